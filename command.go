@@ -1,0 +1,250 @@
+package pointsman
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Command is a request for a change of one incident. A store loads the subject's state, calls Decide and writes
+// state, events and queue entries in one transaction.
+type Command interface {
+	Subject() Subject
+}
+
+// Subject says which state a command needs.
+type Subject struct {
+	Incident string // the incident's id, or
+	Key      string // its key: the newest one that is open or was resolved within ReopenWithin, else a new one
+	// Run and Epoch fence an engine's write: it counts only while the run's lease still has this epoch.
+	Run   string
+	Epoch int64
+	// Alerts are the fingerprints whose stored alerts Decide must see.
+	Alerts []string
+	// Once names a request that must act at most once (a click, an envelope); empty for none.
+	Once string
+}
+
+// ReceiveAlerts brings the alerts of one incident out of a webhook.
+type ReceiveAlerts struct {
+	Key       string
+	Title     string
+	Severity  string
+	Target    Target
+	Alerts    []Alert
+	Truncated int
+	Offers    []Offer
+	Update    time.Duration // how often people are told; zero for never
+	Escalate  Escalation
+}
+
+// Offer is a runbook that fits an alert, with the parameters that the labels selected.
+type Offer struct {
+	Runbook  string
+	Title    string
+	Target   Target
+	Params   map[string]string
+	Priority int
+	Problem  string // why no plan can be made although the runbook fits: no target, or two
+}
+
+// Request is a person's wish to run a runbook. Key is used when Incident is empty.
+type Request struct {
+	Incident string
+	Key      string
+	Offer    Offer
+	Reason   string
+	By       Actor
+	Once     string
+}
+
+// Ready brings the resolved plan and its evidence for a proposal that is being checked.
+type Ready struct {
+	Proposal   string
+	Generation int
+	Plan       []byte
+	Facts      []Fact
+	Already    string
+	Problem    string   // why no plan could be made
+	Eligible   []string // names of the people who may approve
+}
+
+// Recheck asks for fresh evidence.
+type Recheck struct {
+	Proposal string
+	By       Actor
+	Once     string
+}
+
+// CastVote is a person's decision on the digest they were shown.
+type CastVote struct {
+	Proposal string
+	Digest   string // full, or the 12 digits a person copied
+	Verdict  Verdict
+	Reason   string
+	By       Actor
+	Once     string
+}
+
+// Tick makes everything that is due happen.
+type Tick struct{ Incident string }
+
+// StartRun turns a queued run into a running one, after the checks were repeated under the lock.
+type StartRun struct {
+	Run    string
+	Epoch  int64
+	Facts  []Fact
+	People map[string]Person // the people as configured now: approvals count only while their roles last
+}
+
+// TakeOver tells that a worker continues a run whose lease had ended.
+type TakeOver struct {
+	Run   string
+	Epoch int64
+	Owner string
+}
+
+// EndStep brings the outcome of the current step.
+type EndStep struct {
+	Run   string
+	Epoch int64
+	Step  int // index
+	State StepState
+	Note  string
+	Facts []Fact
+	// Terminal outcome of the run's verification, if this was the last step, is derived; nothing else is needed.
+}
+
+// NoteMemo stores what Apply left for Verify, before the outcome is known.
+type NoteMemo struct {
+	Run   string
+	Epoch int64
+	Step  int
+	Memo  json.RawMessage
+	Note  string
+}
+
+// WaitStep gives the worker back: the current step waits for a time, or for a person if Until is zero.
+type WaitStep struct {
+	Run   string
+	Epoch int64
+	Step  int
+	Until time.Time
+	Note  string
+}
+
+// WakeRun lets a waiting run go on under a new lease.
+type WakeRun struct {
+	Run   string
+	Epoch int64
+}
+
+// RetryStep begins another attempt of a step that was observed not to have happened.
+type RetryStep struct {
+	Run   string
+	Epoch int64
+	Step  int
+	Note  string
+}
+
+// Verb is what an operator does to a run.
+type Verb string
+
+// The verbs.
+const (
+	VerbRetry Verb = "retry" // run the step again
+	VerbDone  Verb = "done"  // it is done: a manual task, or a parked step that was seen to have happened
+	VerbAbort Verb = "abort" // end the run here
+)
+
+// Steer is an operator's decision on a parked or waiting run.
+type Steer struct {
+	Run    string
+	Verb   Verb
+	Reason string
+	By     Actor
+	Once   string
+}
+
+// WriteUpdate is an incident update written by a person.
+type WriteUpdate struct {
+	Incident string
+	Text     string
+	By       Actor
+	Once     string
+}
+
+// CloseIncident resolves an incident that no alert will resolve: one that a person opened.
+type CloseIncident struct {
+	Incident string
+	Reason   string
+	By       Actor
+	Once     string
+}
+
+// Subject implements Command.
+func (c ReceiveAlerts) Subject() Subject {
+	prints := make([]string, len(c.Alerts))
+	for i, a := range c.Alerts {
+		prints[i] = a.Fingerprint
+	}
+	return Subject{Key: c.Key, Alerts: prints}
+}
+
+// Subject implements Command.
+func (c Request) Subject() Subject { return Subject{Incident: c.Incident, Key: c.Key, Once: c.Once} }
+
+// Subject implements Command.
+func (c Ready) Subject() Subject { return Subject{Incident: IncidentOf(c.Proposal)} }
+
+// Subject implements Command.
+func (c Recheck) Subject() Subject { return Subject{Incident: IncidentOf(c.Proposal), Once: c.Once} }
+
+// Subject implements Command.
+func (c CastVote) Subject() Subject { return Subject{Incident: IncidentOf(c.Proposal), Once: c.Once} }
+
+// Subject implements Command.
+func (c Tick) Subject() Subject { return Subject{Incident: c.Incident} }
+
+// Subject implements Command.
+func (c StartRun) Subject() Subject { return fenced(c.Run, c.Epoch) }
+
+// Subject implements Command.
+func (c TakeOver) Subject() Subject { return fenced(c.Run, c.Epoch) }
+
+// Subject implements Command.
+func (c EndStep) Subject() Subject { return fenced(c.Run, c.Epoch) }
+
+// Subject implements Command.
+func (c NoteMemo) Subject() Subject { return fenced(c.Run, c.Epoch) }
+
+// Subject implements Command.
+func (c WaitStep) Subject() Subject { return fenced(c.Run, c.Epoch) }
+
+// Subject implements Command.
+func (c WakeRun) Subject() Subject { return fenced(c.Run, c.Epoch) }
+
+// Subject implements Command.
+func (c RetryStep) Subject() Subject { return fenced(c.Run, c.Epoch) }
+
+// Subject implements Command.
+func (c Steer) Subject() Subject { return Subject{Incident: IncidentOf(c.Run), Once: c.Once} }
+
+// Subject implements Command.
+func (c WriteUpdate) Subject() Subject { return Subject{Incident: c.Incident, Once: c.Once} }
+
+// Subject implements Command.
+func (c CloseIncident) Subject() Subject { return Subject{Incident: c.Incident, Once: c.Once} }
+
+func fenced(run string, epoch int64) Subject {
+	return Subject{Incident: IncidentOf(run), Run: run, Epoch: epoch}
+}
+
+// IncidentOf is the incident's id in a proposal's or run's id: INC-7 of INC-7/P1.
+func IncidentOf(id string) string {
+	for i := range len(id) {
+		if id[i] == '/' {
+			return id[:i]
+		}
+	}
+	return id
+}

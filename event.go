@@ -1,0 +1,85 @@
+package pointsman
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// EventType names what happened. The words are stored for ever and never renamed.
+type EventType string
+
+// The events of the log.
+const (
+	EvIncidentOpened   EventType = "incident.opened"
+	EvIncidentReopened EventType = "incident.reopened"
+	EvIncidentResolved EventType = "incident.resolved"
+	EvIncidentUpdate   EventType = "incident.update" // a timed or written update for people
+	EvAlertFiring      EventType = "alert.firing"
+	EvAlertResolved    EventType = "alert.resolved"
+
+	EvProposalRequested EventType = "proposal.requested"
+	EvProposalRecheck   EventType = "proposal.recheck"
+	EvProposalReady     EventType = "proposal.ready"
+	EvProposalRefused   EventType = "proposal.refused"
+	EvProposalApproved  EventType = "proposal.approved"
+	EvProposalDenied    EventType = "proposal.denied"
+	EvProposalExpired   EventType = "proposal.expired"
+	EvProposalWithdrawn EventType = "proposal.withdrawn"
+
+	EvVoteCounted EventType = "vote.counted"
+	EvVoteRefused EventType = "vote.refused" // a click that does not count, and why
+	EvVotesVoided EventType = "votes.voided" // the plan changed, so its votes are gone
+
+	EvRunQueued  EventType = "run.queued"
+	EvRunStarted EventType = "run.started"
+	EvRunTaken   EventType = "run.taken" // a worker took over a run whose lease had ended
+	EvRunWaiting EventType = "run.waiting"
+	EvRunResumed EventType = "run.resumed"
+	EvRunParked  EventType = "run.parked"
+	EvRunDone    EventType = "run.done"
+	EvRunAborted EventType = "run.aborted"
+	EvRunVoided  EventType = "run.voided"
+
+	EvStepStarted EventType = "step.started"
+	EvStepDone    EventType = "step.done"
+	EvStepRefused EventType = "step.refused"
+	EvStepFailed  EventType = "step.failed"
+	EvStepUnknown EventType = "step.unknown"
+	EvStepSkipped EventType = "step.skipped"
+
+	EvPageTriggered    EventType = "page.triggered"
+	EvPageAcknowledged EventType = "page.acknowledged"
+	EvPageResolved     EventType = "page.resolved"
+
+	EvDoorRefused  EventType = "door.refused"  // a request that was turned away at a door: forged, old, replayed, unknown
+	EvServerState  EventType = "server.state"  // started, stopped, configuration loaded or refused
+	EvDeliveryLost EventType = "delivery.lost" // parked after its attempts; somebody must look
+	EvAuditRead    EventType = "audit.read"    // the log was exported
+)
+
+// Event is one entry of the log: audit record, timeline line and outbox item in one. Body bytes are what is hashed.
+type Event struct {
+	Version  int             `json:"v"`
+	ID       string          `json:"id"` // unique; carried as Slack metadata so that a repeated post is recognised
+	Type     EventType       `json:"type"`
+	At       time.Time       `json:"at"` // UTC, microseconds
+	Actor    Actor           `json:"actor"`
+	Incident string          `json:"incident,omitempty"`
+	Proposal string          `json:"proposal,omitempty"`
+	Run      string          `json:"run,omitempty"`
+	Step     string          `json:"step,omitempty"`
+	StepN    int             `json:"step_n,omitempty"` // from 1
+	Attempt  int             `json:"attempt,omitempty"`
+	Epoch    int64           `json:"epoch,omitempty"`
+	Target   string          `json:"target,omitempty"`
+	Digest   string          `json:"digest,omitempty"`
+	Reason   string          `json:"reason,omitempty"`
+	Text     string          `json:"text"`           // one sentence for a person; the thread, the timeline and the report show it
+	Data     json.RawMessage `json:"data,omitempty"` // the facts behind it: evidence, vote, bounds, labels
+}
+
+// Logged is an Event with the place that the log gave it.
+type Logged struct {
+	Seq int64 `json:"seq"`
+	Event
+}

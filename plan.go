@@ -1,0 +1,97 @@
+package pointsman
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Target names a configured thing that a run changes. Its key is what a run locks.
+type Target struct {
+	Kind        string `json:"kind"` // "postgres", "killswitch", "service"
+	Name        string `json:"name"`
+	Environment string `json:"environment,omitempty"`
+}
+
+// Key is the lock key: "postgres/orders".
+func (t Target) Key() string {
+	if t.Kind == "" && t.Name == "" {
+		return ""
+	}
+	return t.Kind + "/" + t.Name
+}
+
+// Plan is a runbook resolved for one incident: concrete steps, chosen candidate, parameters, policy and the bounds a
+// person accepts. It never contains measured values or times, so that the same situation yields the same digest.
+type Plan struct {
+	Version       int               `json:"version"`
+	Runbook       string            `json:"runbook"`
+	RunbookDigest string            `json:"runbook_digest"`
+	ConfigDigest  string            `json:"config_digest,omitempty"`
+	Title         string            `json:"title"`
+	Incident      string            `json:"incident"`
+	Target        Target            `json:"target,omitzero"`
+	Lock          bool              `json:"lock"`
+	Params        map[string]string `json:"params,omitempty"`
+	Pins          map[string]string `json:"pins,omitempty"`
+	Steps         []PlanStep        `json:"steps"`
+	Bounds        []Bound           `json:"bounds,omitempty"`
+	Acknowledge   []string          `json:"acknowledge,omitempty"` // the risks that one more approver accepts, as sentences
+	Policy        Policy            `json:"policy"`
+	Objective     Objective         `json:"objective,omitzero"`
+	Reason        string            `json:"reason,omitempty"`
+}
+
+// PlanStep is one concrete step.
+type PlanStep struct {
+	Name         string          `json:"name"`
+	Kind         string          `json:"kind"`
+	With         json.RawMessage `json:"with,omitempty"`
+	Timeout      time.Duration   `json:"timeout"`
+	Irreversible bool            `json:"irreversible,omitempty"`
+	Summary      string          `json:"summary"` // what it will do, as a person reads it: "promote pg-2 to primary"
+}
+
+// Encode returns the plan's bytes. They are stored and hashed as they are; nobody re-encodes to verify.
+func (p Plan) Encode() ([]byte, error) {
+	b, err := json.Marshal(p) // map keys are sorted, struct fields are in order: the same plan gives the same bytes
+	if err != nil {
+		return nil, fmt.Errorf("encode plan of %s: %w", p.Runbook, err)
+	}
+	return b, nil
+}
+
+// DecodePlan reads stored plan bytes.
+func DecodePlan(b []byte) (Plan, error) {
+	var p Plan
+	if err := json.Unmarshal(b, &p); err != nil {
+		return Plan{}, fmt.Errorf("decode plan: %w", err)
+	}
+	return p, nil
+}
+
+// Digest is the SHA-256 of the plan's stored bytes in hex. The full digest binds an approval to what runs.
+func Digest(plan []byte) string {
+	sum := sha256.Sum256(plan)
+	return hex.EncodeToString(sum[:])
+}
+
+// ShortDigest is the first 12 hex digits, which people see on the card, in the approval and in the log.
+func ShortDigest(digest string) string {
+	if len(digest) > 12 {
+		return digest[:12]
+	}
+	return digest
+}
+
+// Bound returns the accepted upper limit with the name.
+func (p Plan) Bound(name string) (Bound, bool) {
+	for _, b := range p.Bounds {
+		if b.Name == name {
+			return b, true
+		}
+	}
+	return Bound{}, false
+}

@@ -1,0 +1,93 @@
+package pointsman
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// RunState is where a run stands.
+type RunState string
+
+// The states of a run. The table in states.go says which event leads where.
+const (
+	// RunQueued: approved, waiting for a worker; entered in the transaction of the completing vote.
+	RunQueued RunState = "queued"
+	// RunRunning: a worker owns it through a lease and carries out the steps.
+	RunRunning RunState = "running"
+	// RunWaiting: it waits for a time or for a person (wait, manual.task) and no worker holds it.
+	RunWaiting RunState = "waiting"
+	// RunParked: it cannot go on by itself and a person must say retry, done or abort; the target stays locked.
+	RunParked RunState = "parked"
+	// RunDone: every step is done and verified; terminal.
+	RunDone RunState = "done"
+	// RunAborted: a person ended it; terminal.
+	RunAborted RunState = "aborted"
+	// RunVoided: fresh evidence lay outside what was approved, so nothing was done; terminal.
+	RunVoided RunState = "voided"
+)
+
+// Terminal reports whether the run is at its end and its lock free.
+func (s RunState) Terminal() bool { return s == RunDone || s == RunAborted || s == RunVoided }
+
+// StepState is where one step stands.
+type StepState string
+
+// The states of a step.
+const (
+	StepPending StepState = "pending"
+	// StepStarted: the intent is committed; the effect may or may not have happened.
+	StepStarted StepState = "started"
+	StepDone    StepState = "done"
+	// StepRefused: a guard said no before anything was done; never retried without a person.
+	StepRefused StepState = "refused"
+	// StepFailed: it was evaluated and is not so, or could not be told within the limits.
+	StepFailed StepState = "failed"
+	// StepUnknown: it may have happened; it is observed, never repeated blindly.
+	StepUnknown StepState = "unknown"
+	StepSkipped StepState = "skipped"
+)
+
+// Run is one execution of an approved plan. IDs read INC-7/R1.
+type Run struct {
+	ID        string    `json:"id"`
+	Proposal  string    `json:"proposal"`
+	Runbook   string    `json:"runbook"`
+	Title     string    `json:"title"`
+	Target    Target    `json:"target,omitzero"`
+	Holds     bool      `json:"holds"` // whether it holds the target's lock until it is terminal
+	Plan      []byte    `json:"plan"`
+	Digest    string    `json:"digest"`
+	State     RunState  `json:"state"`
+	Epoch     int64     `json:"epoch"` // the lease under which the last change was made
+	Steps     []RunStep `json:"steps"`
+	QueuedAt  time.Time `json:"queued_at"`
+	StartedAt time.Time `json:"started_at,omitzero"`
+	EndedAt   time.Time `json:"ended_at,omitzero"`
+	WakeAt    time.Time `json:"wake_at,omitzero"` // for waiting: when a worker should look again; zero waits for a person
+	Note      string    `json:"note,omitempty"`   // one sentence: where it stands, or why it ended so
+	Facts     []Fact    `json:"facts,omitempty"`  // of the last re-check or verification
+}
+
+// RunStep is the execution of one plan step.
+type RunStep struct {
+	Name         string          `json:"name"`
+	Kind         string          `json:"kind"`
+	Summary      string          `json:"summary"`
+	Irreversible bool            `json:"irreversible,omitempty"`
+	State        StepState       `json:"state"`
+	Attempt      int             `json:"attempt"`
+	Memo         json.RawMessage `json:"memo,omitempty"` // what Apply left for Verify, across restarts
+	Note         string          `json:"note,omitempty"`
+	StartedAt    time.Time       `json:"started_at,omitzero"`
+	EndedAt      time.Time       `json:"ended_at,omitzero"`
+}
+
+// Current is the index of the first step that is not done or skipped; len(Steps) when all are.
+func (r Run) Current() int {
+	for i, s := range r.Steps {
+		if s.State != StepDone && s.State != StepSkipped {
+			return i
+		}
+	}
+	return len(r.Steps)
+}

@@ -1,0 +1,52 @@
+package pointsman
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// Bytes writes a byte count with thousands separators, as people compare figures: "213,792 B".
+func Bytes(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	neg := strings.HasPrefix(s, "-")
+	s = strings.TrimPrefix(s, "-")
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	if neg {
+		s = "-" + s
+	}
+	return s + " B"
+}
+
+// Span writes a duration as people say it at night: "4.1 s", "2m 10s", "1h 5m".
+func Span(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "-" + Span(-d)
+	case d < time.Second:
+		return itoa(int(d.Milliseconds())) + " ms"
+	case d < 10*time.Second:
+		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
+	case d < time.Minute:
+		return itoa(int(d.Seconds())) + " s"
+	case d < time.Hour:
+		return pair(int(d/time.Minute), "m", int(d%time.Minute/time.Second), "s")
+	case d < 48*time.Hour:
+		return pair(int(d/time.Hour), "h", int(d%time.Hour/time.Minute), "m")
+	}
+	return pair(int(d/(24*time.Hour)), "d", int(d%(24*time.Hour)/time.Hour), "h")
+}
+
+func pair(a int, unitA string, b int, unitB string) string {
+	if b == 0 {
+		return itoa(a) + unitA
+	}
+	return itoa(a) + unitA + " " + itoa(b) + unitB
+}
+
+// Clock writes a time of day in UTC, the one zone that everybody on a call shares.
+func Clock(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }
