@@ -1,0 +1,44 @@
+package lab
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// ownGroup keeps the terminal's Ctrl-C from the process: whoever started it stops it in order.
+func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+// diesWithUs has the kernel kill the process when the thread that started it ends.
+func diesWithUs() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// pidsIn lists the processes whose working directory is folder or below it; those that have ended but were not reaped
+// have none any more.
+func pidsIn(folder string, _ int) []int {
+	links, err := filepath.Glob("/proc/[0-9]*/cwd")
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	for _, link := range links {
+		cwd, err := os.Readlink(link)
+		if err != nil || (cwd != folder && !strings.HasPrefix(cwd, folder+"/")) {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(link))); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// removeSharedMemory frees the small System V segment that a killed postmaster leaves behind: the kernel keeps it, and
+// allows 4096 of them on the whole machine. A segment that is gone already is fine.
+func removeSharedMemory(id int) {
+	const ipcRemove = 0
+	_, _, _ = syscall.Syscall(syscall.SYS_SHMCTL, uintptr(id), ipcRemove, 0)
+}
