@@ -18,29 +18,39 @@ const ReopenWithin = 30 * time.Minute
 
 // Incident is one outage as people speak of it: INC-7.
 type Incident struct {
-	ID          string        `json:"id"`
-	Key         string        `json:"key"` // what makes alerts one incident: "target:postgres/orders"
-	Title       string        `json:"title"`
-	Severity    string        `json:"severity,omitempty"`
-	Target      Target        `json:"target,omitzero"`
-	State       IncidentState `json:"state"`
-	OpenedBy    Actor         `json:"opened_by"`
-	OpenedAt    time.Time     `json:"opened_at"`
-	ResolvedAt  time.Time     `json:"resolved_at,omitzero"`
-	Firing      int           `json:"firing"` // alerts that fire now
-	Total       int           `json:"total"`  // alerts ever seen, distinct by fingerprint and start
-	Truncated   int           `json:"truncated,omitempty"`
-	Reopened    int           `json:"reopened,omitempty"`
-	First       Alert         `json:"first,omitzero"` // the alert that opened it
-	Proposals   int           `json:"proposals"`      // numbers given out
-	RunCount    int           `json:"run_count"`
-	UpdateEvery time.Duration `json:"update_every,omitempty"`
-	NextUpdate  time.Time     `json:"next_update,omitzero"`
-	Updates     int           `json:"updates,omitempty"`
-	Escalate    Escalation    `json:"escalate,omitzero"`
-	EscalateAt  time.Time     `json:"escalate_at,omitzero"` // zero: nothing to escalate, or done
-	Page        PageState     `json:"page,omitempty"`
-	Marks       Marks         `json:"marks,omitzero"`
+	ID         string        `json:"id"`
+	Key        string        `json:"key"` // what makes alerts one incident: "target:postgres/orders"
+	Title      string        `json:"title"`
+	Severity   string        `json:"severity,omitempty"`
+	Target     Target        `json:"target,omitzero"`
+	State      IncidentState `json:"state"`
+	OpenedBy   Actor         `json:"opened_by"`
+	OpenedAt   time.Time     `json:"opened_at"`
+	ResolvedAt time.Time     `json:"resolved_at,omitzero"`
+	// OpenedAgainAt is when it was last reopened; zero if it never was.
+	OpenedAgainAt time.Time     `json:"opened_again_at,omitzero"`
+	Firing        int           `json:"firing"` // alerts that fire now
+	Total         int           `json:"total"`  // alerts ever seen, distinct by fingerprint and start
+	Truncated     int           `json:"truncated,omitempty"`
+	Reopened      int           `json:"reopened,omitempty"`
+	First         Alert         `json:"first,omitzero"` // the alert that opened it
+	Proposals     int           `json:"proposals"`      // numbers given out
+	RunCount      int           `json:"run_count"`
+	UpdateEvery   time.Duration `json:"update_every,omitempty"`
+	NextUpdate    time.Time     `json:"next_update,omitzero"`
+	Updates       int           `json:"updates,omitempty"`
+	Escalate      Escalation    `json:"escalate,omitzero"`
+	EscalateAt    time.Time     `json:"escalate_at,omitzero"` // zero: nothing to escalate, or done
+	Page          PageState     `json:"page,omitempty"`
+	Marks         Marks         `json:"marks,omitzero"`
+}
+
+// Since is when the incident was opened last.
+func (i Incident) Since() time.Time {
+	if i.OpenedAgainAt.IsZero() {
+		return i.OpenedAt
+	}
+	return i.OpenedAgainAt
 }
 
 // PageState is what the pager was last told about an incident.

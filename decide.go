@@ -1,0 +1,169 @@
+package pointsman
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// Decide makes every change there is. It returns the state after the command, the events that tell it and the answer
+// for whoever asked. It never changes its arguments. Times are cut to microseconds, the precision of the stores: a
+// nanosecond that the database drops would make a hash impossible to verify.
+func Decide(s State, cmd Command, now time.Time) (State, []Event, Answer) {
+	t := &turn{state: cloned(s), now: now.UTC().Truncate(time.Microsecond)}
+	before := cloned(s)
+	ans := t.decide(cmd)
+	if t.err != nil { // an impossible transition: nothing of this turn may be kept
+		return before, nil, Answer{Code: CodeConflict, Text: t.err.Error()}
+	}
+	return t.state, t.events, ans
+}
+
+// turn is one decision being made.
+type turn struct {
+	state  State
+	now    time.Time
+	events []Event
+	err    error
+}
+
+func (t *turn) decide(cmd Command) Answer {
+	switch c := cmd.(type) {
+	case ReceiveAlerts:
+		return t.receiveAlerts(c)
+	case Request:
+		return t.request(c)
+	case Ready:
+		return t.ready(c)
+	case Recheck:
+		return t.recheck(c)
+	case CastVote:
+		return t.vote(c)
+	case Tick:
+		return t.tick()
+	case StartRun:
+		return t.startRun(c)
+	case TakeOver:
+		return t.takeOver(c)
+	case EndStep:
+		return t.endStep(c)
+	case NoteMemo:
+		return t.noteMemo(c)
+	case WaitStep:
+		return t.waitStep(c)
+	case WakeRun:
+		return t.wakeRun(c)
+	case RetryStep:
+		return t.retryStep(c)
+	case Steer:
+		return t.steer(c)
+	case WriteUpdate:
+		return t.writeUpdate(c)
+	case CloseIncident:
+		return t.closeIncident(c)
+	}
+	return answer(CodeInvalid, "unknown command %T", cmd)
+}
+
+// say appends an event about the incident. Everything that people read later comes from its text.
+func (t *turn) say(typ EventType, by Actor, text string, edit ...func(*Event)) {
+	ev := Event{Version: 1, Type: typ, At: t.now, Actor: by, Incident: t.state.Incident.ID, Text: text}
+	if k := t.state.Incident.Target.Key(); k != "" {
+		ev.Target = k
+	}
+	for _, e := range edit {
+		e(&ev)
+	}
+	t.events = append(t.events, ev)
+}
+
+func about(p *Proposal) func(*Event) {
+	return func(ev *Event) {
+		ev.Proposal, ev.Digest, ev.Target = p.ID, p.Digest, p.Target.Key()
+	}
+}
+
+func aboutRun(r *Run) func(*Event) {
+	return func(ev *Event) {
+		ev.Run, ev.Proposal, ev.Digest, ev.Epoch, ev.Target = r.ID, r.Proposal, r.Digest, r.Epoch, r.Target.Key()
+	}
+}
+
+func atStep(r *Run, i int) func(*Event) {
+	return func(ev *Event) {
+		aboutRun(r)(ev)
+		ev.Step, ev.StepN, ev.Attempt = r.Steps[i].Name, i+1, r.Steps[i].Attempt
+	}
+}
+
+func reason(text string) func(*Event) { return func(ev *Event) { ev.Reason = text } }
+
+// with attaches the facts behind an event. The values are our own types, so encoding cannot fail.
+func with(v any) func(*Event) {
+	return func(ev *Event) {
+		if b, err := json.Marshal(v); err == nil {
+			ev.Data = b
+		}
+	}
+}
+
+func (t *turn) proposal(id string) *Proposal {
+	for i := range t.state.Proposals {
+		if t.state.Proposals[i].ID == id {
+			return &t.state.Proposals[i]
+		}
+	}
+	return nil
+}
+
+func (t *turn) run(id string) *Run {
+	for i := range t.state.Runs {
+		if t.state.Runs[i].ID == id {
+			return &t.state.Runs[i]
+		}
+	}
+	return nil
+}
+
+func (t *turn) moveIncident(ev EventType) {
+	to, err := t.state.Incident.State.Next(ev)
+	t.fail(err)
+	t.state.Incident.State = to
+}
+
+func (t *turn) moveProposal(p *Proposal, ev EventType) {
+	to, err := p.State.Next(ev)
+	t.fail(err)
+	p.State = to
+}
+
+func (t *turn) moveRun(r *Run, ev EventType) {
+	to, err := r.State.Next(ev)
+	t.fail(err)
+	r.State = to
+}
+
+func (t *turn) moveStep(r *Run, i int, ev EventType) {
+	to, err := r.Steps[i].State.Next(ev)
+	t.fail(err)
+	r.Steps[i].State = to
+}
+
+func (t *turn) fail(err error) {
+	if t.err == nil {
+		t.err = err
+	}
+}
+
+func cloned(s State) State {
+	s.Alerts = slices.Clone(s.Alerts)
+	s.Proposals = slices.Clone(s.Proposals)
+	for i := range s.Proposals {
+		s.Proposals[i].Votes = slices.Clone(s.Proposals[i].Votes)
+	}
+	s.Runs = slices.Clone(s.Runs)
+	for i := range s.Runs {
+		s.Runs[i].Steps = slices.Clone(s.Runs[i].Steps)
+	}
+	return s
+}

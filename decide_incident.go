@@ -1,0 +1,196 @@
+package pointsman
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// tick makes everything happen that is due by the clock.
+func (t *turn) tick() Answer {
+	inc := &t.state.Incident
+	by := Actor{Door: DoorClock}
+	for i := range t.state.Proposals {
+		if p := &t.state.Proposals[i]; p.State == ProposalReady && !p.ExpiresAt.After(t.now) {
+			t.expire(p)
+		}
+	}
+	if inc.State == IncidentOpen && !inc.EscalateAt.IsZero() && !inc.EscalateAt.After(t.now) {
+		t.page(by, fmt.Sprintf("nobody decided on %s within %s: %s", inc.ID, Span(inc.Escalate.After), inc.Title))
+	}
+	if inc.State == IncidentOpen && !inc.NextUpdate.IsZero() && !inc.NextUpdate.After(t.now) {
+		for !inc.NextUpdate.After(t.now) {
+			inc.NextUpdate = inc.NextUpdate.Add(inc.UpdateEvery)
+		}
+		inc.Updates++
+		t.say(EvIncidentUpdate, by, fmt.Sprintf("Update %d on %s: %s Next update at %s.", inc.Updates, inc.ID, t.whereItStands(), Clock(inc.NextUpdate)))
+	}
+	t.settleIncident(by)
+	if len(t.events) == 0 {
+		return answer(CodeDuplicate, "nothing is due in %s", inc.ID)
+	}
+	return answer(CodeAccepted, "%d thing(s) were due in %s", len(t.events), inc.ID)
+}
+
+// whereItStands is the pre-filled text of a timed update: what a person would write if they had the time.
+func (t *turn) whereItStands() string {
+	inc := t.state.Incident
+	s := fmt.Sprintf("%s, open for %s, %d alert(s) firing.", strings.TrimSuffix(inc.Title, "."), Span(t.now.Sub(inc.Since())), inc.Firing)
+	if r, ok := t.state.OpenRun(); ok {
+		return s + " " + r.Standing() + "."
+	}
+	for _, p := range Ranked(t.state.Proposals) {
+		switch p.State {
+		case ProposalReady:
+			return s + fmt.Sprintf(" %s waits for approval (%s, needs %s) until %s.", p.Title, t.standing(&p), p.Policy, Clock(p.ExpiresAt))
+		case ProposalRefused:
+			return s + fmt.Sprintf(" %s is refused; a person must decide.", orNone(p.Runbook))
+		case ProposalExpired:
+			return s + fmt.Sprintf(" The approval of %s expired; nobody decided.", p.Title)
+		}
+	}
+	if r, ok := t.lastRun(); ok {
+		return s + fmt.Sprintf(" %s is %s.", r.Title, r.State)
+	}
+	return s + " No run is open."
+}
+
+// Standing says in a few words how far a run is.
+func (r Run) Standing() string {
+	i := r.Current()
+	if i >= len(r.Steps) {
+		return fmt.Sprintf("%s: all %d steps done", r.Title, len(r.Steps))
+	}
+	return fmt.Sprintf("%s is %s at step %d of %d (%s)", r.Title, r.State, i+1, len(r.Steps), r.Steps[i].Name)
+}
+
+func (t *turn) lastRun() (Run, bool) {
+	if n := len(t.state.Runs); n > 0 {
+		return t.state.Runs[n-1], true
+	}
+	return Run{}, false
+}
+
+func (t *turn) page(by Actor, text string) {
+	inc := &t.state.Incident
+	inc.EscalateAt, inc.Page = time.Time{}, PageTriggered
+	t.say(EvPageTriggered, by, text, with(map[string]string{"service": inc.Escalate.Service, "severity": inc.Severity, "title": inc.Title}))
+}
+
+func (t *turn) acknowledgePage(by Actor) {
+	inc := &t.state.Incident
+	if inc.Page == PageTriggered {
+		inc.Page = PageAcknowledged
+		t.say(EvPageAcknowledged, by, fmt.Sprintf("%s is on it: %s", by, inc.ID), with(map[string]string{"service": inc.Escalate.Service}))
+	}
+}
+
+func (t *turn) stopEscalation() { t.state.Incident.EscalateAt = time.Time{} }
+
+// settleIncident resolves the incident when nothing fires and no run is open. An incident that a person opened has no
+// alerts; it ends with its last run or proposal.
+func (t *turn) settleIncident(by Actor) {
+	inc := &t.state.Incident
+	if inc.State != IncidentOpen || inc.Firing > 0 {
+		return
+	}
+	if _, open := t.state.OpenRun(); open {
+		return
+	}
+	if inc.Total == 0 && t.pending() {
+		return
+	}
+	for i := range t.state.Proposals {
+		if p := &t.state.Proposals[i]; p.Open() || p.State == ProposalExpired {
+			t.withdraw(p, by, "every alert is resolved")
+		}
+	}
+	t.resolve(by)
+}
+
+func (t *turn) pending() bool {
+	for _, p := range t.state.Proposals {
+		if p.Open() || p.State == ProposalExpired {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *turn) resolve(by Actor) {
+	inc := &t.state.Incident
+	t.moveIncident(EvIncidentResolved)
+	inc.ResolvedAt, inc.NextUpdate, inc.EscalateAt = t.now, time.Time{}, time.Time{}
+	t.say(EvIncidentResolved, by, t.summary(), with(map[string]any{"marks": inc.Marks, "opened_at": inc.OpenedAt, "resolved_at": inc.ResolvedAt}))
+	if inc.Page == PageTriggered || inc.Page == PageAcknowledged {
+		inc.Page = PageResolved
+		t.say(EvPageResolved, by, inc.ID+" is resolved", with(map[string]string{"service": inc.Escalate.Service}))
+	}
+}
+
+// summary tells the whole incident in one sentence with its durations, split by who was waited for.
+func (t *turn) summary() string {
+	inc, m := t.state.Incident, t.state.Incident.Marks
+	out := fmt.Sprintf("%s resolved after %s: %s.", inc.ID, Span(t.now.Sub(inc.Since())), strings.TrimSuffix(inc.Title, "."))
+	var times []string
+	span := func(what string, from, to time.Time) {
+		if !from.IsZero() && !to.IsZero() && !to.Before(from) {
+			times = append(times, what+" "+Span(to.Sub(from)))
+		}
+	}
+	span("alert to proposal", m.Alerted, m.Proposed)
+	span("waiting for approval", m.Proposed, m.Approved)
+	span("approval to first step", m.Approved, m.Started)
+	span("first step to verified end", m.Started, m.Ended)
+	if len(times) > 0 {
+		out += " Durations: " + strings.Join(times, ", ") + "."
+	}
+	if r, ok := t.lastRun(); ok {
+		out += fmt.Sprintf(" %s: %s.", r.Title, r.State)
+	}
+	return out
+}
+
+func (t *turn) writeUpdate(c WriteUpdate) Answer {
+	inc := &t.state.Incident
+	switch {
+	case inc.State == "":
+		return answer(CodeNotFound, "there is no incident %s", c.Incident)
+	case !c.By.Known():
+		t.say(EvVoteRefused, c.By, fmt.Sprintf("%s may not write an update on %s: not a person of the configuration", c.By, inc.ID))
+		return answer(CodeNotAllowed, "%s is not a person of the configuration; an operator can add the account under people", c.By)
+	case strings.TrimSpace(c.Text) == "":
+		return answer(CodeInvalid, "the update is empty; write what people should know")
+	}
+	inc.Updates++
+	if inc.UpdateEvery > 0 && inc.State == IncidentOpen {
+		inc.NextUpdate = t.now.Add(inc.UpdateEvery)
+	}
+	t.say(EvIncidentUpdate, c.By, fmt.Sprintf("Update %d on %s by %s: %s", inc.Updates, inc.ID, c.By, strings.TrimSpace(c.Text)))
+	return Answer{Code: CodeAccepted, Text: "the update is on its way", ID: inc.ID}
+}
+
+func (t *turn) closeIncident(c CloseIncident) Answer {
+	inc := &t.state.Incident
+	switch {
+	case inc.State == "":
+		return answer(CodeNotFound, "there is no incident %s", c.Incident)
+	case !c.By.Known():
+		t.say(EvVoteRefused, c.By, fmt.Sprintf("%s may not close %s: not a person of the configuration", c.By, inc.ID))
+		return answer(CodeNotAllowed, "%s is not a person of the configuration; an operator can add the account under people", c.By)
+	case inc.State == IncidentResolved:
+		return answer(CodeDuplicate, "%s was resolved at %s already", inc.ID, Clock(inc.ResolvedAt))
+	case inc.Firing > 0:
+		return answer(CodeInvalid, "%s has %d alert(s) firing and closes by itself when they resolve; silence them in Alertmanager if they are wrong", inc.ID, inc.Firing)
+	}
+	if r, open := t.state.OpenRun(); open {
+		return answer(CodeInvalid, "%s has an open run: %s; end it first", inc.ID, r.Standing())
+	}
+	for i := range t.state.Proposals {
+		if p := &t.state.Proposals[i]; p.Open() || p.State == ProposalExpired {
+			t.withdraw(p, c.By, "the incident was closed")
+		}
+	}
+	t.resolve(c.By)
+	return Answer{Code: CodeAccepted, Text: inc.ID + " is closed", ID: inc.ID}
+}

@@ -1,0 +1,312 @@
+package pointsman
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+var engine = Actor{Door: DoorEngine}
+
+// owned finds the run of an engine's command. The store has already refused a stale epoch; here it is noted.
+func (t *turn) owned(id string, epoch int64) (*Run, Answer, bool) {
+	r := t.run(id)
+	if r == nil {
+		return nil, answer(CodeNotFound, "there is no run %s", id), false
+	}
+	if epoch < r.Epoch {
+		return nil, answer(CodeConflict, "%s is owned under epoch %d, this write comes from epoch %d", id, r.Epoch, epoch), false
+	}
+	r.Epoch = epoch
+	return r, Answer{}, true
+}
+
+// startRun lets a queued run begin if the approval still stands and the fresh facts lie within it; else nothing is
+// done, the lock is free and the new card shows the difference.
+func (t *turn) startRun(c StartRun) Answer {
+	r, ans, ok := t.owned(c.Run, c.Epoch)
+	if !ok {
+		return ans
+	}
+	r.Facts = c.Facts
+	if why := t.voidedBy(r, c); why != "" {
+		return t.void(r, why)
+	}
+	t.moveRun(r, EvRunStarted)
+	r.StartedAt = t.now
+	t.state.Incident.Marks.Started = t.now
+	t.say(EvRunStarted, engine, fmt.Sprintf("%s started: %s, plan %s", r.ID, r.Title, ShortDigest(r.Digest)), aboutRun(r), with(c.Facts))
+	t.begin(r, "")
+	return Answer{Code: CodeAccepted, Text: r.ID + " started", ID: r.ID}
+}
+
+func (t *turn) voidedBy(r *Run, c StartRun) string {
+	if no := Refusals(c.Facts); len(no) > 0 {
+		return sentences(no)
+	}
+	p := t.proposal(r.Proposal)
+	if p == nil || p.Digest != r.Digest || Digest(r.Plan) != r.Digest {
+		return "the plan of the run is not the approved one"
+	}
+	// Somebody who left or lost the role between the click and now does not count any more.
+	var still []Person
+	for _, v := range p.Approvers() {
+		if now, known := c.People[v.ID]; known {
+			still = append(still, now)
+		}
+	}
+	if st := p.Policy.Count(still); !st.Met {
+		return fmt.Sprintf("only %s of the needed approvals still stand with today's roles", st)
+	}
+	if inc := t.state.Incident; inc.Total > 0 && inc.Firing == 0 {
+		return "every alert resolved before the start"
+	}
+	return ""
+}
+
+func (t *turn) void(r *Run, why string) Answer {
+	t.moveRun(r, EvRunVoided)
+	r.EndedAt, r.Note = t.now, why
+	t.say(EvRunVoided, engine, fmt.Sprintf("%s was not started and nothing was changed: %s", r.ID, why), aboutRun(r), reason(why), with(r.Facts))
+	if p := t.proposal(r.Proposal); p != nil {
+		p.Votes, p.ExpiresAt, p.Run, p.Changed = nil, time.Time{}, "", []string{why}
+		t.again(p, engine, fmt.Sprintf("%s is checked again; its approval is void", p.ID))
+	}
+	t.settleIncident(engine)
+	return Answer{Code: CodeChanged, Text: why, ID: r.ID}
+}
+
+// begin commits the intent of the current step.
+func (t *turn) begin(r *Run, note string) {
+	i := r.Current()
+	if i >= len(r.Steps) {
+		t.finish(r, engine)
+		return
+	}
+	t.moveStep(r, i, EvStepStarted)
+	s := &r.Steps[i]
+	s.Attempt++
+	s.StartedAt, s.EndedAt, s.Memo, s.Note = t.now, time.Time{}, nil, ""
+	text := fmt.Sprintf("step %d of %d: %s", i+1, len(r.Steps), s.Summary)
+	if s.Attempt > 1 {
+		text = fmt.Sprintf("step %d of %d, attempt %d: %s", i+1, len(r.Steps), s.Attempt, s.Summary)
+	}
+	if note != "" {
+		text += " (" + note + ")"
+	}
+	t.say(EvStepStarted, engine, text, atStep(r, i))
+}
+
+func (t *turn) finish(r *Run, by Actor) {
+	t.moveRun(r, EvRunDone)
+	r.EndedAt = t.now
+	t.state.Incident.Marks.Ended = t.now
+	from := r.StartedAt
+	if from.IsZero() {
+		from = r.QueuedAt
+	}
+	r.Note = fmt.Sprintf("all %d steps done and verified in %s", len(r.Steps), Span(t.now.Sub(from)))
+	t.say(EvRunDone, by, fmt.Sprintf("%s done: %s, %s", r.ID, r.Title, r.Note), aboutRun(r), with(r.Facts))
+	for i := range t.state.Proposals {
+		if p := &t.state.Proposals[i]; p.ID != r.Proposal && p.Open() && p.Target == r.Target && r.Holds {
+			t.withdraw(p, by, r.Runbook+" was carried out instead")
+		}
+	}
+	t.settleIncident(by)
+}
+
+// current checks that a command speaks of the step that is at work.
+func (t *turn) current(r *Run, step int) (Answer, bool) {
+	if r.State != RunRunning || step != r.Current() || step >= len(r.Steps) {
+		return answer(CodeConflict, "step %d of %s is not at work: the run is %s at step %d", step+1, r.ID, r.State, r.Current()+1), false
+	}
+	return Answer{}, true
+}
+
+// endStep takes the outcome of a step and, when it is done, commits the intent of the next one in the same turn.
+func (t *turn) endStep(c EndStep) Answer {
+	r, ans, ok := t.owned(c.Run, c.Epoch)
+	if !ok {
+		return ans
+	}
+	if ans, ok := t.current(r, c.Step); !ok {
+		return ans
+	}
+	events := map[StepState]EventType{StepDone: EvStepDone, StepRefused: EvStepRefused, StepFailed: EvStepFailed, StepUnknown: EvStepUnknown}
+	ev, known := events[c.State]
+	if !known {
+		return answer(CodeInvalid, "%q is no outcome of a step", c.State)
+	}
+	t.moveStep(r, c.Step, ev)
+	s := &r.Steps[c.Step]
+	s.EndedAt, s.Note, r.Facts = t.now, c.Note, c.Facts
+	took := Span(t.now.Sub(s.StartedAt))
+	t.say(ev, engine, fmt.Sprintf("step %d of %d, %s: %s after %s%s", c.Step+1, len(r.Steps), s.Name, c.State, took, because(c.Note)), atStep(r, c.Step), with(c.Facts))
+	if c.State != StepDone {
+		t.park(r, fmt.Sprintf("step %d (%s) is %s%s", c.Step+1, s.Name, c.State, because(c.Note)))
+		return Answer{Code: CodeAccepted, Text: r.Note, ID: r.ID}
+	}
+	if t.overtaken(r) {
+		t.park(r, "every alert resolved during the run, before anything irreversible was done; a person decides whether to go on")
+		return Answer{Code: CodeAccepted, Text: r.Note, ID: r.ID}
+	}
+	t.begin(r, "")
+	return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID}
+}
+
+// overtaken: the reason for the run is gone while its point of no return still lies ahead.
+func (t *turn) overtaken(r *Run) bool {
+	inc := t.state.Incident
+	if inc.Total == 0 || inc.Firing > 0 {
+		return false
+	}
+	for _, s := range r.Steps[r.Current():] {
+		if s.Irreversible {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *turn) park(r *Run, why string) {
+	t.moveRun(r, EvRunParked)
+	r.Note = why
+	t.say(EvRunParked, engine, fmt.Sprintf("%s is parked and needs a person: %s", r.ID, why), aboutRun(r), reason(why), with(r.Facts))
+	t.page(engine, fmt.Sprintf("%s is parked and needs a person: %s", r.ID, why))
+}
+
+// noteMemo keeps what Apply left, so that a successor can verify it.
+func (t *turn) noteMemo(c NoteMemo) Answer {
+	r, ans, ok := t.owned(c.Run, c.Epoch)
+	if !ok {
+		return ans
+	}
+	if ans, ok := t.current(r, c.Step); !ok {
+		return ans
+	}
+	r.Steps[c.Step].Memo, r.Steps[c.Step].Note = c.Memo, c.Note
+	return answer(CodeAccepted, "noted")
+}
+
+func (t *turn) waitStep(c WaitStep) Answer {
+	r, ans, ok := t.owned(c.Run, c.Epoch)
+	if !ok {
+		return ans
+	}
+	if ans, ok := t.current(r, c.Step); !ok {
+		return ans
+	}
+	t.moveRun(r, EvRunWaiting)
+	r.WakeAt, r.Note, r.Steps[c.Step].Note = c.Until, c.Note, c.Note
+	t.say(EvRunWaiting, engine, fmt.Sprintf("step %d of %d, %s: %s", c.Step+1, len(r.Steps), r.Steps[c.Step].Name, c.Note), atStep(r, c.Step))
+	return Answer{Code: CodeAccepted, Text: c.Note, ID: r.ID}
+}
+
+// wakeRun gives a waiting run back to a worker.
+func (t *turn) wakeRun(c WakeRun) Answer {
+	r, ans, ok := t.owned(c.Run, c.Epoch)
+	if !ok {
+		return ans
+	}
+	t.moveRun(r, EvRunResumed)
+	r.WakeAt, r.Note = time.Time{}, ""
+	t.say(EvRunResumed, engine, r.ID+" goes on: "+r.Standing(), aboutRun(r))
+	i := r.Current()
+	if i >= len(r.Steps) || r.Steps[i].State != StepStarted {
+		t.begin(r, "")
+	}
+	return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID}
+}
+
+// takeOver marks an open attempt of the dead owner as unknown: it may have happened, so it is observed first.
+func (t *turn) takeOver(c TakeOver) Answer {
+	r, ans, ok := t.owned(c.Run, c.Epoch)
+	if !ok {
+		return ans
+	}
+	t.moveRun(r, EvRunTaken)
+	t.say(EvRunTaken, engine, fmt.Sprintf("%s taken over by %s under epoch %d: %s", r.ID, c.Owner, c.Epoch, r.Standing()), aboutRun(r))
+	if i := r.Current(); i < len(r.Steps) && r.Steps[i].State == StepStarted {
+		t.moveStep(r, i, EvStepUnknown)
+		t.say(EvStepUnknown, engine, fmt.Sprintf("step %d of %d, %s: its owner stopped before the outcome was known; observing first", i+1, len(r.Steps), r.Steps[i].Name), atStep(r, i))
+	}
+	return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID}
+}
+
+// retryStep begins another attempt of a step that was observed not to have happened.
+func (t *turn) retryStep(c RetryStep) Answer {
+	r, ans, ok := t.owned(c.Run, c.Epoch)
+	if !ok {
+		return ans
+	}
+	if ans, ok := t.current(r, c.Step); !ok {
+		return ans
+	}
+	t.begin(r, c.Note)
+	return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID}
+}
+
+// steer carries out an operator's decision on a run that waits for one.
+func (t *turn) steer(c Steer) Answer {
+	r := t.run(c.Run)
+	if r == nil {
+		return answer(CodeNotFound, "there is no run %s", c.Run)
+	}
+	if ans, ok := t.maySteer(r, c); !ok {
+		t.say(EvVoteRefused, c.By, fmt.Sprintf("%s of %s by %s does not count: %s", c.Verb, r.ID, c.By, ans.Text), aboutRun(r), reason(c.Reason))
+		ans.ID = r.ID
+		return ans
+	}
+	t.acknowledgePage(c.By)
+	i := r.Current()
+	switch c.Verb {
+	case VerbAbort:
+		t.moveRun(r, EvRunAborted)
+		r.EndedAt, r.Note = t.now, fmt.Sprintf("aborted by %s%s", c.By, because(c.Reason))
+		t.say(EvRunAborted, c.By, fmt.Sprintf("%s %s; steps done: %d of %d", r.ID, r.Note, i, len(r.Steps)), aboutRun(r), reason(c.Reason))
+		t.settleIncident(c.By)
+		return Answer{Code: CodeAccepted, Text: r.ID + " is aborted; nothing further runs", ID: r.ID}
+	case VerbDone:
+		if i < len(r.Steps) {
+			t.moveStep(r, i, EvStepDone)
+			r.Steps[i].EndedAt = t.now
+			t.say(EvStepDone, c.By, fmt.Sprintf("step %d of %d, %s: marked done by %s%s", i+1, len(r.Steps), r.Steps[i].Name, c.By, because(c.Reason)), atStep(r, i), reason(c.Reason))
+		}
+		if r.Current() >= len(r.Steps) {
+			t.finish(r, c.By)
+			return Answer{Code: CodeAccepted, Text: r.ID + " is done", ID: r.ID}
+		}
+	case VerbRetry:
+		if i < len(r.Steps) && r.Steps[i].State != StepPending {
+			r.Steps[i].State = StepPending // a person's decision begins the step anew, as its own recorded attempt
+		}
+	}
+	t.moveRun(r, EvRunWaiting)
+	r.WakeAt, r.Note = t.now, fmt.Sprintf("%s by %s%s", c.Verb, c.By, because(c.Reason))
+	t.say(EvRunWaiting, c.By, fmt.Sprintf("%s goes on: %s", r.ID, r.Note), aboutRun(r), reason(c.Reason))
+	return Answer{Code: CodeAccepted, Text: r.ID + " goes on", ID: r.ID}
+}
+
+func (t *turn) maySteer(r *Run, c Steer) (Answer, bool) {
+	p := t.proposal(r.Proposal)
+	switch {
+	case c.Verb != VerbRetry && c.Verb != VerbDone && c.Verb != VerbAbort:
+		return answer(CodeInvalid, "%q is neither retry, done nor abort", c.Verb), false
+	case r.State.Terminal():
+		return answer(CodeDecided, "%s is already %s: %s", r.ID, r.State, r.Note), false
+	case r.State == RunQueued && c.Verb != VerbAbort, r.State == RunRunning:
+		return answer(CodeInvalid, "%s is %s; it takes decisions when it waits or is parked", r.ID, r.State), false
+	case r.State == RunWaiting && c.Verb == VerbRetry:
+		return answer(CodeInvalid, "%s waits for step %d; there is nothing to retry", r.ID, r.Current()+1), false
+	case r.State == RunWaiting && c.Verb == VerbDone && !r.WakeAt.IsZero():
+		return answer(CodeInvalid, "%s goes on by itself at %s", r.ID, Clock(r.WakeAt)), false
+	case p == nil:
+		return answer(CodeNotFound, "the proposal of %s is gone", r.ID), false
+	}
+	pol := p.Policy
+	pol.RequesterMayApprove = true // whoever asked may carry on what others approved
+	if ok, why := pol.Eligible(c.By, p.Requester); !ok {
+		return answer(CodeNotAllowed, "%s", strings.Replace(why, "decide here", "steer this run", 1)), false
+	}
+	return Answer{}, true
+}

@@ -1,0 +1,184 @@
+package pointsman
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// digestMin is how many digits of a digest a person must give: what the card shows.
+const digestMin = 12
+
+// vote counts one person's decision. Everything is checked here, on the server, at the moment of the click; what the
+// button carried only says which proposal and which digest the person saw.
+func (t *turn) vote(c CastVote) Answer {
+	p := t.proposal(c.Proposal)
+	if p == nil {
+		return answer(CodeNotFound, "there is no proposal %s", c.Proposal)
+	}
+	if p.State == ProposalReady && !t.now.Before(p.ExpiresAt) {
+		t.expire(p)
+	}
+	if ans, ok := t.mayVote(p, c); !ok {
+		t.say(EvVoteRefused, c.By, fmt.Sprintf("%s of %s by %s does not count: %s", c.Verdict, p.ID, c.By, ans.Text), about(p), reason(c.Reason))
+		ans.ID = p.ID
+		return ans
+	}
+	for _, v := range p.Votes {
+		if v.Person.ID == c.By.Person.ID && v.Verdict == c.Verdict {
+			return Answer{Code: CodeDuplicate, Text: fmt.Sprintf("you approved %s at %s already; it has %s", p.ID, Clock(v.At), t.standing(p)), ID: p.ID}
+		}
+	}
+	t.acknowledgePage(c.By)
+	if c.Verdict == Deny {
+		return t.deny(p, c)
+	}
+	return t.approve(p, c)
+}
+
+// mayVote says whether the vote counts, and why not in one sentence.
+func (t *turn) mayVote(p *Proposal, c CastVote) (Answer, bool) {
+	switch {
+	case p.State == ProposalExpired:
+		return answer(CodeExpired, "%s", p.decided()), false
+	case p.State == ProposalChecking:
+		return answer(CodeChanged, "%s", p.decided()), false
+	case p.State == ProposalRefused:
+		return answer(CodeNotAllowed, "%s", p.decided()), false
+	case p.State != ProposalReady:
+		return answer(CodeDecided, "%s", p.decided()), false
+	case len(c.Digest) < digestMin || !strings.HasPrefix(p.Digest, c.Digest):
+		return answer(CodeChanged, "the plan of %s is now %s, you were shown %s; read the card again", p.ID, ShortDigest(p.Digest), orNone(ShortDigest(c.Digest))), false
+	case c.Verdict != Approve && c.Verdict != Deny:
+		return answer(CodeInvalid, "%q is neither approve nor deny", c.Verdict), false
+	case p.Already != "" && c.Verdict == Approve:
+		return answer(CodeInvalid, "there is nothing to do: %s", p.Already), false
+	}
+	if ok, why := p.Policy.Eligible(c.By, p.Requester); !ok {
+		if c.Verdict == Deny && c.By.Known() && c.By.Person.ID == p.Requester.Person.ID {
+			return Answer{}, true // whoever asked may always take it back
+		}
+		return answer(CodeNotAllowed, "%s", why), false
+	}
+	if p.Policy.ReasonRequired && c.Verdict == Approve && strings.TrimSpace(c.Reason) == "" && strings.TrimSpace(p.Reason) == "" {
+		return answer(CodeInvalid, "%s needs a reason", p.Runbook), false
+	}
+	if c.Verdict == Approve {
+		if l, held := t.locked(p); held {
+			return answer(CodeLocked, "%s is locked by %s; wait until that run ends", l.Target, l.Run), false
+		}
+	}
+	return Answer{}, true
+}
+
+// locked finds the open run that holds the proposal's target. A runbook without a lock (a kill switch) never waits.
+func (t *turn) locked(p *Proposal) (Lock, bool) {
+	plan, err := DecodePlan(p.Plan)
+	if err != nil || !plan.Lock || p.Target.Key() == "" {
+		return Lock{}, false
+	}
+	for _, r := range t.state.Runs {
+		if r.Holds && !r.State.Terminal() && r.Target.Key() == p.Target.Key() {
+			return Lock{Target: p.Target.Key(), Incident: t.state.Incident.ID, Run: r.ID}, true
+		}
+	}
+	for _, l := range t.state.Locks {
+		if l.Target == p.Target.Key() && l.Incident != t.state.Incident.ID {
+			return l, true
+		}
+	}
+	return Lock{}, false
+}
+
+func (t *turn) deny(p *Proposal, c CastVote) Answer {
+	p.Votes = append(p.Votes, t.ballot(p, c))
+	t.moveProposal(p, EvProposalDenied)
+	p.DecidedBy, p.DecidedAt = c.By.String(), t.now
+	t.stopEscalation()
+	t.say(EvProposalDenied, c.By, fmt.Sprintf("%s denied %s%s", c.By, p.ID, because(c.Reason)), about(p), reason(c.Reason), with(p.Votes))
+	t.settleIncident(c.By)
+	return Answer{Code: CodeAccepted, Text: fmt.Sprintf("you denied %s; nothing will run", p.ID), ID: p.ID}
+}
+
+func (t *turn) approve(p *Proposal, c CastVote) Answer {
+	p.Votes = append(p.Votes, t.ballot(p, c))
+	st := t.standing(p)
+	t.say(EvVoteCounted, c.By, fmt.Sprintf("%s approved %s, plan %s (%s)%s", c.By, p.ID, ShortDigest(p.Digest), st, because(c.Reason)),
+		about(p), reason(c.Reason), with(map[string]any{"vote": p.Votes[len(p.Votes)-1], "facts": p.Facts}))
+	if !st.Met {
+		return Answer{Code: CodeCounted, Text: fmt.Sprintf("your approval of %s counts: %s, it needs %s", p.ID, st, p.Policy), ID: p.ID}
+	}
+	t.moveProposal(p, EvProposalApproved)
+	p.DecidedBy, p.DecidedAt = approvers(p.Votes), t.now
+	t.stopEscalation()
+	t.say(EvProposalApproved, c.By, fmt.Sprintf("%s is approved by %s, plan %s", p.ID, p.DecidedBy, ShortDigest(p.Digest)), about(p), with(p.Votes))
+	run := t.queue(p, c.By)
+	return Answer{Code: CodeAccepted, Text: fmt.Sprintf("%s is approved (%s) and starts now as %s", p.ID, st, run.ID), ID: run.ID}
+}
+
+// queue makes the run in the same turn, hence the same transaction, as the vote that completed the quorum: an
+// approval can not be used up without its run.
+func (t *turn) queue(p *Proposal, by Actor) *Run {
+	inc := &t.state.Incident
+	plan, err := DecodePlan(p.Plan)
+	t.fail(err)
+	inc.RunCount++
+	r := Run{
+		ID: fmt.Sprintf("%s/R%d", inc.ID, inc.RunCount), Proposal: p.ID, Runbook: p.Runbook, Title: p.Title, Target: p.Target,
+		Holds: plan.Lock && p.Target.Key() != "", Plan: p.Plan, Digest: p.Digest, QueuedAt: t.now,
+	}
+	for _, s := range plan.Steps {
+		r.Steps = append(r.Steps, RunStep{Name: s.Name, Kind: s.Kind, Summary: s.Summary, Irreversible: s.Irreversible, State: StepPending})
+	}
+	t.moveRun(&r, EvRunQueued)
+	p.Run = r.ID
+	inc.Marks.Approved, inc.Marks.Started, inc.Marks.Ended = t.now, time.Time{}, time.Time{}
+	t.say(EvRunQueued, by, fmt.Sprintf("%s queued: %s", r.ID, p.Title), aboutRun(&r))
+	t.state.Runs = append(t.state.Runs, r)
+	return &t.state.Runs[len(t.state.Runs)-1]
+}
+
+func (t *turn) ballot(p *Proposal, c CastVote) Vote {
+	return Vote{Person: c.By.Person, Door: c.By.Door, Ref: c.By.Ref, Verdict: c.Verdict, Reason: c.Reason, Digest: p.Digest, At: t.now, Shown: p.CheckedAt}
+}
+
+func (t *turn) standing(p *Proposal) Standing {
+	return p.Policy.Count(p.Approvers())
+}
+
+// Approvers are the people whose approvals stand, the requester left out where the policy says so.
+func (p Proposal) Approvers() []Person {
+	var out []Person
+	for _, v := range p.Votes {
+		if v.Verdict != Approve || v.Digest != p.Digest {
+			continue
+		}
+		if !p.Policy.RequesterMayApprove && p.Requester.Known() && v.Person.ID == p.Requester.Person.ID {
+			continue
+		}
+		out = append(out, v.Person)
+	}
+	return out
+}
+
+func approvers(votes []Vote) string {
+	var names []string
+	for _, v := range votes {
+		if v.Verdict == Approve {
+			names = append(names, Actor{Person: v.Person}.String())
+		}
+	}
+	return strings.Join(names, " and ")
+}
+
+func because(reason string) string {
+	if strings.TrimSpace(reason) == "" {
+		return ""
+	}
+	return ": " + strings.TrimSpace(reason)
+}
+
+func (t *turn) expire(p *Proposal) {
+	t.moveProposal(p, EvProposalExpired)
+	t.say(EvProposalExpired, Actor{Door: DoorClock}, fmt.Sprintf("%s expired with %s; expired is not denied, fresh checks ask again", p.ID, t.standing(p)), about(p))
+}
