@@ -178,7 +178,7 @@ func execOn(ctx context.Context, dsn, sql string) error {
 // DSN addresses a database of this server as a role, in the form of a URL.
 func (s *Postgres) DSN(role, database string) string { return dsn(role, s.Addr(), database, "") }
 
-// SuperuserDSN, AppDSN and PointsmanDSN address the database app as each of the three roles.
+// SuperuserDSN is the administrator's way into the database app.
 func (s *Postgres) SuperuserDSN() string { return s.DSN(Superuser, AppDatabase) }
 
 // AppDSN is the application's own way in.

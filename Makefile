@@ -1,0 +1,63 @@
+# Pointsman's commands for developers; `make` alone lists them.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo build test lint fmt golden generate bench screenshots soak image clean
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BIN := bin/pointsman
+DEPS := cmd/scripts/install-deps.sh
+TOOL := go tool -modfile=go.tools.mod
+GOFILES = $(shell git ls-files --cached --others --exclude-standard '*.go')
+
+# timed prints how long a suite took, also when it fails: $(call timed,name,command)
+timed = start=$$SECONDS; trap 'echo "$(1): $$((SECONDS - start)) s"' EXIT; $(2)
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: build ## the whole story on real servers, in a temporary folder (DEMO_AUTO=1 also clicks)
+	@$(DEPS)
+	@$(BIN) demo
+
+build: ## bin/pointsman, one static binary
+	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN) ./cmd/pointsman
+
+test: ## every test, unit to end to end, with the race detector
+	@$(call timed,install,$(DEPS) cc postgresql alertmanager)
+	@$(call timed,build with race detector,go test -race -run '^$$' ./... >/dev/null)
+	@$(call timed,unit and end to end,go test -race -timeout 20m ./...)
+
+lint: ## formatting, go vet, golangci-lint
+	@$(call timed,gofumpt,unformatted="$$($(TOOL) gofumpt -l $(GOFILES))"; \
+		test -z "$$unformatted" || { echo "run 'make fmt' on:" $$unformatted; exit 1; })
+	@$(call timed,go vet,go vet ./...)
+	@$(call timed,golangci-lint,$(TOOL) golangci-lint run ./...)
+
+fmt: ## format all Go files
+	@$(TOOL) gofumpt -w $(GOFILES)
+
+golden: ## rewrite the golden files with what the code says today; review the diff
+	@go test $$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -r -n1 dirname | sort -u) -update
+
+generate: ## rewrite generated code and pages
+	@go generate ./...
+
+bench: build ## benchmarks, some on real servers, and the binary's size
+	@$(DEPS)
+	@go test -timeout 60m -run '^$$' -bench . -benchmem ./...
+	@echo "binary: $$(stat -c %s $(BIN) 2>/dev/null || stat -f %z $(BIN)) bytes"
+
+screenshots: build ## the pictures of the README, from the demo's own pages
+	@$(DEPS) postgresql alertmanager chromium
+	@cmd/scripts/screenshots.sh $(BIN) docs/images
+
+soak: ## the tests in the size for a release; takes hours
+	@$(DEPS)
+	@$(call timed,soak,POINTSMAN_SOAK=1 go test -count=1 -timeout 12h ./...)
+
+image: ## container image pointsman:VERSION
+	@docker build --build-arg VERSION=$(VERSION) -t pointsman:$(VERSION) .
+
+clean: ## remove what was built
+	@rm -rf bin
