@@ -50,6 +50,9 @@ func (f Fact) NeedsAcknowledgement() bool {
 	return f.Kind == Ack && (f.Result == Fail || f.Result == Unknown)
 }
 
+// Key names the fact across measurements: the guard and what it looks at.
+func (f Fact) Key() string { return f.Guard + " " + f.Name }
+
 // Sentence is the fact as one line for a person: its own text, or name, value and limit.
 func (f Fact) Sentence() string {
 	if f.Text != "" {

@@ -39,9 +39,11 @@ type Plan struct {
 	Steps         []PlanStep        `json:"steps"`
 	Bounds        []Bound           `json:"bounds,omitempty"`
 	Acknowledge   []string          `json:"acknowledge,omitempty"` // the risks that one more approver accepts, as sentences
-	Policy        Policy            `json:"policy"`
-	Objective     Objective         `json:"objective,omitzero"`
-	Reason        string            `json:"reason,omitempty"`
+	// Accepted names the guards behind Acknowledge ("G2 vantage points"): at the start another one voids the approval.
+	Accepted  []string  `json:"accepted,omitempty"`
+	Policy    Policy    `json:"policy"`
+	Objective Objective `json:"objective,omitzero"`
+	Reason    string    `json:"reason,omitempty"`
 }
 
 // PlanStep is one concrete step.

@@ -91,3 +91,10 @@ func (r Run) Current() int {
 	}
 	return len(r.Steps)
 }
+
+// Claim is a lease on a run.
+type Claim struct {
+	Run      Run
+	Epoch    int64
+	Takeover bool // the former owner's lease ended while the run was running
+}

@@ -1,0 +1,193 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/pointsman/pointsman"
+)
+
+// Ledger is what the engine needs of the store: the rows that are the only truth.
+type Ledger interface {
+	Do(ctx context.Context, cmd pointsman.Command) (pointsman.Result, error)
+	Runs
+}
+
+// Runs hands out leases on runs.
+type Runs interface {
+	// ClaimRun leases one run that is queued, due after waiting, or whose owner's lease has ended. The bool is false
+	// if there is none.
+	ClaimRun(ctx context.Context, owner string, lease time.Duration) (pointsman.Claim, bool, error)
+	// Heartbeat prolongs the lease. An Error with CodeConflict says that another owner has the run.
+	Heartbeat(ctx context.Context, run string, epoch int64, lease time.Duration) error
+	Changed() <-chan struct{}
+}
+
+// Engine carries out approved runs. It is the only loop that changes the world.
+type Engine struct {
+	Ledger  Ledger
+	Kinds   *Registry
+	Catalog Catalog
+	Owner   string // names this process in leases
+
+	Lease        time.Duration // how long a claim lasts without a heartbeat
+	Beat         time.Duration // between heartbeats
+	Sweep        time.Duration // between looks for runs whose owner died
+	CheckTimeout time.Duration
+	Grace        time.Duration // how long a stop waits for the steps at work
+	Log          *slog.Logger
+}
+
+// Run works until the context ends; then it claims nothing more and lets the runs at work go on for Grace.
+func (e *Engine) Run(ctx context.Context) error {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	var wg sync.WaitGroup
+	sweep := time.NewTicker(e.Sweep)
+	defer sweep.Stop()
+	for ctx.Err() == nil {
+		changed := e.Ledger.Changed() // before the look, so that nothing is missed in between
+		for e.claim(ctx, work, &wg) {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-changed:
+		case <-sweep.C:
+		}
+	}
+	idle := make(chan struct{})
+	go func() { wg.Wait(); close(idle) }()
+	select {
+	case <-idle:
+	case <-time.After(e.Grace):
+		cancel() // the lease ends by itself and a successor observes
+		<-idle
+	}
+	return nil
+}
+
+// claim takes one run and drives it in the background.
+func (e *Engine) claim(ctx, work context.Context, wg *sync.WaitGroup) bool {
+	c, ok, err := e.Ledger.ClaimRun(ctx, e.Owner, e.Lease)
+	if err != nil {
+		if ctx.Err() == nil {
+			e.Log.Warn("no run could be claimed", "err", err)
+		}
+		return false
+	}
+	if !ok {
+		return false
+	}
+	wg.Go(func() { e.drive(work, c) })
+	return true
+}
+
+// errFenced is the cause of a cancelled step: another process owns the run now.
+var errFenced = errors.New("another process owns the run")
+
+// drive carries one run as far as it goes under this claim.
+func (e *Engine) drive(ctx context.Context, c pointsman.Claim) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	log := e.Log.With("incident", pointsman.IncidentOf(c.Run.ID), "run", c.Run.ID)
+	go e.beat(ctx, c, cancel)
+	run, err := e.enter(ctx, c)
+	for err == nil && run.State == pointsman.RunRunning {
+		run, err = e.step(ctx, run, c.Epoch)
+	}
+	switch {
+	case errors.Is(context.Cause(ctx), errFenced):
+		log.Warn("run lost to another owner; nothing more is written", "epoch", c.Epoch)
+	case err != nil:
+		log.Error("run not driven on; its lease will end and it will be observed", "err", err)
+	default:
+		log.Info("run left", "state", run.State, "note", run.Note)
+	}
+}
+
+// beat keeps the lease. Only word of another owner cancels the step: a store that cannot be reached says nothing
+// about who owns the run, and the step at work goes on to its own deadline.
+func (e *Engine) beat(ctx context.Context, c pointsman.Claim, cancel context.CancelCauseFunc) {
+	tick := time.NewTicker(e.Beat)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := e.Ledger.Heartbeat(ctx, c.Run.ID, c.Epoch, e.Lease)
+		if conflict(err) {
+			cancel(errFenced)
+			return
+		}
+		if err != nil && ctx.Err() == nil {
+			e.Log.Warn("heartbeat not stored", "run", c.Run.ID, "err", err)
+		}
+	}
+}
+
+func conflict(err error) bool {
+	e, ok := errors.AsType[*pointsman.Error](err)
+	return ok && e.Code == pointsman.CodeConflict
+}
+
+// enter brings the claimed run into the state running, or leaves it where it must not run.
+func (e *Engine) enter(ctx context.Context, c pointsman.Claim) (pointsman.Run, error) {
+	run := c.Run
+	switch run.State {
+	case pointsman.RunQueued:
+		plan, err := pointsman.DecodePlan(run.Plan)
+		if err != nil {
+			return run, err
+		}
+		facts := e.recheck(ctx, run, plan, 0)
+		return e.say(ctx, pointsman.StartRun{Run: run.ID, Epoch: c.Epoch, Facts: facts, People: e.people()}, run.ID)
+	case pointsman.RunWaiting:
+		return e.say(ctx, pointsman.WakeRun{Run: run.ID, Epoch: c.Epoch}, run.ID)
+	case pointsman.RunRunning:
+		return e.say(ctx, pointsman.TakeOver{Run: run.ID, Epoch: c.Epoch, Owner: e.Owner}, run.ID)
+	}
+	return run, nil
+}
+
+func (e *Engine) people() map[string]pointsman.Person {
+	out := map[string]pointsman.Person{}
+	for _, p := range e.Catalog.People() {
+		out[p.ID] = p
+	}
+	return out
+}
+
+// say hands a command to the store and returns the run after it. A store that cannot be reached is asked again until
+// it answers or the claim is lost: the outcome of an effect must not be forgotten because a database restarts.
+func (e *Engine) say(ctx context.Context, cmd pointsman.Command, id string) (pointsman.Run, error) {
+	wait := 50 * time.Millisecond
+	for {
+		res, err := e.Ledger.Do(ctx, cmd)
+		if err == nil && res.Answer.Code == pointsman.CodeConflict {
+			err = pointsman.Errorf(pointsman.CodeConflict, "%s", res.Answer.Text)
+		}
+		if err == nil {
+			run, ok := res.State.Run(id)
+			if !ok {
+				return run, pointsman.Errorf(pointsman.CodeNotFound, "run %s is gone: %s", id, res.Answer.Text)
+			}
+			return run, nil
+		}
+		if conflict(err) || ctx.Err() != nil {
+			return pointsman.Run{}, err
+		}
+		e.Log.Warn("outcome not stored yet", "run", id, "err", err)
+		select {
+		case <-ctx.Done():
+			return pointsman.Run{}, context.Cause(ctx)
+		case <-time.After(wait):
+			wait = min(2*wait, 2*time.Second)
+		}
+	}
+}

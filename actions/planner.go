@@ -1,0 +1,100 @@
+package actions
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/pointsman/pointsman"
+)
+
+// Desk is what the planner needs of the store.
+type Desk interface {
+	Do(ctx context.Context, cmd pointsman.Command) (pointsman.Result, error)
+	Checking(ctx context.Context) ([]pointsman.Proposal, error)
+	Changed() <-chan struct{}
+}
+
+// Planner answers proposals that are being checked: it resolves the runbook into a plan and runs every check, each
+// with its own deadline, and hands plan and evidence to the reducer.
+type Planner struct {
+	Desk     Desk
+	Resolver *Resolver
+	Log      *slog.Logger
+
+	mu   sync.Mutex
+	busy map[string]bool
+	wg   sync.WaitGroup
+}
+
+// Run works until the context ends. It is woken by each commit; the ticker is the safety net.
+func (p *Planner) Run(ctx context.Context) error {
+	defer p.wg.Wait()
+	net := time.NewTicker(time.Second)
+	defer net.Stop()
+	for {
+		changed := p.Desk.Changed() // before the look, so that nothing is missed in between
+		p.look(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+		case <-net.C:
+		}
+	}
+}
+
+func (p *Planner) look(ctx context.Context) {
+	list, err := p.Desk.Checking(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			p.Log.Warn("proposals unreadable", "err", err)
+		}
+		return
+	}
+	for _, prop := range list {
+		if !p.take(prop) {
+			continue
+		}
+		p.wg.Go(func() {
+			defer p.drop(prop)
+			p.answer(ctx, prop)
+		})
+	}
+}
+
+func (p *Planner) answer(ctx context.Context, prop pointsman.Proposal) {
+	found := p.Resolver.Resolve(ctx, prop, Propose)
+	if ctx.Err() != nil {
+		return // the successor asks again; the proposal is still being checked
+	}
+	_, err := p.Desk.Do(ctx, pointsman.Ready{
+		Proposal: prop.ID, Generation: prop.Generation, Plan: found.Plan, Facts: found.Facts,
+		Already: found.Already, Problem: found.Problem, Eligible: found.Eligible,
+	})
+	if err != nil && ctx.Err() == nil {
+		p.Log.Warn("evidence not stored", "incident", pointsman.IncidentOf(prop.ID), "proposal", prop.ID, "err", err)
+	}
+}
+
+// take makes sure that one generation of a proposal is checked once at a time. Another replica may check it too:
+// checks only read, and the reducer takes the first answer.
+func (p *Planner) take(prop pointsman.Proposal) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.busy == nil {
+		p.busy = map[string]bool{}
+	}
+	if p.busy[prop.ID] {
+		return false
+	}
+	p.busy[prop.ID] = true
+	return true
+}
+
+func (p *Planner) drop(prop pointsman.Proposal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.busy, prop.ID)
+}

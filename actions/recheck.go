@@ -1,0 +1,72 @@
+package actions
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/pointsman/pointsman"
+)
+
+// recheck repeats the checks of a plan, as approved, right before something runs: all remaining steps from the given
+// one on, beside each other. What lies outside the approval comes back as a HARD fact, so that the reducer voids it.
+func (e *Engine) recheck(ctx context.Context, run pointsman.Run, plan pointsman.Plan, from int) []pointsman.Fact {
+	found := make([]checked, len(plan.Steps))
+	var wg sync.WaitGroup
+	for i := from; i < len(plan.Steps); i++ {
+		s := plan.Steps[i]
+		act, ok := e.Kinds.Find(s.Kind)
+		if !ok {
+			continue // the engine's own kinds have nothing to check
+		}
+		in := e.input(run, plan, i, Start)
+		for _, before := range plan.Steps[:i] {
+			in.Promised = append(in.Promised, before.Kind)
+		}
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, e.CheckTimeout)
+			defer cancel()
+			ev, err := act.Check(ctx, in)
+			if err != nil {
+				ev.Facts = append(ev.Facts, unknownFact(pointsman.RunbookStep{Name: s.Name, Kind: s.Kind}, in, err))
+			}
+			found[i].evidence = ev
+		})
+	}
+	wg.Wait()
+	facts := checks{list: found}.facts()
+	for i, s := range plan.Steps {
+		facts = append(facts, outside(plan, s, found[i].evidence)...)
+	}
+	for i, f := range facts {
+		if f.NeedsAcknowledgement() && !slices.Contains(plan.Accepted, f.Key()) {
+			facts[i].Kind = pointsman.Hard
+			facts[i].Text = "a risk that nobody accepted has appeared: " + f.Sentence()
+		}
+	}
+	return facts
+}
+
+// outside names what a check now chooses or finds differently from the plan.
+func outside(plan pointsman.Plan, s pointsman.PlanStep, ev pointsman.Evidence) []pointsman.Fact {
+	var out []pointsman.Fact
+	refuse := func(name, value, limit, text string) {
+		out = append(out, pointsman.Fact{Guard: "G6", Kind: pointsman.Hard, Name: name, Value: value, Limit: limit,
+			Source: s.Kind, Result: pointsman.Fail, Text: text, Clears: "approve the new plan"})
+	}
+	for name, now := range ev.Pins {
+		if planned, pinned := plan.Pins[name]; pinned && planned != now {
+			refuse(name, now, planned, fmt.Sprintf("the approved plan has %s %s, now it would be %s", name, planned, now))
+		}
+	}
+	for _, b := range ev.Bounds {
+		if accepted, ok := plan.Bound(b.Name); ok && b.Max > accepted.Max {
+			refuse(b.Name, b.Text, accepted.Text, fmt.Sprintf("approved was %s, now it is %s", accepted.Text, b.Text))
+		}
+	}
+	if s.Irreversible && ev.Already {
+		refuse("already done", "yes", "no", fmt.Sprintf("%s has happened already, by %s", s.Summary, by(ev)))
+	}
+	return out
+}

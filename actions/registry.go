@@ -1,0 +1,77 @@
+package actions
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+)
+
+// Kinds of steps that the engine carries out itself: they wait, they have no effect on the world.
+const (
+	KindWait   = "wait"
+	KindManual = "manual.task"
+)
+
+// Registry finds actions by kind. It is built once, from one visible list.
+type Registry struct {
+	kinds map[string]Action
+}
+
+// NewRegistry makes a registry whose actions are measured by m, which may be nil. Two actions of one kind are an error: which one would run must never be a guess.
+func NewRegistry(m *Metrics, list ...Action) (*Registry, error) {
+	r := &Registry{kinds: map[string]Action{}}
+	for _, a := range list {
+		if _, taken := r.kinds[a.Kind()]; taken || a.Kind() == KindWait || a.Kind() == KindManual {
+			return nil, fmt.Errorf("action kind %s is registered twice", a.Kind())
+		}
+		r.kinds[a.Kind()] = observed{Action: a, m: m}
+	}
+	return r, nil
+}
+
+// Find returns the action of a kind.
+func (r *Registry) Find(kind string) (Action, bool) {
+	a, ok := r.kinds[kind]
+	return a, ok
+}
+
+// Kinds lists every kind that a runbook may name, sorted.
+func (r *Registry) Kinds() []string {
+	out := []string{KindManual, KindWait}
+	for k := range r.kinds {
+		out = append(out, k)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// Nearest is the known kind that looks most like the given one, for "did you mean"; empty if none is close.
+func (r *Registry) Nearest(kind string) string {
+	best, dist := "", len(kind)/2+1
+	for _, k := range r.Kinds() {
+		if d := distance(kind, k); d < dist {
+			best, dist = k, d
+		}
+	}
+	return best
+}
+
+// distance is the Levenshtein distance, by the usual two rows.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		last := slices.Clone(row)
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(row[j-1]+1, last[j]+1, last[j-1]+cost)
+		}
+	}
+	return row[len(b)]
+}

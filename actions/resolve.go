@@ -1,0 +1,237 @@
+package actions
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pointsman/pointsman"
+)
+
+// Catalog finds runbooks and people as configured now.
+type Catalog interface {
+	Runbook(name string) (pointsman.Runbook, bool)
+	People() []pointsman.Person
+	Digest() string // of the configuration
+}
+
+// Resolver turns a runbook and parameters into a plan with evidence.
+type Resolver struct {
+	Kinds   *Registry
+	Catalog Catalog
+	// CheckTimeout is the deadline of one check; a check that does not answer is unknown, which is never success.
+	CheckTimeout time.Duration
+	Log          *slog.Logger
+}
+
+// Resolution is what resolving found.
+type Resolution struct {
+	Plan     []byte
+	Facts    []pointsman.Fact
+	Already  string
+	Problem  string
+	Eligible []string
+}
+
+// Resolve resolves the proposal's runbook and runs the checks of all its steps. It never fails: what cannot be told
+// is in the facts, and what prevents a plan is the Problem.
+func (r *Resolver) Resolve(ctx context.Context, prop pointsman.Proposal, phase Phase) Resolution {
+	rb, ok := r.Catalog.Runbook(prop.Runbook)
+	if !ok {
+		return Resolution{Problem: fmt.Sprintf("runbook %s is not in the configuration any more", prop.Runbook)}
+	}
+	base := Input{
+		Phase: phase, Incident: pointsman.IncidentOf(prop.ID), Target: prop.Target, Params: prop.Params,
+		Reason: prop.Reason, Actor: prop.Requester.String(), Log: r.Log,
+	}
+	checks := r.check(ctx, rb.Steps, base)
+	out := Resolution{Facts: checks.facts()}
+	policy := rb.Approval
+	out.Eligible = r.eligible(policy, prop.Requester)
+	if f, short := r.tooFew(policy, prop.Requester); short {
+		out.Facts = append(out.Facts, f)
+	}
+	if left := checks.unresolved(); len(left) > 0 {
+		out.Problem = "no plan can be made: " + strings.Join(left, "; ")
+		if no := pointsman.Refusals(out.Facts); len(no) > 0 {
+			out.Problem = joined(no)
+		}
+		return out
+	}
+	plan := pointsman.Plan{
+		Version: 1, Runbook: rb.Name, RunbookDigest: rb.Digest, ConfigDigest: r.Catalog.Digest(), Title: rb.Title,
+		Incident: base.Incident, Target: prop.Target, Lock: rb.Lock, Params: prop.Params, Pins: checks.pins,
+		Steps: checks.steps(rb.Steps), Bounds: checks.bounds(), Policy: policy, Objective: rb.Objective, Reason: prop.Reason,
+	}
+	withAcknowledgement(&plan, out.Facts)
+	raw, err := plan.Encode()
+	if err != nil {
+		out.Problem = err.Error()
+		return out
+	}
+	out.Plan, out.Already = raw, checks.already(rb.Steps)
+	return out
+}
+
+// withAcknowledgement asks for one more approver where a risk must be accepted, and puts the risk's exact sentence
+// into the plan, so that the digest covers what was accepted.
+func withAcknowledgement(plan *pointsman.Plan, facts []pointsman.Fact) {
+	risks := pointsman.Acknowledgements(facts)
+	if len(risks) == 0 || len(plan.Policy.Require) == 0 {
+		return
+	}
+	for _, f := range risks {
+		plan.Acknowledge = append(plan.Acknowledge, f.Sentence())
+		plan.Accepted = append(plan.Accepted, f.Key())
+	}
+	one := pointsman.Requirement{Count: 1, Role: plan.Policy.Require[0].Role, Why: strings.Join(plan.Acknowledge, "; ")}
+	plan.Policy.Require = append(slices.Clone(plan.Policy.Require), one)
+}
+
+// eligible names the people who may approve, the requester left out where the policy says so.
+func (r *Resolver) eligible(p pointsman.Policy, requester pointsman.Actor) []string {
+	var out []string
+	for _, who := range r.Catalog.People() {
+		if ok, _ := p.Eligible(pointsman.Actor{Person: who}, requester); ok {
+			out = append(out, pointsman.Actor{Person: who}.String())
+		}
+	}
+	return out
+}
+
+// tooFew tells before anybody is asked that the quorum cannot be reached.
+func (r *Resolver) tooFew(p pointsman.Policy, requester pointsman.Actor) (pointsman.Fact, bool) {
+	var can []pointsman.Person
+	for _, who := range r.Catalog.People() {
+		if ok, _ := p.Eligible(pointsman.Actor{Person: who}, requester); ok {
+			can = append(can, who)
+		}
+	}
+	st := p.Count(can)
+	if st.Met {
+		return pointsman.Fact{}, false
+	}
+	return pointsman.Fact{
+		Guard: "G33", Kind: pointsman.Hard, Name: "people who may approve", Value: fmt.Sprint(st.Have), Limit: p.String(),
+		Source: "configuration", Result: pointsman.Fail,
+		Text:   fmt.Sprintf("approval needs %s, but only %s places can be filled from the configured people besides the requester", p, st),
+		Clears: "give more people the role under people[].roles",
+	}, true
+}
+
+func joined(facts []pointsman.Fact) string {
+	parts := make([]string, len(facts))
+	for i, f := range facts {
+		parts[i] = f.Sentence()
+	}
+	return strings.Join(parts, "; ")
+}
+
+// checked is what is known of one step while a plan is being resolved.
+type checked struct {
+	with     json.RawMessage
+	summary  string
+	evidence pointsman.Evidence
+	problem  string
+	done     bool
+}
+
+type checks struct {
+	list []checked
+	pins map[string]string
+}
+
+// check runs the checks of all steps in waves: those whose references are known run at once and beside each other,
+// and the pins they choose let the next ones run. A hung server thus costs one deadline, not one per step.
+func (r *Resolver) check(ctx context.Context, steps []pointsman.RunbookStep, base Input) checks {
+	c := checks{list: make([]checked, len(steps)), pins: map[string]string{}}
+	for range steps {
+		var wg sync.WaitGroup
+		started := false
+		for i, s := range steps {
+			values := maps.Clone(c.pins)
+			maps.Copy(values, base.Params)
+			if c.list[i].done || !known(references(s.With), values) {
+				continue
+			}
+			started = true
+			c.list[i].done = true
+			in := base
+			in.StepN, in.Pins, in.Promised = i+1, maps.Clone(c.pins), promised(steps[:i])
+			wg.Go(func() { r.one(ctx, s, in, values, &c.list[i]) })
+		}
+		wg.Wait()
+		for i := range c.list {
+			maps.Copy(c.pins, c.list[i].evidence.Pins)
+		}
+		if !started {
+			break
+		}
+	}
+	for i, s := range steps {
+		if !c.list[i].done {
+			c.list[i].problem = fmt.Sprintf("step %d (%s) needs %v, which no check could choose", i+1, s.Name, references(s.With))
+		}
+	}
+	return c
+}
+
+func known(names []string, values map[string]string) bool {
+	return !slices.ContainsFunc(names, func(n string) bool { _, ok := values[n]; return !ok })
+}
+
+func promised(steps []pointsman.RunbookStep) []string {
+	var out []string
+	for _, s := range steps {
+		out = append(out, s.Kind)
+	}
+	return out
+}
+
+// one resolves and checks one step.
+func (r *Resolver) one(ctx context.Context, s pointsman.RunbookStep, in Input, values map[string]string, out *checked) {
+	with, err := fill(s.With, values)
+	if err != nil {
+		out.problem = fmt.Sprintf("step %d (%s): %v", in.StepN, s.Name, err)
+		return
+	}
+	out.with, in.With, out.summary = with, with, s.Name
+	if s.Kind == KindWait || s.Kind == KindManual {
+		if out.summary, err = describePause(s.Kind, in); err != nil {
+			out.problem = fmt.Sprintf("step %d (%s): %v", in.StepN, s.Name, err)
+		}
+		return
+	}
+	act, ok := r.Kinds.Find(s.Kind)
+	if !ok {
+		out.problem = fmt.Sprintf("step %d (%s): unknown action kind %q", in.StepN, s.Name, s.Kind)
+		return
+	}
+	if d, ok := act.(Describer); ok {
+		if out.summary, err = d.Describe(in); err != nil {
+			out.problem = fmt.Sprintf("step %d (%s): %v", in.StepN, s.Name, err)
+			return
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.CheckTimeout)
+	defer cancel()
+	ev, err := act.Check(ctx, in)
+	if err != nil {
+		ev.Facts = append(ev.Facts, unknownFact(s, in, err))
+	}
+	out.evidence = ev
+}
+
+// unknownFact: a check that could not tell anything stands in the way like a guard that said no.
+func unknownFact(s pointsman.RunbookStep, in Input, err error) pointsman.Fact {
+	return pointsman.Fact{
+		Guard: "G21", Kind: pointsman.Hard, Name: "check of step " + s.Name, Value: "unknown", Source: s.Kind, Result: pointsman.Unknown,
+		Text: fmt.Sprintf("the check of step %d (%s) could not tell: %v", in.StepN, s.Name, err), Clears: "refresh the checks when it answers again",
+	}
+}

@@ -1,0 +1,239 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pointsman/pointsman"
+)
+
+// yieldAfter: a wait longer than this gives the worker back.
+const yieldAfter = 5 * time.Second
+
+// step carries out the current step, whose intent is committed, and commits its outcome.
+func (e *Engine) step(ctx context.Context, run pointsman.Run, epoch int64) (pointsman.Run, error) {
+	plan, err := pointsman.DecodePlan(run.Plan)
+	if err != nil {
+		return run, err
+	}
+	i := run.Current()
+	end := pointsman.EndStep{Run: run.ID, Epoch: epoch, Step: i}
+	switch kind := plan.Steps[i].Kind; kind {
+	case KindManual:
+		var a ManualArgs
+		if err := e.input(run, plan, i, Start).Args(&a); err != nil {
+			return run, err
+		}
+		return e.say(ctx, pointsman.WaitStep{Run: run.ID, Epoch: epoch, Step: i, Note: "waits for a person: " + a.Text}, run.ID)
+	case KindWait:
+		until, err := waitUntil(e.input(run, plan, i, Start), run.Steps[i].StartedAt)
+		if err != nil {
+			return run, err
+		}
+		if left := time.Until(until); left > yieldAfter {
+			return e.say(ctx, pointsman.WaitStep{Run: run.ID, Epoch: epoch, Step: i, Until: until, Note: "waits until " + pointsman.Clock(until)}, run.ID)
+		} else if err := pause(ctx, left); err != nil {
+			return run, err
+		}
+		end.State, end.Note = pointsman.StepDone, "waited"
+		return e.say(ctx, end, run.ID)
+	default:
+		act, ok := e.Kinds.Find(kind)
+		if !ok {
+			end.State, end.Note = pointsman.StepFailed, fmt.Sprintf("this version knows no action kind %s", kind)
+			return e.say(ctx, end, run.ID)
+		}
+		return e.act(ctx, run, plan, end, act)
+	}
+}
+
+func waitUntil(in Input, started time.Time) (time.Time, error) {
+	var a WaitArgs
+	if err := in.Args(&a); err != nil {
+		return time.Time{}, err
+	}
+	d, err := a.duration()
+	return started.Add(d), err
+}
+
+// act carries out one action: fresh or, after a takeover, observed first.
+func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan, end pointsman.EndStep, act Action) (pointsman.Run, error) {
+	s := plan.Steps[end.Step]
+	in := e.input(run, plan, end.Step, Start)
+	deadline := run.Steps[end.Step].StartedAt.Add(s.Timeout)
+	if run.Steps[end.Step].State == pointsman.StepUnknown {
+		in.Phase, in.Memo, in.Applied = Recover, run.Steps[end.Step].Memo, run.Steps[end.Step].StartedAt
+		return e.observe(ctx, run, in, end, act, deadline)
+	}
+	if s.Irreversible {
+		// The world may have moved since the start of the run: what is approved is checked once more before the
+		// point of no return.
+		facts := e.recheck(ctx, run, plan, end.Step)
+		if no := pointsman.Refusals(facts); len(no) > 0 {
+			if doneBy, already := alreadyBy(no); already {
+				end.State, end.Note, end.Facts = pointsman.StepDone, doneBy, facts
+				return e.say(ctx, end, run.ID)
+			}
+			end.State, end.Note, end.Facts = pointsman.StepRefused, joined(no), facts
+			return e.say(ctx, end, run.ID)
+		}
+	}
+	in.Applied = time.Now()
+	applyCtx, cancel := context.WithDeadline(ctx, deadline)
+	out, err := act.Apply(applyCtx, in)
+	cancel()
+	if refused, ok := errors.AsType[*RefusedError](err); ok {
+		end.State, end.Note, end.Facts = pointsman.StepRefused, refused.Error(), refused.Facts
+		return e.say(ctx, end, run.ID)
+	}
+	if lost := context.Cause(ctx); lost != nil {
+		return run, lost // not ours any more, or stopping: a successor observes
+	}
+	in.Memo = out.Memo
+	if len(out.Memo) > 0 {
+		if run, err2 := e.say(ctx, pointsman.NoteMemo{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Memo: out.Memo, Note: out.Note}, run.ID); err2 != nil {
+			return run, err2
+		}
+	}
+	end.Note = out.Note
+	if err != nil {
+		end.Note = err.Error()
+		if s.Timeout > 0 && time.Until(deadline) < time.Second {
+			deadline = time.Now().Add(e.CheckTimeout) // one look more, so that a timeout ends in knowledge where it can
+		}
+	}
+	return e.verify(ctx, run, in, end, act, deadline, err)
+}
+
+func alreadyBy(no []pointsman.Fact) (string, bool) {
+	for _, f := range no {
+		if f.Name != "already done" {
+			return "", false
+		}
+	}
+	return joined(no), len(no) > 0
+}
+
+// verify polls until the effect holds or the deadline passes. Not told is unknown; told "no" is failed.
+func (e *Engine) verify(ctx context.Context, run pointsman.Run, in Input, end pointsman.EndStep, act Action, deadline time.Time, applyErr error) (pointsman.Run, error) {
+	wait := 5 * time.Millisecond
+	for {
+		ev, err := e.look(ctx, act, in)
+		if lost := context.Cause(ctx); lost != nil {
+			return run, lost
+		}
+		end.Facts = ev.Facts
+		switch {
+		case err == nil && ev.Holds:
+			end.State = pointsman.StepDone
+			if applyErr != nil {
+				end.Note = fmt.Sprintf("it answered %q, and was then seen to hold", applyErr)
+			}
+			return e.say(ctx, end, run.ID)
+		case time.Until(deadline) < wait:
+			end.State, end.Note = verdictOf(err, applyErr, ev, end.Note)
+			return e.say(ctx, end, run.ID)
+		case applyErr != nil && err == nil && wait > 100*time.Millisecond:
+			// Apply said no and a few looks agree: waiting for the deadline would only cost time.
+			end.State, end.Note = verdictOf(err, applyErr, ev, end.Note)
+			return e.say(ctx, end, run.ID)
+		}
+		if err := pause(ctx, wait); err != nil {
+			return run, err
+		}
+		wait = min(2*wait, 500*time.Millisecond)
+	}
+}
+
+func (e *Engine) look(ctx context.Context, act Action, in Input) (pointsman.Evidence, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.CheckTimeout)
+	defer cancel()
+	return act.Verify(ctx, in)
+}
+
+func verdictOf(err, applyErr error, ev pointsman.Evidence, note string) (pointsman.StepState, string) {
+	if err != nil {
+		return pointsman.StepUnknown, fmt.Sprintf("its outcome could not be told: %v", err)
+	}
+	if applyErr != nil {
+		return pointsman.StepFailed, applyErr.Error()
+	}
+	for _, f := range ev.Facts {
+		if f.Result != pointsman.Pass {
+			return pointsman.StepFailed, f.Sentence()
+		}
+	}
+	if note == "" {
+		note = "the effect was not seen within the step's timeout"
+	}
+	return pointsman.StepFailed, note
+}
+
+// maxAttempts bounds how often the engine itself begins a step again after it was seen not to have happened.
+const maxAttempts = 3
+
+// observe finds out what a dead owner's attempt did. "Not done" is trusted only after the step's own deadline, because
+// until then its request may still be on the way; then the step begins again as a new recorded attempt.
+func (e *Engine) observe(ctx context.Context, run pointsman.Run, in Input, end pointsman.EndStep, act Action, deadline time.Time) (pointsman.Run, error) {
+	wait := 50 * time.Millisecond
+	for {
+		ev, err := e.look(ctx, act, in)
+		if err != nil || !ev.Holds {
+			if chk, cerr := e.check(ctx, act, in); cerr == nil && chk.Already {
+				ev, err = chk, nil
+				ev.Holds = true
+			}
+		}
+		if lost := context.Cause(ctx); lost != nil {
+			return run, lost
+		}
+		end.Facts = ev.Facts
+		switch late := time.Until(deadline) <= 0; {
+		case err == nil && ev.Holds:
+			end.State, end.Note = pointsman.StepDone, "observed after a takeover: it had happened"
+			return e.say(ctx, end, run.ID)
+		case late && err != nil:
+			end.State, end.Note = pointsman.StepUnknown, fmt.Sprintf("its owner stopped and the outcome cannot be observed: %v", err)
+			return e.say(ctx, end, run.ID)
+		case late && run.Steps[end.Step].Attempt >= maxAttempts:
+			end.State, end.Note = pointsman.StepFailed, fmt.Sprintf("not done after %d attempts", maxAttempts)
+			return e.say(ctx, end, run.ID)
+		case late:
+			return e.say(ctx, pointsman.RetryStep{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Note: "observed not to have happened"}, run.ID)
+		}
+		if err := pause(ctx, wait); err != nil {
+			return run, err
+		}
+		wait = min(2*wait, time.Second)
+	}
+}
+
+func (e *Engine) check(ctx context.Context, act Action, in Input) (pointsman.Evidence, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.CheckTimeout)
+	defer cancel()
+	return act.Check(ctx, in)
+}
+
+func (e *Engine) input(run pointsman.Run, plan pointsman.Plan, i int, phase Phase) Input {
+	return Input{
+		Phase: phase, Key: fmt.Sprintf("%s/%d", run.ID, i+1), Incident: pointsman.IncidentOf(run.ID), Target: plan.Target,
+		With: plan.Steps[i].With, Params: plan.Params, Pins: plan.Pins, Bounds: plan.Bounds, StepN: i + 1,
+		Reason: plan.Reason, Log: e.Log.With("run", run.ID, "step", plan.Steps[i].Name, "kind", plan.Steps[i].Kind),
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return context.Cause(ctx)
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
