@@ -137,6 +137,10 @@ func openNote(msg []byte, keys []string) (text string, signers []string, err err
 		return "", nil, err
 	}
 	for _, s := range n.Sigs {
+		// The lenient decoder ignores spare bits, so another spelling of the same signature would pass.
+		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
+			return "", nil, fmt.Errorf("signature of %s: %w", s.Name, err)
+		}
 		signers = append(signers, s.Name)
 	}
 	return n.Text, signers, nil

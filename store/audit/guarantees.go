@@ -79,7 +79,7 @@ func (v *verification) sayAnchor() {
 	case newest == 0:
 		v.lacks("no outside anchor given: a cut tail after entry %d cannot be excluded, nor a rewrite by a holder of the signing key", end)
 	case newest < end:
-		v.lacks("behind the newest anchor (%d entries) a cut tail and a rewrite by a holder of the signing key cannot be excluded", newest)
+		v.lacks("after the newest anchor (%d entries) a cut tail and a rewrite by a holder of the signing key cannot be excluded", newest)
 	}
 }
 

@@ -49,12 +49,12 @@ func (p *part) flush() *Fault {
 	return p.fault
 }
 
-// end judges the last row and finds what is missing behind it.
+// end judges the last row and finds what is missing after it.
 func (p *part) end() *Fault {
 	p.flush()
 	if p.fault == nil && p.want != nil && !p.done {
 		p.fault = &Fault{p.due, Missing, fmt.Sprintf(
-			"entry %d is missing behind entry %d: the export was signed with it", p.due, p.last.Seq)}
+			"entry %d is missing after entry %d: the export was signed with it", p.due, p.last.Seq)}
 	}
 	return p.fault
 }
@@ -76,15 +76,15 @@ func (p *part) place(r row, next *row) *Fault {
 	listed := p.want != nil
 	switch {
 	case r.Seq == p.last.Seq && r.Hash == p.last.Hash:
-		return &Fault{r.Seq, Duplicated, fmt.Sprintf("entry %d stands twice", r.Seq)}
+		return &Fault{r.Seq, Duplicated, fmt.Sprintf("entry %d appears twice", r.Seq)}
 	case r.Seq == p.last.Seq:
 		return &Fault{r.Seq, Inserted, fmt.Sprintf("two different entries have the number %d: one was inserted", r.Seq)}
 	case r.Seq < p.last.Seq:
-		return &Fault{r.Seq, Swapped, fmt.Sprintf("entry %d stands behind entry %d", r.Seq, p.last.Seq)}
+		return &Fault{r.Seq, Swapped, fmt.Sprintf("entry %d appears after entry %d", r.Seq, p.last.Seq)}
 	case listed && (p.done || r.Seq < p.due):
 		return &Fault{r.Seq, Inserted, fmt.Sprintf("entry %d was inserted: the export was signed without it", r.Seq)}
 	case listed && r.Seq > p.due && next != nil && next.Seq == p.due:
-		return &Fault{p.due, Swapped, fmt.Sprintf("entry %d stands before entry %d", r.Seq, p.due)}
+		return &Fault{p.due, Swapped, fmt.Sprintf("entry %d appears before entry %d", r.Seq, p.due)}
 	case listed && r.Seq > p.due:
 		return &Fault{p.due, Missing, fmt.Sprintf("entry %d is missing between %d and %d: the export was signed with it",
 			p.due, p.last.Seq, r.Seq)}

@@ -61,8 +61,8 @@ type Fault struct {
 type Report struct {
 	Verdict Verdict
 	Subject string // what was exported, as its signed manifest says; empty when there is none
-	Entries uint64 // entries read and found good
-	First   uint64
+	Entries uint64 // entries read, up to the first fault among them
+	First   uint64 // sequence numbers of the first and last entry read
 	Last    uint64
 	Faults  []Fault
 	Holds   []string // guarantees that hold, in sentences

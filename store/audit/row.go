@@ -186,7 +186,7 @@ func explain(line []byte) error {
 		}
 		switch {
 		case slices.Contains(keys, key):
-			return fmt.Errorf("the field %q stands twice", key)
+			return fmt.Errorf("the field %q appears twice", key)
 		case !slices.Contains([]string{"seq", "prev", "hash", "body", "proof"}, key):
 			return fmt.Errorf("unknown field %q", key)
 		}

@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -156,7 +155,7 @@ func TestVerifyEntries_cannot_see_what_nobody_anchored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "behind the newest anchor (40 entries) a cut tail and a rewrite by a holder of the signing key cannot be excluded"
+	want := "after the newest anchor (40 entries) a cut tail and a rewrite by a holder of the signing key cannot be excluded"
 	if got.Verdict != Intact || !slices.Contains(got.Lacks, want) {
 		t.Errorf("a rewrite behind the anchor cannot be seen, and the report must say so: %+v", got)
 	}
@@ -246,5 +245,3 @@ func ways(tb testing.TB, b *book, rnd *rand.Rand, anchored uint64) map[string]fu
 		"part":    func(t Trust) (Report, error) { return VerifyZip(some(), int64(some().Len()), t) },
 	}
 }
-
-var _ = fmt.Sprint

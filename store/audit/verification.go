@@ -102,7 +102,7 @@ func (v *verification) add(r row) bool {
 	return v.whole.fault == nil
 }
 
-// end judges what waits behind the last row, and what is missing.
+// end judges the row that still waits, and what is missing.
 func (v *verification) end() {
 	var f *Fault
 	if v.some != nil {
@@ -163,7 +163,7 @@ func (v *verification) malformed(n int, why error) error {
 		f = v.some.flush()
 	}
 	if f == nil {
-		f = &Fault{v.Last + 1, Malformed, fmt.Sprintf("line %d, behind entry %d: %v", n, v.Last, why)}
+		f = &Fault{v.Last + 1, Malformed, fmt.Sprintf("line %d, after entry %d: %v", n, v.Last, why)}
 		v.first(f)
 	}
 	return errStop

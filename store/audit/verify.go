@@ -30,7 +30,7 @@ func VerifyPath(path string, t Trust) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	defer f.Close()
+	defer f.Close() // read only: closing cannot lose anything
 	var magic [4]byte
 	if _, err := io.ReadFull(f, magic[:]); err == nil && string(magic[:]) == "PK\x03\x04" {
 		return VerifyZip(f, info.Size(), t)

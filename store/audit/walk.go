@@ -37,7 +37,7 @@ func (w *walk) flush() *Fault {
 	return w.fault
 }
 
-// end judges the last entry and finds what is missing behind it.
+// end judges the last entry and finds what is missing after it.
 func (w *walk) end() *Fault {
 	w.flush()
 	w.reach()
@@ -88,16 +88,16 @@ func place(head Head, e Entry, next *Entry) *Fault {
 	case e.Seq == want:
 		return nil
 	case e.Seq > want && next != nil && next.Seq == want:
-		return &Fault{want, Swapped, fmt.Sprintf("entry %d stands before entry %d", e.Seq, want)}
+		return &Fault{want, Swapped, fmt.Sprintf("entry %d appears before entry %d", e.Seq, want)}
 	case e.Seq > want:
 		return &Fault{want, Missing, fmt.Sprintf("entries are missing between %d and %d: %s", head.Seq, e.Seq,
 			span(want, e.Seq-1))}
 	case e.Seq == head.Seq && e.Hash == head.Hash:
-		return &Fault{e.Seq, Duplicated, fmt.Sprintf("entry %d stands twice", e.Seq)}
+		return &Fault{e.Seq, Duplicated, fmt.Sprintf("entry %d appears twice", e.Seq)}
 	case e.Seq == head.Seq:
 		return &Fault{e.Seq, Inserted, fmt.Sprintf("two different entries have the number %d: one was inserted", e.Seq)}
 	default:
-		return &Fault{e.Seq, Swapped, fmt.Sprintf("entry %d stands behind entry %d", e.Seq, head.Seq)}
+		return &Fault{e.Seq, Swapped, fmt.Sprintf("entry %d appears after entry %d", e.Seq, head.Seq)}
 	}
 }
 
