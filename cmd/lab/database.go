@@ -11,7 +11,7 @@ import (
 // a disk, for its durability is not what they prove.
 var shared = sync.OnceValues(func() (*Postgres, error) {
 	return StartPostgres(context.Background(), PostgresOptions{
-		Name: "pg-tests",
+		Name: "pg-tests", InMemory: true,
 		Settings: map[string]string{
 			"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300",
 		},
@@ -43,9 +43,11 @@ func PostgresDSN(t TB) string {
 	return server.DSN(Pointsman, name)
 }
 
-// NewPair starts a pair for one test and closes it when the test ends.
+// NewPair starts a pair in memory for one test and closes it when the test ends. Benchmarks use StartPair, for they
+// want a disk.
 func NewPair(t TB, options PairOptions) *Pair {
 	t.Helper()
+	options.InMemory = true
 	pair, err := StartPair(context.Background(), options)
 	if err != nil {
 		t.Fatal(err)

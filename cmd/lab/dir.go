@@ -26,8 +26,18 @@ if [ -n "$segment" ]; then ipcrm -m "$segment" 2>/dev/null; fi
 rm -rf "$0" || { sleep 1; rm -rf "$0"; }`
 
 // NewDir makes a temporary folder named after what is kept in it.
-func NewDir(name string) (*Dir, error) {
-	path, err := os.MkdirTemp("", "pointsman-"+name+"-")
+func NewDir(name string) (*Dir, error) { return newDir(os.TempDir(), name) }
+
+// newMemoryDir makes one in memory where the system has room for it, else an ordinary one.
+func newMemoryDir(name string) (*Dir, error) {
+	if parent, ok := memoryFolder(); ok {
+		return newDir(parent, name)
+	}
+	return NewDir(name)
+}
+
+func newDir(parent, name string) (*Dir, error) {
+	path, err := os.MkdirTemp(parent, "pointsman-"+name+"-")
 	if err != nil {
 		return nil, err
 	}

@@ -166,7 +166,7 @@ func TestStartPostgres_own_identity_differs_from_the_template(t *testing.T) {
 	t.Parallel()
 	identity := make(map[int64]bool)
 	for _, own := range []bool{true, true, false} {
-		server, err := lab.StartPostgres(t.Context(), lab.PostgresOptions{OwnIdentity: own})
+		server, err := lab.StartPostgres(t.Context(), lab.PostgresOptions{OwnIdentity: own, InMemory: true})
 		if err != nil {
 			t.Fatal(err)
 		}

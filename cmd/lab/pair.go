@@ -16,6 +16,7 @@ import (
 type PairOptions struct {
 	Standbys    int               // 1 by default
 	Settings    map[string]string // added to postgresql.conf of every node
+	InMemory    bool              // see PostgresOptions
 	OwnIdentity bool              // see PostgresOptions
 }
 
@@ -31,14 +32,16 @@ type Pair struct {
 func StartPair(ctx context.Context, options PairOptions) (*Pair, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	primary, err := newPostgres(ctx, PostgresOptions{Settings: options.Settings, OwnIdentity: options.OwnIdentity})
+	primary, err := newPostgres(ctx, PostgresOptions{
+		Settings: options.Settings, InMemory: options.InMemory, OwnIdentity: options.OwnIdentity,
+	})
 	if err != nil {
 		return nil, err
 	}
 	p := &Pair{Primary: primary}
 	// Copied before the primary starts: two copies of one cold cluster are a base backup that needs no time.
 	for i := range max(1, options.Standbys) {
-		standby, err := newStandby(ctx, primary, fmt.Sprintf("pg-%d", i+2), options.Settings)
+		standby, err := newStandby(ctx, primary, fmt.Sprintf("pg-%d", i+2), options)
 		if err != nil {
 			return nil, errors.Join(err, p.Close())
 		}
@@ -52,12 +55,12 @@ func StartPair(ctx context.Context, options PairOptions) (*Pair, error) {
 }
 
 // newStandby lays out a copy of a cold primary that will follow it.
-func newStandby(ctx context.Context, primary *Postgres, name string, settings map[string]string) (*Postgres, error) {
+func newStandby(ctx context.Context, primary *Postgres, name string, options PairOptions) (*Postgres, error) {
 	port, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := NewDir(name)
+	dir, err := dataFolder(name, options.InMemory)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +69,7 @@ func newStandby(ctx context.Context, primary *Postgres, name string, settings ma
 		"primary_conninfo":  fmt.Sprintf("host=127.0.0.1 port=%d user=replicator application_name=%s", primary.Port, name),
 		"primary_slot_name": s.slot(),
 	}
-	maps.Copy(follow, settings)
+	maps.Copy(follow, options.Settings)
 	signal := filepath.Join(s.DataDir(), "standby.signal")
 	err = runTool(ctx, "cp", "-Rp", primary.DataDir(), s.DataDir())
 	if err == nil {

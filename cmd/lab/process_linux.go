@@ -36,6 +36,16 @@ func pidsIn(folder string, _ int) []int {
 	return pids
 }
 
+// memoryFolder is a file system in memory, if it has room for several servers: containers often allow 64 MB.
+func memoryFolder() (string, bool) {
+	const folder, enough = "/dev/shm", 2 << 30
+	var stat syscall.Statfs_t
+	if err := syscall.Statfs(folder, &stat); err != nil {
+		return "", false
+	}
+	return folder, stat.Bavail*uint64(stat.Bsize) >= enough
+}
+
 // removeSharedMemory frees the small System V segment that a killed postmaster leaves behind: the kernel keeps it, and
 // allows 4096 of them on the whole machine. A segment that is gone already is fine.
 func removeSharedMemory(id int) {

@@ -29,4 +29,6 @@ func pidsIn(_ string, parent int) []int {
 	return pids
 }
 
+func memoryFolder() (string, bool) { return "", false }
+
 func removeSharedMemory(int) {}

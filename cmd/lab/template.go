@@ -14,7 +14,7 @@ import (
 // template is a cold cluster with roles and database, made once per process and copied for each server: a copy takes a
 // tenth of a second, initdb and its SQL more than one.
 var template = sync.OnceValues(func() (*Dir, error) {
-	dir, err := NewDir("template")
+	dir, err := newMemoryDir("template")
 	if err != nil {
 		return nil, err
 	}
