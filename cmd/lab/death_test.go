@@ -63,7 +63,7 @@ func TestDeath_of_the_caller_leaves_no_process_and_no_folder(t *testing.T) {
 		pids = append(pids, pid)
 	}
 	mustBeGone(t, pids)
-	await(t, 5*time.Second, func(context.Context) error {
+	await(t, 30*time.Second, func(context.Context) error {
 		if _, err := os.Stat(fields[0]); err == nil {
 			return fmt.Errorf("%s outlived its owner", fields[0])
 		}

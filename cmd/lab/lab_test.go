@@ -57,7 +57,7 @@ func mustBeGone(t *testing.T, pids []int) {
 		t.Error("no process was seen while the server ran")
 	}
 	for _, pid := range pids {
-		await(t, 5*time.Second, func(context.Context) error { return gone(pid) })
+		await(t, 30*time.Second, func(context.Context) error { return gone(pid) })
 	}
 }
 
@@ -75,8 +75,8 @@ func TestPair(t *testing.T) {
 	pids := append(pair.Primary.Pids(), pair.Standby.Pids()...)
 
 	t.Run("the_standby_has_what_the_primary_wrote", func(t *testing.T) {
-		await(t, time.Second, write(pair.ClientDSN(lab.Pointsman), "before"))
-		await(t, 5*time.Second, func(context.Context) error {
+		await(t, 10*time.Second, write(pair.ClientDSN(lab.Pointsman), "before"))
+		await(t, 30*time.Second, func(context.Context) error {
 			const read = `SELECT coalesce(max(token), '') FROM pointsman_heartbeat`
 			if got := one[string](t, pair.Standby.PointsmanDSN(), read); got != "before" {
 				return fmt.Errorf("standby reads %q", got)
@@ -111,7 +111,7 @@ func TestPair(t *testing.T) {
 		if err := pair.ThawPrimary(); err != nil {
 			t.Fatal(err)
 		}
-		await(t, 5*time.Second, write(pair.Primary.PointsmanDSN(), "thawed"))
+		await(t, 30*time.Second, write(pair.Primary.PointsmanDSN(), "thawed"))
 	})
 	t.Run("a_killed_primary_refuses_connections_and_is_reaped", func(t *testing.T) {
 		primary := pair.Primary.Pids()
@@ -128,7 +128,7 @@ func TestPair(t *testing.T) {
 		if !one[bool](t, pair.Standby.PointsmanDSN(), "SELECT pg_promote(true, 30)") {
 			t.Fatal("pg_promote answered false")
 		}
-		await(t, 10*time.Second, write(pair.ClientDSN(lab.Pointsman), "after"))
+		await(t, 30*time.Second, write(pair.ClientDSN(lab.Pointsman), "after"))
 		log, err := pair.StandbyLogs()
 		if err != nil || !strings.Contains(log, "received promote request") {
 			t.Errorf("log of the standby without a promotion (%v):\n%s", err, log)
