@@ -1,0 +1,235 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/pointsman/pointsman"
+)
+
+// ledger is a store in memory for the engine's tests: the shipping reducer, with leases beside it.
+type ledger struct {
+	mu      sync.Mutex
+	states  map[string]pointsman.State
+	leases  map[string]lease
+	events  []pointsman.Event
+	changed chan struct{}
+	down    error // set: every call fails with it
+}
+
+type lease struct {
+	owner string
+	epoch int64
+	until time.Time
+}
+
+func newLedger() *ledger {
+	return &ledger{states: map[string]pointsman.State{}, leases: map[string]lease{}, changed: make(chan struct{})}
+}
+
+func (l *ledger) Do(_ context.Context, cmd pointsman.Command) (pointsman.Result, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.down != nil {
+		return pointsman.Result{}, l.down
+	}
+	sub := cmd.Subject()
+	if sub.Run != "" && l.leases[sub.Run].epoch != sub.Epoch {
+		return pointsman.Result{}, pointsman.Errorf(pointsman.CodeConflict, "%s: epoch %d is over", sub.Run, sub.Epoch)
+	}
+	id := sub.Incident
+	for k, s := range l.states {
+		if id == "" && s.Incident.Key == sub.Key {
+			id = k
+		}
+	}
+	st, ok := l.states[id]
+	if !ok {
+		id = fmt.Sprintf("INC-%d", len(l.states)+1)
+		st.Incident.ID = id
+	}
+	after, events, ans := pointsman.Decide(st, cmd, time.Now())
+	l.states[id] = after
+	l.events = append(l.events, events...)
+	close(l.changed)
+	l.changed = make(chan struct{})
+	return pointsman.Result{Answer: ans, State: after}, nil
+}
+
+func (l *ledger) Changed() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.changed
+}
+
+func (l *ledger) Checking(context.Context) ([]pointsman.Proposal, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []pointsman.Proposal
+	for _, s := range l.states {
+		for _, p := range s.Proposals {
+			if p.State == pointsman.ProposalChecking {
+				out = append(out, p)
+			}
+		}
+	}
+	return out, l.down
+}
+
+func (l *ledger) ClaimRun(_ context.Context, owner string, ttl time.Duration) (pointsman.Claim, bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.down != nil {
+		return pointsman.Claim{}, false, l.down
+	}
+	now := time.Now()
+	for _, s := range l.states {
+		for _, r := range s.Runs {
+			old := l.leases[r.ID]
+			over := !now.Before(old.until)
+			due := r.State == pointsman.RunQueued && over ||
+				r.State == pointsman.RunWaiting && !r.WakeAt.IsZero() && !r.WakeAt.After(now) ||
+				r.State == pointsman.RunRunning && over
+			if !due {
+				continue
+			}
+			l.leases[r.ID] = lease{owner: owner, epoch: old.epoch + 1, until: now.Add(ttl)}
+			return pointsman.Claim{Run: r, Epoch: old.epoch + 1, Takeover: r.State == pointsman.RunRunning}, true, nil
+		}
+	}
+	return pointsman.Claim{}, false, nil
+}
+
+func (l *ledger) Heartbeat(_ context.Context, run string, epoch int64, ttl time.Duration) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.down != nil {
+		return l.down
+	}
+	old := l.leases[run]
+	if old.epoch != epoch {
+		return pointsman.Errorf(pointsman.CodeConflict, "%s is owned by %s", run, old.owner)
+	}
+	old.until = time.Now().Add(ttl)
+	l.leases[run] = old
+	return nil
+}
+
+func (l *ledger) run(id string) pointsman.Run {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r, _ := l.states[pointsman.IncidentOf(id)].Run(id)
+	return r
+}
+
+func (l *ledger) count(typ pointsman.EventType) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for _, e := range l.events {
+		if e.Type == typ {
+			n++
+		}
+	}
+	return n
+}
+
+func (l *ledger) break_(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.down = err
+}
+
+var errDown = errors.New("database is down")
+
+// points is a railway switch as an action: it counts what was done to it, and misbehaves on demand.
+type points struct {
+	mu       sync.Mutex
+	kind     string
+	set      bool
+	applied  int
+	refuse   string // the guard says no
+	deny     string // only Apply says no
+	hang     bool  // Apply does its work and then never answers
+	lose     error // Apply does its work and then answers with this
+	blind    error // Verify and Check cannot tell
+	checkErr error
+	lag      float64
+	pin      string
+	panics   bool
+}
+
+func (p *points) Kind() string { return p.kind }
+
+func (p *points) Describe(in Input) (string, error) {
+	var a struct {
+		Line string `json:"line"`
+	}
+	if err := in.Args(&a); err != nil {
+		return "", err
+	}
+	return "set points " + a.Line, nil
+}
+
+func (p *points) Check(_ context.Context, in Input) (pointsman.Evidence, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.blind != nil {
+		return pointsman.Evidence{}, p.blind
+	}
+	ev := pointsman.Evidence{Already: p.set, Pins: map[string]string{}}
+	if p.pin != "" {
+		ev.Pins["candidate"] = p.pin
+	}
+	f := pointsman.Fact{Guard: "T1", Kind: pointsman.Hard, Name: p.kind + " guard", Value: "ok", At: time.Now(), Result: pointsman.Pass}
+	if p.refuse != "" {
+		f.Result, f.Text = pointsman.Fail, p.refuse
+	}
+	ev.Facts = []pointsman.Fact{f}
+	if p.lag > 0 {
+		ev.Bounds = []pointsman.Bound{{Name: "lag", Max: p.lag, Text: fmt.Sprintf("lag <= %.0f", p.lag)}}
+	}
+	_ = in
+	return ev, p.checkErr
+}
+
+func (p *points) Apply(ctx context.Context, _ Input) (Outcome, error) {
+	p.mu.Lock()
+	p.applied++
+	panics, refuse, hang, lose := p.panics, p.refuse+p.deny, p.hang, p.lose
+	if refuse == "" {
+		p.set = true
+	}
+	p.mu.Unlock()
+	switch {
+	case panics:
+		panic("points jammed")
+	case refuse != "":
+		return Outcome{}, Refuse("%s", refuse)
+	case hang:
+		<-ctx.Done()
+		return Outcome{}, ctx.Err()
+	}
+	return Outcome{Note: "points set"}, lose
+}
+
+func (p *points) Verify(context.Context, Input) (pointsman.Evidence, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return pointsman.Evidence{Holds: p.set}, p.blind
+}
+
+func (p *points) times() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.applied
+}
+
+func (p *points) change(f func(*points)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f(p)
+}

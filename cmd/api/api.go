@@ -1,0 +1,150 @@
+// Package api is the door for the command line and for other programs: the same requests, policy and digests as in
+// Slack, over a Unix socket (the peer's uid is a configured person) or HTTP with a personal token.
+package api
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/pointsman/pointsman"
+)
+
+// Store is what the door needs of the store.
+type Store interface {
+	Do(ctx context.Context, cmd pointsman.Command) (pointsman.Result, error)
+	State(ctx context.Context, incident string) (pointsman.State, error)
+	Incidents(ctx context.Context, open bool, limit int) ([]pointsman.Incident, error)
+}
+
+// Log is the part of the store that is the log.
+type Log interface {
+	Events(ctx context.Context, incident string, after int64, limit int) ([]pointsman.Logged, error)
+	Note(ctx context.Context, events ...pointsman.Event) error
+}
+
+// People finds who is calling.
+type People interface {
+	ByToken(token string) (pointsman.Person, bool)
+	ByUID(uid uint32) (pointsman.Person, bool)
+}
+
+// Desk knows the runbooks.
+type Desk interface {
+	// Offer resolves "postgres-failover orders" into an offer; what is wrong is in Offer.Problem or the error.
+	Offer(runbook string, args []string) (pointsman.Offer, error)
+	// Explain says which incident, runbooks and parameters an alert with these labels would lead to.
+	Explain(labels map[string]string) string
+}
+
+// Switches are the kill switches.
+type Switches interface {
+	Status(ctx context.Context) ([]SwitchStatus, error)
+	Engage(ctx context.Context, name, reason string, by pointsman.Actor, once string) (pointsman.Answer, error)
+	Release(ctx context.Context, name, reason string, by pointsman.Actor, once string) (pointsman.Answer, error)
+}
+
+// SwitchStatus is a kill switch as last read. A stale one counts as engaged.
+type SwitchStatus struct {
+	Name    string `json:"name"`
+	Engaged bool   `json:"engaged"`
+	Stale   bool   `json:"stale"`
+	Reason  string `json:"reason,omitempty"`
+	Text    string `json:"text"`
+}
+
+// Exporter writes audit exports. An empty incident means the whole log.
+type Exporter interface {
+	Export(ctx context.Context, w io.Writer, incident string) error
+}
+
+// Server is the door.
+type Server struct {
+	Store    Store
+	Log      Log
+	People   People
+	Desk     Desk
+	Switches Switches
+	Exporter Exporter
+}
+
+// Register mounts the routes.
+func (s *Server) Register(e *echo.Echo) {
+	g := e.Group("/api/v1", s.identify)
+	g.GET("/incidents", s.incidents)
+	g.GET("/incidents/:id", s.incident)
+	g.GET("/incidents/:id/events", s.events)
+	g.POST("/incidents/:id/update", s.update)
+	g.POST("/incidents/:id/close", s.close)
+	g.POST("/requests", s.request)
+	g.POST("/votes", s.vote)
+	g.POST("/rechecks", s.recheck)
+	g.POST("/steer", s.steer)
+	g.GET("/routes", s.routes)
+	g.GET("/kill-switches", s.switches)
+	g.POST("/kill-switches/:name/:verb", s.turn)
+	g.GET("/audit/export", s.export)
+}
+
+type callerKey struct{}
+
+// identify finds the person behind the request: the peer of the Unix socket or the bearer of a personal token.
+func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		req := c.Request()
+		by := pointsman.Actor{Door: pointsman.DoorHTTP, Ref: "from " + c.RealIP()}
+		if uid, ok := PeerUID(req.Context()); ok {
+			by = pointsman.Actor{Door: pointsman.DoorCLI, Ref: "uid " + utoa(uid)}
+			by.Person, _ = s.People.ByUID(uid)
+		}
+		if token, ok := strings.CutPrefix(req.Header.Get("Authorization"), "Bearer "); ok {
+			p, known := s.People.ByToken(token)
+			if !known {
+				return s.refuse(c, by, "the token is not one of a configured person")
+			}
+			by.Person, by.Ref = p, "token of "+p.ID
+		}
+		if !by.Known() {
+			return s.refuse(c, by, by.Ref+" is not a person of the configuration; set people[].unix_uid, or send a personal token")
+		}
+		c.SetRequest(req.WithContext(context.WithValue(req.Context(), callerKey{}, by)))
+		return next(c)
+	}
+}
+
+func (s *Server) refuse(c echo.Context, by pointsman.Actor, why string) error {
+	err := s.Log.Note(c.Request().Context(), pointsman.Event{
+		Type: pointsman.EvDoorRefused, Actor: by, Text: c.Request().Method + " " + c.Path() + " refused: " + why, Reason: why,
+	})
+	if err != nil {
+		return c.JSON(http.StatusServiceUnavailable, problem("the refusal could not be written to the audit log"))
+	}
+	return c.JSON(http.StatusUnauthorized, problem(why))
+}
+
+func caller(c echo.Context) pointsman.Actor {
+	by, _ := c.Request().Context().Value(callerKey{}).(pointsman.Actor)
+	return by
+}
+
+func problem(text string) pointsman.Answer {
+	return pointsman.Answer{Code: pointsman.CodeNotAllowed, Text: text}
+}
+
+// Status is the HTTP status of an answer, the one place where codes become statuses.
+func Status(code pointsman.Code) int {
+	switch code {
+	case pointsman.CodeAccepted, pointsman.CodeCounted, pointsman.CodeDuplicate:
+		return http.StatusOK
+	case pointsman.CodeNotAllowed:
+		return http.StatusForbidden
+	case pointsman.CodeNotFound:
+		return http.StatusNotFound
+	case pointsman.CodeInvalid:
+		return http.StatusUnprocessableEntity
+	}
+	return http.StatusConflict
+}

@@ -1,0 +1,228 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/pointsman/pointsman"
+)
+
+// do hands the command to the store and gives its answer with the fitting status.
+func (s *Server) do(c echo.Context, cmd pointsman.Command) error {
+	res, err := s.Store.Do(c.Request().Context(), cmd)
+	if err != nil {
+		return unavailable(c, err)
+	}
+	return c.JSON(Status(res.Answer.Code), res.Answer)
+}
+
+func unavailable(c echo.Context, err error) error {
+	if e, ok := errors.AsType[*pointsman.Error](err); ok && e.Code == pointsman.CodeNotFound {
+		return c.JSON(http.StatusNotFound, pointsman.Answer{Code: e.Code, Text: e.Error()})
+	}
+	return c.JSON(http.StatusServiceUnavailable, pointsman.Answer{Code: "unavailable", Text: "nothing was changed, the store did not answer: " + err.Error()})
+}
+
+// body decodes the JSON body into v and answers 400 itself where it cannot.
+func body(c echo.Context, v any) (bool, error) {
+	if err := (&echo.DefaultBinder{}).BindBody(c, v); err != nil {
+		return false, c.JSON(http.StatusBadRequest, pointsman.Answer{Code: pointsman.CodeInvalid, Text: "the body is not the expected JSON: " + err.Error()})
+	}
+	return true, nil
+}
+
+func once(c echo.Context) string {
+	key := c.Request().Header.Get("Idempotency-Key")
+	if key == "" {
+		return ""
+	}
+	return "api/" + caller(c).Person.ID + "/" + key
+}
+
+func (s *Server) incidents(c echo.Context) error {
+	list, err := s.Store.Incidents(c.Request().Context(), c.QueryParam("all") == "", 200)
+	if err != nil {
+		return unavailable(c, err)
+	}
+	return c.JSON(http.StatusOK, list)
+}
+
+func (s *Server) incident(c echo.Context) error {
+	st, err := s.Store.State(c.Request().Context(), c.Param("id"))
+	if err != nil {
+		return unavailable(c, err)
+	}
+	st.Proposals = pointsman.Ranked(st.Proposals)
+	return c.JSON(http.StatusOK, st)
+}
+
+func (s *Server) events(c echo.Context) error {
+	after, _ := strconv.ParseInt(c.QueryParam("after"), 10, 64) // absent or odd: from the beginning
+	list, err := s.Log.Events(c.Request().Context(), c.Param("id"), after, 1000)
+	if err != nil {
+		return unavailable(c, err)
+	}
+	return c.JSON(http.StatusOK, list)
+}
+
+func (s *Server) update(c echo.Context) error {
+	var in struct{ Text string }
+	if ok, err := body(c, &in); !ok {
+		return err
+	}
+	return s.do(c, pointsman.WriteUpdate{Incident: c.Param("id"), Text: in.Text, By: caller(c), Once: once(c)})
+}
+
+func (s *Server) close(c echo.Context) error {
+	var in struct{ Reason string }
+	if ok, err := body(c, &in); !ok {
+		return err
+	}
+	return s.do(c, pointsman.CloseIncident{Incident: c.Param("id"), Reason: in.Reason, By: caller(c), Once: once(c)})
+}
+
+func (s *Server) request(c echo.Context) error {
+	var in struct {
+		Runbook  string
+		Args     []string
+		Incident string
+		Reason   string
+	}
+	if ok, err := body(c, &in); !ok {
+		return err
+	}
+	offer, err := s.Desk.Offer(in.Runbook, in.Args)
+	if err != nil {
+		return c.JSON(http.StatusUnprocessableEntity, pointsman.Answer{Code: pointsman.CodeInvalid, Text: err.Error()})
+	}
+	return s.do(c, pointsman.Request{Incident: in.Incident, Key: KeyOf(offer), Offer: offer, Reason: in.Reason, By: caller(c), Once: once(c)})
+}
+
+// KeyOf is the incident key of a person's request, the same as an alert on the target would have.
+func KeyOf(o pointsman.Offer) string {
+	if k := o.Target.Key(); k != "" {
+		return "target:" + k
+	}
+	return "runbook:" + o.Runbook
+}
+
+func (s *Server) vote(c echo.Context) error {
+	var in struct{ ID, Digest, Verdict, Reason string }
+	if ok, err := body(c, &in); !ok {
+		return err
+	}
+	id, err := s.proposalOf(c.Request().Context(), in.ID)
+	if err != nil {
+		return unavailable(c, err)
+	}
+	return s.do(c, pointsman.CastVote{Proposal: id, Digest: in.Digest, Verdict: pointsman.Verdict(in.Verdict), Reason: in.Reason, By: caller(c), Once: once(c)})
+}
+
+func (s *Server) recheck(c echo.Context) error {
+	var in struct{ ID string }
+	if ok, err := body(c, &in); !ok {
+		return err
+	}
+	id, err := s.proposalOf(c.Request().Context(), in.ID)
+	if err != nil {
+		return unavailable(c, err)
+	}
+	return s.do(c, pointsman.Recheck{Proposal: id, By: caller(c), Once: once(c)})
+}
+
+// proposalOf lets people name the incident: INC-7 means the proposal that its card shows first.
+func (s *Server) proposalOf(ctx context.Context, id string) (string, error) {
+	if strings.Contains(id, "/") {
+		return id, nil
+	}
+	st, err := s.Store.State(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	if len(st.Proposals) == 0 {
+		return "", pointsman.Errorf(pointsman.CodeNotFound, "%s has no proposal", id)
+	}
+	return pointsman.Ranked(st.Proposals)[0].ID, nil
+}
+
+func (s *Server) steer(c echo.Context) error {
+	var in struct{ Run, Verb, Reason string }
+	if ok, err := body(c, &in); !ok {
+		return err
+	}
+	if !strings.Contains(in.Run, "/") {
+		st, err := s.Store.State(c.Request().Context(), in.Run)
+		if err != nil {
+			return unavailable(c, err)
+		}
+		r, open := st.OpenRun()
+		if !open {
+			return c.JSON(http.StatusNotFound, pointsman.Answer{Code: pointsman.CodeNotFound, Text: in.Run + " has no open run"})
+		}
+		in.Run = r.ID
+	}
+	return s.do(c, pointsman.Steer{Run: in.Run, Verb: pointsman.Verb(in.Verb), Reason: in.Reason, By: caller(c), Once: once(c)})
+}
+
+func (s *Server) routes(c echo.Context) error {
+	labels := map[string]string{}
+	for k, v := range c.QueryParams() {
+		labels[k] = v[0]
+	}
+	return c.String(http.StatusOK, s.Desk.Explain(labels))
+}
+
+func (s *Server) switches(c echo.Context) error {
+	list, err := s.Switches.Status(c.Request().Context())
+	if err != nil {
+		return unavailable(c, err)
+	}
+	return c.JSON(http.StatusOK, list)
+}
+
+func (s *Server) turn(c echo.Context) error {
+	var in struct{ Reason string }
+	if ok, err := body(c, &in); !ok {
+		return err
+	}
+	act := s.Switches.Engage
+	switch c.Param("verb") {
+	case "engage":
+	case "release":
+		act = s.Switches.Release
+	default:
+		return c.JSON(http.StatusNotFound, pointsman.Answer{Code: pointsman.CodeNotFound, Text: fmt.Sprintf("%q is neither engage nor release", c.Param("verb"))})
+	}
+	ans, err := act(c.Request().Context(), c.Param("name"), in.Reason, caller(c), once(c))
+	if err != nil {
+		return unavailable(c, err)
+	}
+	return c.JSON(Status(ans.Code), ans)
+}
+
+func (s *Server) export(c echo.Context) error {
+	incident := c.QueryParam("incident")
+	by := caller(c)
+	what := "the whole log"
+	if incident != "" {
+		what = incident
+	}
+	// Reading the record is itself on record, before anything leaves the house.
+	if err := s.Log.Note(c.Request().Context(), pointsman.Event{Type: pointsman.EvAuditRead, Actor: by, Incident: incident, Text: by.String() + " exported " + what}); err != nil {
+		return unavailable(c, err)
+	}
+	c.Response().Header().Set(echo.HeaderContentType, "application/zip")
+	if err := s.Exporter.Export(c.Request().Context(), c.Response(), incident); err != nil {
+		if c.Response().Committed {
+			return err // the connection breaks, so that a half file is not taken for a whole one
+		}
+		return unavailable(c, err)
+	}
+	return nil
+}

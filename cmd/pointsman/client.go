@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pointsman/pointsman"
+)
+
+// defaultSocket is where a packaged server listens.
+const defaultSocket = "/run/pointsman/pointsman.sock"
+
+// client talks to a running server: it alone owns the store.
+type client struct {
+	http  *http.Client
+	base  string
+	token string
+}
+
+func newClient(cmd *cobra.Command) (*client, error) {
+	server, _ := cmd.Flags().GetString("server")
+	socket, _ := cmd.Flags().GetString("socket")
+	if server == "" {
+		server = os.Getenv("POINTSMAN_SERVER")
+	}
+	token, err := personalToken()
+	if err != nil {
+		return nil, err
+	}
+	if server != "" {
+		if token == "" {
+			return nil, errors.New("POINTSMAN_TOKEN or POINTSMAN_TOKEN_FILE is needed to talk to " + server)
+		}
+		return &client{http: &http.Client{Timeout: time.Minute}, base: strings.TrimSuffix(server, "/"), token: token}, nil
+	}
+	if socket == "" {
+		socket = os.Getenv("POINTSMAN_SOCKET")
+	}
+	if socket == "" {
+		socket = defaultSocket
+	}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}
+	return &client{http: &http.Client{Timeout: time.Minute, Transport: &http.Transport{DialContext: dial}}, base: "http://pointsman", token: token}, nil
+}
+
+func personalToken() (string, error) {
+	if file := os.Getenv("POINTSMAN_TOKEN_FILE"); file != "" {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return "", fmt.Errorf("POINTSMAN_TOKEN_FILE: %w", err)
+		}
+		return strings.TrimSpace(string(b)), nil
+	}
+	return os.Getenv("POINTSMAN_TOKEN"), nil
+}
+
+// call sends a request and decodes the answer into out. Every answer of the server that is not 2xx is a sentence.
+func (c *client) call(ctx context.Context, method, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(b)
+	}
+	resp, err := c.send(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if s, ok := out.(*string); ok {
+		b, err := io.ReadAll(resp.Body)
+		*s = string(b)
+		return err
+	}
+	return json.NewDecoder(resp.Body).Decode(out)
+}
+
+func (c *client) send(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("the server does not answer (is pointsman serve running, and is --socket right?): %w", err)
+	}
+	if resp.StatusCode/100 == 2 {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	var ans pointsman.Answer
+	if err := json.NewDecoder(resp.Body).Decode(&ans); err != nil || ans.Text == "" {
+		return nil, fmt.Errorf("the server answered %s", resp.Status)
+	}
+	return nil, errors.New(ans.Text)
+}
+
+// answer posts and prints the sentence that comes back.
+func (c *client) answer(cmd *cobra.Command, path string, in any) error {
+	var ans pointsman.Answer
+	if err := c.call(cmd.Context(), http.MethodPost, path, in, &ans); err != nil {
+		return err
+	}
+	fmt.Fprintln(cmd.OutOrStdout(), ans.Text)
+	return nil
+}
+
+func segment(s string) string { return url.PathEscape(s) }

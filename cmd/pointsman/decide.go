@@ -1,0 +1,144 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pointsman/pointsman"
+)
+
+// voteCommand is approve or deny. It never decides blindly: without --digest it shows what would run, and the command
+// that approves exactly that.
+func voteCommand(verdict string) *cobra.Command {
+	var digest, reason string
+	cmd := &cobra.Command{
+		Use:   verdict + " INC-1 --digest 12HEXDIGITS",
+		Short: strings.ToUpper(verdict[:1]) + verdict[1:] + " the plan of an incident, as the buttons in Slack do",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := newClient(cmd)
+			if err != nil {
+				return err
+			}
+			if digest == "" {
+				p, err := c.proposal(cmd, args[0])
+				if err != nil {
+					return err
+				}
+				printProposal(cmd.OutOrStdout(), p)
+				if p.State != pointsman.ProposalReady {
+					return fmt.Errorf("%s is %s and takes no votes", p.ID, p.State)
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "\nTo %s exactly this plan:\n  pointsman %s %s --digest %s\n", verdict, verdict, p.ID, pointsman.ShortDigest(p.Digest))
+				return errors.New("nothing was decided: --digest is missing")
+			}
+			return c.answer(cmd, "/api/v1/votes", map[string]string{"id": args[0], "digest": digest, "verdict": verdict, "reason": reason})
+		},
+	}
+	cmd.Flags().StringVar(&digest, "digest", "", "the plan's digest as shown on the card, at least 12 digits")
+	cmd.Flags().StringVar(&reason, "reason", "", "why; some runbooks require it")
+	return cmd
+}
+
+// proposal fetches the one proposal that an id means: INC-7/P1 itself, or the one that the card of INC-7 shows first.
+func (c *client) proposal(cmd *cobra.Command, id string) (pointsman.Proposal, error) {
+	var st pointsman.State
+	if err := c.call(cmd.Context(), http.MethodGet, "/api/v1/incidents/"+segment(pointsman.IncidentOf(id)), nil, &st); err != nil {
+		return pointsman.Proposal{}, err
+	}
+	if p, ok := st.Proposal(id); ok {
+		return p, nil
+	}
+	if len(st.Proposals) == 0 || strings.Contains(id, "/") {
+		return pointsman.Proposal{}, fmt.Errorf("there is no proposal %s", id)
+	}
+	return pointsman.Ranked(st.Proposals)[0], nil
+}
+
+func requestCommand() *cobra.Command {
+	var incident, reason string
+	cmd := &cobra.Command{
+		Use:   "run RUNBOOK [TARGET | param=value ...]",
+		Short: "Ask for a runbook; it is checked, and others approve it",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := newClient(cmd)
+			if err != nil {
+				return err
+			}
+			return c.answer(cmd, "/api/v1/requests", map[string]any{"runbook": args[0], "args": args[1:], "incident": incident, "reason": reason})
+		},
+	}
+	cmd.Flags().StringVar(&incident, "incident", "", "the incident it belongs to; default is the target's own")
+	cmd.Flags().StringVar(&reason, "reason", "", "why")
+	return cmd
+}
+
+func steerCommand() *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use:   "steer INC-1/R1 retry|done|abort",
+		Short: "Decide how a parked or waiting run goes on",
+		Args:  cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := newClient(cmd)
+			if err != nil {
+				return err
+			}
+			return c.answer(cmd, "/api/v1/steer", map[string]string{"run": args[0], "verb": args[1], "reason": reason})
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why")
+	return cmd
+}
+
+func updateCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "update INC-1 TEXT", Short: "Post an incident update, in place of the timed one", Args: cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := newClient(cmd)
+			if err != nil {
+				return err
+			}
+			return c.answer(cmd, "/api/v1/incidents/"+segment(args[0])+"/update", map[string]string{"text": strings.Join(args[1:], " ")})
+		},
+	}
+}
+
+func killSwitchCommand() *cobra.Command {
+	root := &cobra.Command{Use: "killswitch", Short: "Show, engage and release kill switches"}
+	root.AddCommand(&cobra.Command{
+		Use: "status", Short: "Show every kill switch; stale counts as engaged", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := newClient(cmd)
+			if err != nil {
+				return err
+			}
+			var list []struct{ Name, Text string }
+			if err := c.call(cmd.Context(), http.MethodGet, "/api/v1/kill-switches", nil, &list); err != nil {
+				return err
+			}
+			for _, s := range list {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", s.Name, s.Text)
+			}
+			return nil
+		},
+	})
+	for verb, short := range map[string]string{"engage": "Engage a kill switch: one authorised person, with a reason", "release": "Ask for the release of a kill switch: others approve it"} {
+		root.AddCommand(&cobra.Command{
+			Use: verb + " NAME REASON", Short: short, Args: cobra.MinimumNArgs(2),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				c, err := newClient(cmd)
+				if err != nil {
+					return err
+				}
+				return c.answer(cmd, "/api/v1/kill-switches/"+segment(args[0])+"/"+verb, map[string]string{"reason": strings.Join(args[1:], " ")})
+			},
+		})
+	}
+	return root
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pointsman/pointsman"
+)
+
+func incidentsCommand() *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use: "incidents [INC-1]", Short: "List incidents, or show one with its plan and evidence", Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := newClient(cmd)
+			if err != nil {
+				return err
+			}
+			if len(args) == 1 {
+				var st pointsman.State
+				if err := c.call(cmd.Context(), http.MethodGet, "/api/v1/incidents/"+segment(args[0]), nil, &st); err != nil {
+					return err
+				}
+				printState(cmd.OutOrStdout(), st)
+				return nil
+			}
+			path := "/api/v1/incidents"
+			if all {
+				path += "?all=1"
+			}
+			var list []pointsman.Incident
+			if err := c.call(cmd.Context(), http.MethodGet, path, nil, &list); err != nil {
+				return err
+			}
+			printIncidents(cmd.OutOrStdout(), list)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "resolved ones too")
+	return cmd
+}
+
+func printIncidents(w io.Writer, list []pointsman.Incident) {
+	if len(list) == 0 {
+		fmt.Fprintln(w, "no incident is open")
+		return
+	}
+	tab := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(tab, "INCIDENT\tSTATE\tSINCE\tFIRING\tTARGET\tTITLE")
+	for _, i := range list {
+		fmt.Fprintf(tab, "%s\t%s\t%s\t%d\t%s\t%s\n", i.ID, i.State, i.Since().UTC().Format(time.DateTime), i.Firing, i.Target.Key(), clean(i.Title))
+	}
+	tab.Flush()
+}
+
+func printState(w io.Writer, st pointsman.State) {
+	i := st.Incident
+	fmt.Fprintf(w, "%s %s: %s\n  since %s, %d alert(s) firing, target %s\n", i.ID, i.State, clean(i.Title), i.Since().UTC().Format(time.DateTime), i.Firing, orDash(i.Target.Key()))
+	for _, p := range pointsman.Ranked(st.Proposals) {
+		fmt.Fprintln(w)
+		printProposal(w, p)
+	}
+	for _, r := range st.Runs {
+		fmt.Fprintf(w, "\n%s %s: %s\n", r.ID, r.State, orDash(clean(r.Note)))
+		for n, s := range r.Steps {
+			fmt.Fprintf(w, "  %d. %-9s %s %s\n", n+1, s.State, s.Summary, clean(s.Note))
+		}
+	}
+}
+
+// printProposal is the card as text: the same evidence, plan and digest.
+func printProposal(w io.Writer, p pointsman.Proposal) {
+	fmt.Fprintf(w, "%s %s: %s (%s)\n", p.ID, p.State, p.Title, p.Runbook)
+	if p.Problem != "" {
+		fmt.Fprintf(w, "  problem: %s\n", clean(p.Problem))
+	}
+	for _, f := range p.Facts {
+		fmt.Fprintf(w, "  %-7s %s%s\n", f.Result, clean(f.Sentence()), sourced(f))
+	}
+	plan, err := pointsman.DecodePlan(p.Plan)
+	if err != nil {
+		return
+	}
+	for n, s := range plan.Steps {
+		mark := ""
+		if s.Irreversible {
+			mark = "  <- point of no return"
+		}
+		fmt.Fprintf(w, "  step %d: %s%s\n", n+1, s.Summary, mark)
+	}
+	for _, b := range plan.Bounds {
+		fmt.Fprintf(w, "  accepts: %s\n", b.Text)
+	}
+	for _, a := range plan.Acknowledge {
+		fmt.Fprintf(w, "  accepts the risk: %s\n", clean(a))
+	}
+	fmt.Fprintf(w, "  plan %s, needs %s (%s so far), expires %s\n", pointsman.ShortDigest(p.Digest), p.Policy, p.Policy.Count(p.Approvers()), pointsman.Clock(p.ExpiresAt))
+}
+
+func sourced(f pointsman.Fact) string {
+	if f.Source == "" || f.At.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("  [%s, %s ago]", f.Source, pointsman.Span(time.Since(f.At)))
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// clean drops control characters: an alert's text must not move the cursor of somebody's terminal.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0) {
+			return ' '
+		}
+		return r
+	}, s)
+}
