@@ -8,7 +8,7 @@
 set -eu
 
 binary=$1 folder=$2
-chromium= pages=$(mktemp -d)
+chromium='' pages=$(mktemp -d)
 trap 'rm -rf "$pages"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
