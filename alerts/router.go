@@ -1,0 +1,148 @@
+package alerts
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pointsman/pointsman"
+)
+
+// DefaultUpdateEvery is how often people are told about an open incident where neither a route nor a runbook says.
+const DefaultUpdateEvery = 10 * time.Minute
+
+// Target is a configured target with the matchers by which labels select it. One without matchers is selected by its
+// name only, which a person gives.
+type Target struct {
+	pointsman.Target
+	Match []string
+}
+
+// Router knows what the configuration says about alerts: routes, runbooks and targets, compiled. It does not change;
+// a reload builds a new one.
+type Router struct {
+	root    *node
+	books   []book
+	targets []target
+}
+
+type book struct {
+	pointsman.Runbook
+	answers []Matchers
+}
+
+type target struct {
+	pointsman.Target
+	match Matchers
+}
+
+// NewRouter compiles the routing tree, the runbooks' matchers and the targets' matchers. The faults name everything
+// that is wrong at once; with any fault the Router must not be used.
+func NewRouter(route Route, targets []Target, books []pointsman.Runbook) (*Router, []pointsman.Fault) {
+	var faults []pointsman.Fault
+	fault := func(path, text string) { faults = append(faults, pointsman.Fault{Path: path, Text: text}) }
+	r := &Router{root: compileRoute(route, "route", nil, fault)}
+	for _, t := range targets {
+		r.targets = append(r.targets, compileTarget(t, fault))
+	}
+	for _, b := range books {
+		one := book{Runbook: b}
+		for i, a := range b.Answers {
+			m, err := ParseMatchers(a.Matchers)
+			if err != nil {
+				faults = append(faults, pointsman.Fault{File: b.File, Line: a.Line, Path: fmt.Sprintf("answers[%d]", i), Text: err.Error()})
+			}
+			one.answers = append(one.answers, m)
+		}
+		r.books = append(r.books, one)
+	}
+	slices.SortStableFunc(r.books, func(a, b book) int {
+		if a.Priority != b.Priority {
+			return a.Priority - b.Priority
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	r.root.walk(func(n *node) {
+		for _, name := range n.runbooks {
+			if r.book(name) == nil {
+				fault(n.path+".runbooks", fmt.Sprintf("there is no runbook %s", name))
+			}
+		}
+	})
+	return r, faults
+}
+
+func compileTarget(t Target, fault func(path, text string)) target {
+	path := "targets." + t.Key() + ".match"
+	m, err := ParseMatchers(t.Match)
+	switch {
+	case err != nil:
+		fault(path, err.Error())
+	case !m.Empty() && m.Match(nil):
+		fault(path, fmt.Sprintf(`the matchers %s hold for an alert without any label, so every alert would select %s; add one like cluster="%s"`, m, t.Name, t.Name))
+	}
+	return target{Target: t.Target, match: m}
+}
+
+// Check reports what is wrong with the words of a runbook that this room knows: its matchers and the labels of its
+// parameters.
+func Check(rb pointsman.Runbook) []pointsman.Fault {
+	_, faults := NewRouter(Route{}, nil, []pointsman.Runbook{rb})
+	for i, a := range rb.Answers {
+		if m, err := ParseMatchers(a.Matchers); err == nil && m.Match(nil) {
+			faults = append(faults, pointsman.Fault{File: rb.File, Line: a.Line, Path: fmt.Sprintf("answers[%d]", i),
+				Text: "these matchers hold for every alert; name at least one label value that must be there"})
+		}
+	}
+	for _, p := range rb.Params {
+		if len(p.Labels) > 0 && (p.Type == "duration" || p.Type == "int") {
+			faults = append(faults, pointsman.Fault{File: rb.File, Line: p.Line, Path: "params." + p.Name + ".labels",
+				Text: "a label may only select among configured values, so a " + p.Type + " cannot come from one; use default, or type enum"})
+		}
+	}
+	return faults
+}
+
+func (r *Router) book(name string) *book {
+	for i := range r.books {
+		if r.books[i].Name == name {
+			return &r.books[i]
+		}
+	}
+	return nil
+}
+
+func (b *book) fits(set map[string]string) bool {
+	return slices.ContainsFunc(b.answers, func(m Matchers) bool { return m.Match(set) })
+}
+
+// offers are the runbooks that answer the labels on this route, in the order of their priority.
+func (r *Router) offers(n *node, set map[string]string) []pointsman.Offer {
+	var out []pointsman.Offer
+	for i := range r.books {
+		if b := &r.books[i]; n.allows(b.Name) && b.fits(set) {
+			out = append(out, r.offer(b, fromLabels{r, set}))
+		}
+	}
+	return out
+}
+
+// clocks are how often people are told about an incident and when somebody is paged. The route decides, because it is
+// the operator's; where it says nothing the first runbook on offer does.
+func (r *Router) clocks(n *node, offers []pointsman.Offer) (time.Duration, pointsman.Escalation) {
+	every, esc := DefaultUpdateEvery, n.escalate
+	if len(offers) > 0 {
+		b := r.book(offers[0].Runbook)
+		if b.Comms.Every > 0 {
+			every = b.Comms.Every
+		}
+		if esc == (pointsman.Escalation{}) {
+			esc = b.Escalation
+		}
+	}
+	if n.update != nil {
+		every = *n.update
+	}
+	return every, esc
+}
