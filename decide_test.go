@@ -1,0 +1,381 @@
+package pointsman
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var (
+	night = time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
+	dbaA  = Actor{Person: person("ana", "dba"), Door: DoorSlack, Ref: "T1/UANA"}
+	dbaB  = Actor{Person: person("ben", "dba"), Door: DoorSlack, Ref: "T1/UBEN"}
+	eve   = Actor{Person: person("eve", "intern"), Door: DoorSlack, Ref: "T1/UEVE"}
+)
+
+// story is one incident told command by command.
+type story struct {
+	t     *testing.T
+	state State
+	now   time.Time
+	log   []Event
+}
+
+func begin(t *testing.T) *story {
+	t.Helper()
+	return &story{t: t, state: State{Incident: Incident{ID: "INC-1"}}, now: night}
+}
+
+func (s *story) do(cmd Command) Answer {
+	s.t.Helper()
+	before := cloned(s.state)
+	after, events, ans := Decide(s.state, cmd, s.now)
+	if diff := cmp.Diff(before, s.state); diff != "" {
+		s.t.Fatalf("Decide changed its argument:\n%s", diff)
+	}
+	s.state, s.log = after, append(s.log, events...)
+	return ans
+}
+
+func (s *story) want(ans Answer, code Code, says string) {
+	s.t.Helper()
+	if ans.Code != code || !strings.Contains(ans.Text, says) {
+		s.t.Fatalf("answer is %s %q, want %s %q", ans.Code, ans.Text, code, says)
+	}
+}
+
+func (s *story) count(typ EventType) (n int) {
+	for _, e := range s.log {
+		if e.Type == typ {
+			n++
+		}
+	}
+	return n
+}
+
+func primaryDown(print string, at time.Time, status AlertStatus) Alert {
+	a := Alert{Fingerprint: print, StartsAt: at, Status: status, Labels: map[string]string{"alertname": "PrimaryDown", "cluster": "orders"}}
+	if status == AlertResolved {
+		a.EndsAt = at.Add(5 * time.Minute)
+	}
+	return a
+}
+
+var orders = Target{Kind: "postgres", Name: "orders", Environment: "production"}
+
+func webhook(alerts ...Alert) ReceiveAlerts {
+	return ReceiveAlerts{
+		Key: "target:postgres/orders", Title: "PrimaryDown on orders", Severity: "critical", Target: orders, Alerts: alerts,
+		Offers: []Offer{{Runbook: "postgres-failover", Title: "Fail over", Target: orders, Params: map[string]string{"cluster": "orders"}, Priority: 10}},
+		Update: 10 * time.Minute, Escalate: Escalation{After: 5 * time.Minute, Service: "dba"},
+	}
+}
+
+func planBytes(t *testing.T, need int, pin string) []byte {
+	t.Helper()
+	b, err := Plan{
+		Version: 1, Runbook: "postgres-failover", Title: "Fail over", Incident: "INC-1", Target: orders, Lock: true, Pins: map[string]string{"candidate": pin},
+		Steps:  []PlanStep{{Name: "fence", Kind: "postgres.fence", Timeout: time.Second, Summary: "fence pg-1"}, {Name: "promote", Kind: "postgres.promote", Timeout: time.Second, Irreversible: true, Summary: "promote " + pin}},
+		Policy: Policy{Require: []Requirement{{Count: need, Role: "dba"}}, Expires: 15 * time.Minute},
+	}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// ready brings the story to a card with buttons.
+func (s *story) ready(need int) Proposal {
+	s.t.Helper()
+	s.do(webhook(primaryDown("f1", night, AlertFiring)))
+	s.want(s.do(Ready{Proposal: "INC-1/P1", Generation: 1, Plan: planBytes(s.t, need, "pg-2")}), CodeAccepted, "ready for approval")
+	return s.state.Proposals[0]
+}
+
+func (s *story) cast(by Actor, verdict Verdict, digest string) Answer {
+	s.t.Helper()
+	return s.do(CastVote{Proposal: "INC-1/P1", Digest: digest, Verdict: verdict, By: by})
+}
+
+func TestWebhooks(t *testing.T) {
+	t.Parallel()
+	t.Run("the same alert many times is one incident and one proposal", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		for range 5 {
+			s.do(webhook(primaryDown("f1", night, AlertFiring), primaryDown("f1", night, AlertFiring)))
+		}
+		if s.count(EvIncidentOpened) != 1 || s.count(EvAlertFiring) != 1 || s.count(EvProposalRequested) != 1 || s.state.Incident.Firing != 1 {
+			t.Fatalf("%+v", s.log)
+		}
+	})
+	t.Run("it resolves when the last alert does and takes pending votes away", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		s.ready(1)
+		s.do(webhook(primaryDown("f2", night, AlertFiring)))
+		s.do(webhook(primaryDown("f1", night, AlertResolved)))
+		if s.state.Incident.State != IncidentOpen {
+			t.Fatal("one alert still fires")
+		}
+		s.now = night.Add(6 * time.Minute)
+		s.do(webhook(primaryDown("f2", night, AlertResolved)))
+		if s.state.Incident.State != IncidentResolved || s.state.Proposals[0].State != ProposalWithdrawn {
+			t.Fatalf("%s %s", s.state.Incident.State, s.state.Proposals[0].State)
+		}
+		last := s.log[len(s.log)-1].Text
+		if !strings.Contains(last, "INC-1 resolved after 6m") || !strings.Contains(last, "alert to proposal") {
+			t.Fatal(last)
+		}
+	})
+	t.Run("a resolved firing does not burn again, a new one reopens", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		s.do(webhook(primaryDown("f1", night, AlertFiring)))
+		s.do(webhook(primaryDown("f1", night, AlertResolved)))
+		s.want(s.do(webhook(primaryDown("f1", night, AlertFiring))), CodeDuplicate, "known already")
+		s.now = night.Add(10 * time.Minute)
+		s.do(webhook(primaryDown("f1", s.now, AlertFiring)))
+		if s.state.Incident.State != IncidentOpen || s.state.Incident.Reopened != 1 || len(s.state.Proposals) != 2 {
+			t.Fatalf("%+v", s.state.Incident)
+		}
+	})
+	t.Run("the end of something never seen opens nothing", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		s.want(s.do(webhook(primaryDown("f1", night, AlertResolved))), CodeDuplicate, "nothing fires")
+		if len(s.log) != 0 || s.state.Incident.State != "" {
+			t.Fatal("something was opened")
+		}
+	})
+	t.Run("a label that selects no target is said at once", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		w := webhook(primaryDown("f1", night, AlertFiring))
+		w.Offers[0].Problem = `label cluster="x" selects no target`
+		s.do(w)
+		if p := s.state.Proposals[0]; p.State != ProposalRefused {
+			t.Fatal(p.State)
+		}
+		s.want(s.cast(dbaA, Approve, strings.Repeat("0", 12)), CodeNotAllowed, "selects no target")
+	})
+}
+
+func TestVotes(t *testing.T) {
+	t.Parallel()
+	t.Run("one of one approves and queues the run in the same turn", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		p := s.ready(1)
+		s.want(s.cast(dbaA, Approve, ShortDigest(p.Digest)), CodeAccepted, "approved (1 of 1)")
+		if r := s.state.Runs[0]; r.State != RunQueued || r.Digest != p.Digest || !r.Holds {
+			t.Fatalf("%+v", r)
+		}
+		s.want(s.cast(dbaB, Approve, p.Digest), CodeDecided, "already approved by ana")
+		s.want(s.cast(dbaB, Deny, p.Digest), CodeDecided, "already approved by ana")
+	})
+	t.Run("two of two need two people", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		p := s.ready(2)
+		s.want(s.cast(dbaA, Approve, p.Digest), CodeCounted, "1 of 2")
+		s.want(s.cast(dbaA, Approve, p.Digest), CodeDuplicate, "1 of 2")
+		if len(s.state.Runs) != 0 {
+			t.Fatal("one person counted twice")
+		}
+		s.want(s.cast(dbaB, Approve, p.Digest), CodeAccepted, "2 of 2")
+	})
+	t.Run("a denial wins and is final", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		p := s.ready(2)
+		s.cast(dbaA, Approve, p.Digest)
+		s.want(s.cast(dbaB, Deny, p.Digest), CodeAccepted, "nothing will run")
+		s.want(s.cast(dbaA, Approve, p.Digest), CodeDecided, "already denied by ben")
+	})
+	for name, tc := range map[string]struct {
+		by     Actor
+		digest string
+		after  time.Duration
+		code   Code
+		says   string
+	}{
+		"somebody without the role":         {eve, "", 0, CodeNotAllowed, "none of the roles"},
+		"an account nobody configured":      {Actor{Ref: "T1/U9", Door: DoorSlack}, "", 0, CodeNotAllowed, "not a person"},
+		"after the expiry":                  {dbaA, "", 16 * time.Minute, CodeExpired, "not a denial"},
+		"on an old card":                    {dbaA, strings.Repeat("a", 64), 0, CodeChanged, "read the card again"},
+		"with too few digits of the digest": {dbaA, "a", 0, CodeChanged, "read the card again"},
+	} {
+		t.Run("refused and audited: "+name, func(t *testing.T) {
+			t.Parallel()
+			s := begin(t)
+			p := s.ready(1)
+			if tc.digest == "" {
+				tc.digest = p.Digest
+			}
+			s.now = s.now.Add(tc.after)
+			s.want(s.cast(tc.by, Approve, tc.digest), tc.code, tc.says)
+			if len(s.state.Runs) != 0 || s.count(EvVoteRefused) != 1 {
+				t.Fatalf("runs %d, refusals in the log %d", len(s.state.Runs), s.count(EvVoteRefused))
+			}
+		})
+	}
+	t.Run("the requester may not approve but may take it back", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		s.do(Request{Key: "target:postgres/orders", By: dbaA, Offer: webhook().Offers[0], Reason: "planned"})
+		s.do(Ready{Proposal: "INC-1/P1", Generation: 1, Plan: planBytes(t, 1, "pg-2")})
+		d := s.state.Proposals[0].Digest
+		s.want(s.cast(dbaA, Approve, d), CodeNotAllowed, "ana asked for this run")
+		s.want(s.cast(dbaA, Deny, d), CodeAccepted, "nothing will run")
+		if s.state.Incident.State != IncidentResolved {
+			t.Fatal("an incident of one denied request is over")
+		}
+	})
+	t.Run("another run holds the target", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		p := s.ready(1)
+		s.state.Locks = []Lock{{Target: orders.Key(), Incident: "INC-9", Run: "INC-9/R1"}}
+		s.want(s.cast(dbaA, Approve, p.Digest), CodeLocked, "locked by INC-9/R1")
+	})
+	t.Run("a changed plan takes the votes away and says what is different", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		p := s.ready(2)
+		s.cast(dbaA, Approve, p.Digest)
+		s.do(Recheck{Proposal: p.ID, By: dbaA})
+		s.do(Ready{Proposal: p.ID, Generation: 2, Plan: planBytes(t, 2, "pg-3")})
+		got := s.state.Proposals[0]
+		if len(got.Votes) != 0 || !cmp.Equal(got.Changed[0], "candidate: pg-2 -> pg-3") || s.count(EvVotesVoided) != 1 {
+			t.Fatalf("%v %v", got.Votes, got.Changed)
+		}
+		s.want(s.cast(dbaB, Approve, p.Digest), CodeChanged, "you were shown")
+	})
+	t.Run("fresh checks with the same plan keep the votes", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		p := s.ready(2)
+		s.cast(dbaA, Approve, p.Digest)
+		s.do(Recheck{Proposal: p.ID, By: dbaA})
+		s.want(s.do(Ready{Proposal: p.ID, Generation: 1, Plan: planBytes(t, 2, "pg-3")}), CodeDuplicate, "not waiting")
+		s.do(Ready{Proposal: p.ID, Generation: 2, Plan: planBytes(t, 2, "pg-2")})
+		s.want(s.cast(dbaB, Approve, p.Digest), CodeAccepted, "2 of 2")
+	})
+}
+
+func TestClock(t *testing.T) {
+	t.Parallel()
+	t.Run("updates come on time, also after a long sleep, and once", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		s.ready(1)
+		s.now = night.Add(35 * time.Minute)
+		s.do(Tick{Incident: "INC-1"})
+		s.do(Tick{Incident: "INC-1"})
+		if s.count(EvIncidentUpdate) != 1 || !s.state.Incident.NextUpdate.Equal(night.Add(40*time.Minute)) {
+			t.Fatalf("%d updates, next %s", s.count(EvIncidentUpdate), s.state.Incident.NextUpdate)
+		}
+	})
+	t.Run("nobody decides: paged once, acknowledged by the first decision, resolved with the incident", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		p := s.ready(2)
+		if due := s.state.Due(); !due.Equal(night.Add(5 * time.Minute)) {
+			t.Fatal(due)
+		}
+		s.now = night.Add(5 * time.Minute)
+		s.do(Tick{Incident: "INC-1"})
+		s.do(Tick{Incident: "INC-1"})
+		s.cast(dbaA, Approve, p.Digest)
+		s.do(webhook(primaryDown("f1", night, AlertResolved)))
+		if s.count(EvPageTriggered) != 1 || s.count(EvPageAcknowledged) != 1 || s.count(EvPageResolved) != 1 {
+			t.Fatalf("%d %d %d", s.count(EvPageTriggered), s.count(EvPageAcknowledged), s.count(EvPageResolved))
+		}
+	})
+	t.Run("an expired proposal may be asked again", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		p := s.ready(1)
+		s.now = night.Add(15 * time.Minute)
+		s.do(Tick{Incident: "INC-1"})
+		if s.state.Proposals[0].State != ProposalExpired {
+			t.Fatal(s.state.Proposals[0].State)
+		}
+		s.do(Recheck{Proposal: p.ID, By: dbaA})
+		s.do(Ready{Proposal: p.ID, Generation: 2, Plan: planBytes(t, 1, "pg-2")})
+		s.want(s.cast(dbaA, Approve, p.Digest), CodeAccepted, "approved")
+	})
+}
+
+func TestRuns(t *testing.T) {
+	t.Parallel()
+	approved := func(t *testing.T) *story {
+		t.Helper()
+		s := begin(t)
+		p := s.ready(1)
+		s.cast(dbaA, Approve, p.Digest)
+		return s
+	}
+	people := map[string]Person{"ana": dbaA.Person}
+	t.Run("step by step to the end, and the incident ends with its alerts", func(t *testing.T) {
+		t.Parallel()
+		s := approved(t)
+		s.want(s.do(StartRun{Run: "INC-1/R1", Epoch: 1, People: people}), CodeAccepted, "started")
+		s.want(s.do(EndStep{Run: "INC-1/R1", Epoch: 1, Step: 0, State: StepDone}), CodeAccepted, "step 2 of 2")
+		s.want(s.do(EndStep{Run: "INC-1/R1", Epoch: 1, Step: 0, State: StepDone}), CodeConflict, "not at work")
+		s.do(EndStep{Run: "INC-1/R1", Epoch: 1, Step: 1, State: StepDone})
+		if s.state.Runs[0].State != RunDone || s.state.Incident.State != IncidentOpen {
+			t.Fatalf("%s %s", s.state.Runs[0].State, s.state.Incident.State)
+		}
+		s.do(webhook(primaryDown("f1", night, AlertResolved)))
+		if s.state.Incident.State != IncidentResolved {
+			t.Fatal("not resolved")
+		}
+	})
+	t.Run("an approver who lost the role voids the approval", func(t *testing.T) {
+		t.Parallel()
+		s := approved(t)
+		s.want(s.do(StartRun{Run: "INC-1/R1", Epoch: 1, People: map[string]Person{"ana": person("ana")}}), CodeChanged, "still stand")
+		if s.state.Proposals[0].State != ProposalChecking || s.state.Runs[0].State != RunVoided {
+			t.Fatal("the proposal must be asked again")
+		}
+	})
+	t.Run("alerts that end before the point of no return ask a person", func(t *testing.T) {
+		t.Parallel()
+		s := approved(t)
+		s.do(StartRun{Run: "INC-1/R1", Epoch: 1, People: people})
+		s.do(webhook(primaryDown("f1", night, AlertResolved)))
+		if s.state.Incident.State != IncidentOpen {
+			t.Fatal("an incident must not end while a run is open")
+		}
+		s.do(EndStep{Run: "INC-1/R1", Epoch: 1, Step: 0, State: StepDone})
+		if s.state.Runs[0].State != RunParked {
+			t.Fatal(s.state.Runs[0].State)
+		}
+		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbAbort, By: eve}), CodeNotAllowed, "none of the roles")
+		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbAbort, By: dbaB}), CodeAccepted, "aborted")
+		if s.state.Incident.State != IncidentResolved {
+			t.Fatal("nothing is left to do")
+		}
+	})
+	t.Run("a stale epoch changes nothing", func(t *testing.T) {
+		t.Parallel()
+		s := approved(t)
+		s.do(StartRun{Run: "INC-1/R1", Epoch: 7, People: people})
+		s.want(s.do(EndStep{Run: "INC-1/R1", Epoch: 6, Step: 0, State: StepDone}), CodeConflict, "epoch")
+	})
+	t.Run("a parked step is retried as its own recorded attempt", func(t *testing.T) {
+		t.Parallel()
+		s := approved(t)
+		s.do(StartRun{Run: "INC-1/R1", Epoch: 1, People: people})
+		s.do(EndStep{Run: "INC-1/R1", Epoch: 1, Step: 0, State: StepFailed, Note: "hook failed"})
+		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbRetry, By: dbaA}), CodeAccepted, "goes on")
+		s.do(WakeRun{Run: "INC-1/R1", Epoch: 2})
+		if st := s.state.Runs[0].Steps[0]; st.State != StepStarted || st.Attempt != 2 {
+			t.Fatalf("%+v", st)
+		}
+	})
+}

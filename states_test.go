@@ -1,0 +1,75 @@
+package pointsman
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// everyEvent is every event type there is; a new one that is missing here fails TestEveryTransition... below only if
+// a table uses it, which is what matters.
+var everyEvent = []EventType{
+	EvIncidentOpened, EvIncidentReopened, EvIncidentResolved, EvIncidentUpdate, EvAlertFiring, EvAlertResolved,
+	EvProposalRequested, EvProposalRecheck, EvProposalReady, EvProposalRefused, EvProposalApproved, EvProposalDenied,
+	EvProposalExpired, EvProposalWithdrawn, EvVoteCounted, EvVoteRefused, EvVotesVoided, EvRunQueued, EvRunStarted,
+	EvRunTaken, EvRunWaiting, EvRunResumed, EvRunParked, EvRunDone, EvRunAborted, EvRunVoided, EvStepStarted,
+	EvStepDone, EvStepRefused, EvStepFailed, EvStepUnknown, EvStepSkipped, EvPageTriggered, EvPageAcknowledged,
+	EvPageResolved, EvDoorRefused, EvServerState, EvDeliveryLost, EvAuditRead,
+}
+
+// exhaust tries every event in every state and checks that just the pairs of the table are possible.
+func exhaust[S ~string](t *testing.T, table map[S]map[EventType]S, step func(S, EventType) (S, error)) {
+	t.Helper()
+	for from, row := range table {
+		for ev := range row {
+			if !slices.Contains(everyEvent, ev) {
+				t.Errorf("%q: event %q is not listed", from, ev)
+			}
+		}
+		for _, ev := range everyEvent {
+			to, err := step(from, ev)
+			want, legal := row[ev]
+			switch {
+			case legal && (err != nil || to != want):
+				t.Errorf("%q --%s--> %q, %v; want %q", from, ev, to, err, want)
+			case !legal && (err == nil || to != from):
+				t.Errorf("%q --%s--> %q must be impossible", from, ev, to)
+			}
+			if _, listed := table[to]; !listed {
+				t.Errorf("%q --%s--> %q, which is no state of the table", from, ev, to)
+			}
+		}
+	}
+}
+
+func TestEveryTransitionThatIsNotInATableIsImpossible(t *testing.T) {
+	t.Parallel()
+	exhaust(t, incidentTable, IncidentState.Next)
+	exhaust(t, proposalTable, ProposalState.Next)
+	exhaust(t, runTable, RunState.Next)
+	exhaust(t, stepTable, StepState.Next)
+}
+
+func TestTerminalStatesOfARunLeadNowhere(t *testing.T) {
+	t.Parallel()
+	for s, row := range runTable {
+		if s.Terminal() != (len(row) == 0) {
+			t.Errorf("%q: terminal %v, but %d ways out", s, s.Terminal(), len(row))
+		}
+	}
+}
+
+func TestOnlyAVoidedRunSendsAnApprovedProposalBack(t *testing.T) {
+	t.Parallel()
+	if len(proposalTable[ProposalApproved]) != 1 || len(proposalTable[ProposalDenied]) != 0 {
+		t.Fatal("an approval or a denial is final but for a voided run")
+	}
+}
+
+func TestIllegalTransitionSaysWhatAndWhere(t *testing.T) {
+	t.Parallel()
+	_, err := RunDone.Next(EvRunStarted)
+	if err == nil || !strings.Contains(err.Error(), `run.started cannot happen in state "done"`) {
+		t.Fatal(err)
+	}
+}
