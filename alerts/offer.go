@@ -14,6 +14,7 @@ import (
 // among what is configured. A problem is one sentence; no value and no problem mean that nothing was said.
 type source interface {
 	pick(p pointsman.Param) (value, problem string)
+	advice(runbook string, p pointsman.Param) string // what to do about the problem; may be empty
 }
 
 // offer resolves a runbook's parameters. What cannot be resolved becomes the offer's Problem: the card then says so
@@ -29,7 +30,7 @@ func (r *Router) offer(b *book, from source) pointsman.Offer {
 			}
 		}
 		if problem != "" {
-			problems = append(problems, problem)
+			problems = append(problems, problem+from.advice(b.Name, p))
 			continue
 		}
 		if o.Params == nil {
@@ -80,6 +81,8 @@ func (f fromPerson) pick(p pointsman.Param) (string, string) {
 	return v, f.r.valid(p, v)
 }
 
+func (f fromPerson) advice(string, pointsman.Param) string { return "" } // they see what they typed
+
 // fromLabels lets labels select.
 type fromLabels struct {
 	r   *Router
@@ -98,6 +101,11 @@ func (f fromLabels) pick(p pointsman.Param) (string, string) {
 		}
 	}
 	return "", ""
+}
+
+// advice names the way on: a person may say what no label does.
+func (f fromLabels) advice(runbook string, p pointsman.Param) string {
+	return fmt.Sprintf("; to choose by hand: run %s %s=...", runbook, p.Name)
 }
 
 func (f fromLabels) pickTarget(p pointsman.Param) (string, string) {
@@ -120,7 +128,7 @@ func (f fromLabels) pickTarget(p pointsman.Param) (string, string) {
 	case len(found) == 0:
 		return "", fmt.Sprintf("no configured %s matches the alert's labels (%s); %s", p.Kind, said(f.set, looked), f.r.candidates(p))
 	}
-	return "", fmt.Sprintf("%d configured %s targets match the alert's labels (%s): %s; a person must choose one", len(found), p.Kind, said(f.set, looked), strings.Join(found, ", "))
+	return "", fmt.Sprintf("%d configured %s targets match the alert's labels (%s): %s", len(found), p.Kind, said(f.set, looked), strings.Join(found, ", "))
 }
 
 func (f fromLabels) named(labels []string, name string) bool {
