@@ -1,0 +1,81 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+// database is all that differs between SQLite and PostgreSQL.
+type database struct {
+	begin  func(ctx context.Context) (transaction, error)
+	view   func(ctx context.Context) (transaction, error) // reads of one moment
+	direct Tx                                             // one statement, one transaction
+	reads  Tx                                             // reads that need no common moment
+	now    func() time.Time
+	// lease is the clock of leases: the database's on PostgreSQL, because the clocks of replicas differ.
+	lease func(ctx context.Context) (time.Time, error)
+	// listen calls wake whenever another process has changed something, until it loses the connection; nil on SQLite,
+	// where there is no other process.
+	listen func(ctx context.Context, self string, wake func()) error
+	close  func() error
+
+	forUpdate  string // " FOR UPDATE" where rows are locked one by one
+	skipLocked string
+	notify     string // the statement that tells other processes; $1 is this process
+	alone      bool   // no other process can use the database
+
+	unique    func(error) bool // a unique index refused it
+	transient func(error) bool // the same transaction may succeed when it is made again
+
+	dialect  goose.Dialect
+	triggers []string
+	schema   func() (db *sql.DB, done func()) // for migrations
+}
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// migrate brings the schema up to date. A newer schema is refused: an older program would misread it.
+func (d *database) migrate(ctx context.Context) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	db, done := d.schema()
+	defer done()
+	options := []goose.ProviderOption{
+		goose.WithGoMigrations(guardLog(d.triggers)), goose.WithDisableGlobalRegistry(true), goose.WithTableName("schema_version"),
+	}
+	if !d.alone { // replicas start together; the first one migrates
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 60))
+		if err != nil {
+			return err
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	provider, err := goose.NewProvider(d.dialect, db, files, options...)
+	if err != nil {
+		return fmt.Errorf("schema: %w", err)
+	}
+	has, knows, err := provider.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("schema: %w", err)
+	}
+	if has > knows {
+		return fmt.Errorf("the database has schema %d, this pointsman knows up to %d: start the newer pointsman, or restore the backup from before the upgrade", has, knows)
+	}
+	if has == knows {
+		return nil
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("schema: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,120 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/pointsman/pointsman"
+)
+
+// deliveryLease is how long a claimed delivery stays with its owner. One that is not settled by then is claimed
+// again; it may have been sent, which Attempts above 1 tells.
+const deliveryLease = 30 * time.Second
+
+// Claim leases deliveries that are due to owner for 30 seconds, urgent ones first, then the oldest. Of a lane only the
+// oldest that is neither sent nor given up is ever claimed, so what is said stays in order. Attempts counts the
+// attempt that begins now.
+func (s *Store) Claim(ctx context.Context, owner string, limit int) ([]pointsman.Delivery, error) {
+	now, err := s.db.lease(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("claim deliveries: %w", err)
+	}
+	const due = `d.state = 'pending' AND d.due_at <= $1 AND d.leased_until <= $1 AND NOT EXISTS (SELECT 1 FROM deliveries o
+		WHERE o.follower = d.follower AND o.lane = d.lane AND o.state = 'pending' AND o.id < d.id)`
+	var any int
+	err = s.db.reads.QueryRow(ctx, `SELECT 1 FROM deliveries d WHERE `+due+` LIMIT 1`, micros(now)).Scan(&any)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("claim deliveries: %w", err)
+	}
+	// MATERIALIZED keeps PostgreSQL from asking again for each row, which would lease more than limit.
+	out, err := list(ctx, s.db.direct, scanDelivery, `WITH due AS MATERIALIZED (SELECT d.id FROM deliveries d WHERE `+due+`
+			ORDER BY CASE WHEN d.class = 'urgent' THEN 0 ELSE 1 END, d.id LIMIT $4`+s.db.skipLocked+`)
+		UPDATE deliveries SET owner = $2, leased_until = $3, attempts = attempts + 1
+		WHERE state = 'pending' AND leased_until <= $1 AND id IN (SELECT id FROM due)
+		RETURNING id, follower, seq, event_id, incident, destination, lane, class, newest, payload, attempts, due_at, ref, problem`,
+		micros(now), owner, micros(now.Add(deliveryLease)), int64(limit))
+	if err != nil {
+		return nil, fmt.Errorf("claim deliveries: %w", err)
+	}
+	slices.SortFunc(out, func(a, b pointsman.Delivery) int { // RETURNING promises no order
+		if (a.Class == pointsman.Urgent) != (b.Class == pointsman.Urgent) {
+			if a.Class == pointsman.Urgent {
+				return -1
+			}
+			return 1
+		}
+		return int(a.ID - b.ID)
+	})
+	return out, nil
+}
+
+func scanDelivery(r Row) (pointsman.Delivery, error) {
+	var d pointsman.Delivery
+	var class, payload string
+	var due int64
+	err := r.Scan(&d.ID, &d.Follower, &d.Seq, &d.EventID, &d.Incident, &d.Destination, &d.Lane, &class, &d.Newest, &payload,
+		&d.Attempts, &due, &d.Ref, &d.Problem)
+	d.Class, d.DueAt = pointsman.Class(class), fromMicros(due)
+	if payload != "" {
+		d.Payload = json.RawMessage(payload)
+	}
+	return d, err
+}
+
+// Settle stores what became of a claimed delivery. Sent is stored whoever says it, because it is a fact. A retry or a
+// parking counts only from the attempt that is under way; else the error has CodeConflict.
+func (s *Store) Settle(ctx context.Context, d pointsman.Delivery, what pointsman.Settlement) error {
+	var n int64
+	var err error
+	switch {
+	case what.Sent:
+		n, err = s.db.direct.Exec(ctx, `UPDATE deliveries SET state = 'sent', ref = $1, problem = '', owner = '', leased_until = 0
+			WHERE id = $2 AND state <> 'sent'`, what.Ref, d.ID)
+	case what.Parked:
+		n, err = s.db.direct.Exec(ctx, `UPDATE deliveries SET state = 'parked', problem = $1, owner = '', leased_until = 0
+			WHERE id = $2 AND state = 'pending' AND attempts = $3`, what.Problem, d.ID, int64(d.Attempts))
+	default:
+		n, err = s.db.direct.Exec(ctx, `UPDATE deliveries SET due_at = $1, problem = $2, owner = '', leased_until = 0
+			WHERE id = $3 AND state = 'pending' AND attempts = $4`, micros(what.RetryAt), what.Problem, d.ID, int64(d.Attempts))
+	}
+	if err != nil {
+		return fmt.Errorf("settle delivery %d: %w", d.ID, err)
+	}
+	if n == 0 {
+		return pointsman.Errorf(pointsman.CodeConflict, "delivery %d was settled or claimed by another meanwhile", d.ID)
+	}
+	s.wake() // the next one of the lane may go
+	return nil
+}
+
+// Ref returns what the other side called the last delivery that was sent to that destination about that incident.
+func (s *Store) Ref(ctx context.Context, follower, incident, destination string) (ref string, found bool, err error) {
+	err = s.db.reads.QueryRow(ctx, `SELECT ref FROM deliveries
+		WHERE state = 'sent' AND follower = $1 AND incident = $2 AND destination = $3 AND ref <> '' ORDER BY id DESC LIMIT 1`,
+		follower, incident, indexed(destination)).Scan(&ref)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("ref of %s at %s: %w", incident, destination, err)
+	}
+	return ref, true, nil
+}
+
+// Parked returns the deliveries that were given up, newest first, at most limit. Somebody must look at them.
+func (s *Store) Parked(ctx context.Context, limit int) ([]pointsman.Delivery, error) {
+	out, err := list(ctx, s.db.reads, scanDelivery, `SELECT id, follower, seq, event_id, incident, destination, lane, class, newest,
+		payload, attempts, due_at, ref, problem FROM deliveries WHERE state = 'parked' ORDER BY id DESC LIMIT $1`, int64(limit))
+	if err != nil {
+		return nil, fmt.Errorf("parked deliveries: %w", err)
+	}
+	return out, nil
+}

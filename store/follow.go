@@ -1,0 +1,105 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/pointsman/pointsman"
+)
+
+// Follow shows plan the events after the follower's cursor, at most limit, and stores the deliveries that it returns
+// together with the new cursor. It returns the number of events read; fewer than limit means that the follower has
+// caught up. A follower without a cursor begins at the log's beginning. plan must be pure: it may be called again for
+// the same event, and Follower, Seq, EventID and Incident of its deliveries are filled in from the event.
+func (s *Store) Follow(ctx context.Context, follower string, limit int, plan func(pointsman.Logged) []pointsman.Delivery) (int, error) {
+	behind, err := s.behind(ctx, follower)
+	if err != nil || !behind {
+		return 0, err
+	}
+	n := 0
+	err = s.transact(ctx, func(w *work) error {
+		cursor, err := s.cursor(ctx, w, follower)
+		if err != nil {
+			return err
+		}
+		read, err := events(ctx, w.Tx, "", cursor, limit)
+		if n = len(read); err != nil || n == 0 {
+			return err
+		}
+		for _, ev := range read {
+			if err := s.post(ctx, w, follower, ev, plan(ev)); err != nil {
+				return fmt.Errorf("event %d: %w", ev.Seq, err)
+			}
+		}
+		w.writes.one(`UPDATE cursors SET seq = $1 WHERE follower = $2 AND seq = $3`, read[n-1].Seq, follower, cursor)
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("follow as %s: %w", follower, err)
+	}
+	return n, nil
+}
+
+// behind looks without locks, because most calls find nothing.
+func (s *Store) behind(ctx context.Context, follower string) (bool, error) {
+	var head, cursor int64
+	err := s.db.reads.QueryRow(ctx, `SELECT seq, COALESCE((SELECT seq FROM cursors WHERE follower = $1), -1) FROM log_head WHERE id = 1`,
+		follower).Scan(&head, &cursor)
+	if err != nil {
+		return false, fmt.Errorf("follow as %s: %w", follower, err)
+	}
+	return head > cursor, nil
+}
+
+// cursor locks the follower's cursor, so that of two replicas only one plans an event.
+func (s *Store) cursor(ctx context.Context, w *work, follower string) (seq int64, err error) {
+	get := func() error {
+		return w.QueryRow(ctx, `SELECT seq FROM cursors WHERE follower = $1`+s.db.forUpdate, follower).Scan(&seq)
+	}
+	if err = get(); !errors.Is(err, sql.ErrNoRows) {
+		return seq, err
+	}
+	if _, err = w.Exec(ctx, `INSERT INTO cursors (follower, seq) VALUES ($1, 0) ON CONFLICT (follower) DO NOTHING`, follower); err != nil {
+		return 0, err
+	}
+	return seq, get()
+}
+
+// post keeps back the rows of an event's deliveries.
+func (s *Store) post(ctx context.Context, w *work, follower string, ev pointsman.Logged, planned []pointsman.Delivery) error {
+	if len(planned) == 0 {
+		return nil
+	}
+	var last int64
+	err := w.QueryRow(ctx, `UPDATE counters SET n = n + $1 WHERE name = 'delivery' RETURNING n`, int64(len(planned))).Scan(&last)
+	if err != nil {
+		return err
+	}
+	for i, d := range planned {
+		if d.Lane == "" {
+			d.Lane = follower + "/" + ev.Incident + "/" + d.Destination
+		}
+		if d.Incident == "" {
+			d.Incident = ev.Incident
+		}
+		if d.Class != pointsman.Urgent {
+			d.Class = pointsman.Normal
+		}
+		due := d.DueAt
+		if due.IsZero() {
+			due = w.now
+		}
+		id := last - int64(len(planned)) + int64(i) + 1
+		if d.Newest { // one that is leased may be on its way, and must not be overtaken
+			w.writes.exec(`UPDATE deliveries SET state = 'superseded' WHERE follower = $1 AND lane = $2 AND state = 'pending'
+				AND newest AND leased_until = 0 AND id < $3`, follower, indexed(d.Lane), id)
+		}
+		w.writes.exec(`INSERT INTO deliveries (id, follower, seq, event_id, incident, destination, lane, class, newest, payload, state, due_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending', $11) ON CONFLICT (follower, seq, destination) DO NOTHING`,
+			id, follower, ev.Seq, ev.ID, d.Incident, indexed(d.Destination), indexed(d.Lane), string(d.Class), d.Newest, string(d.Payload), micros(due))
+		w.nudge = true
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pointsman/pointsman"
+)
+
+// claimable says which runs need a worker: queued ones, waiting ones whose time has come, and running ones, each only
+// when nobody's lease on it still lasts. $1 is now.
+const claimable = `state IN ('queued', 'running', 'waiting') AND lease_until <= $1 AND (state <> 'waiting' OR (wake_at > 0 AND wake_at <= $1))`
+
+// ClaimRun leases one run to owner and raises its epoch, which fences off every write of a former owner. Runs whose
+// owner is gone come first. The bool is false if no run needs a worker.
+func (s *Store) ClaimRun(ctx context.Context, owner string, lease time.Duration) (pointsman.Claim, bool, error) {
+	now, err := s.db.lease(ctx)
+	if err != nil {
+		return pointsman.Claim{}, false, fmt.Errorf("claim a run: %w", err)
+	}
+	// Most calls find nothing; looking first keeps them away from SQLite's one writer.
+	waiting, err := list(ctx, s.db.reads, text, `SELECT id FROM runs WHERE `+claimable+
+		` ORDER BY CASE WHEN state = 'running' THEN 0 ELSE 1 END, queued_at LIMIT 16`, micros(now))
+	if err != nil {
+		return pointsman.Claim{}, false, fmt.Errorf("claim a run: %w", err)
+	}
+	for _, id := range waiting {
+		var c pointsman.Claim
+		var doc, state string
+		err := s.db.direct.QueryRow(ctx, `UPDATE runs SET epoch = epoch + 1, owner = $2, lease_until = $3
+			WHERE id = $4 AND `+claimable+` RETURNING epoch, state, doc`, micros(now), owner, micros(now.Add(lease)), id).
+			Scan(&c.Epoch, &state, &doc)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue // somebody else was first
+		}
+		if err == nil {
+			err = decode(doc, &c.Run)
+		}
+		if err != nil {
+			return pointsman.Claim{}, false, fmt.Errorf("claim %s: %w", id, err)
+		}
+		c.Takeover = state == string(pointsman.RunRunning)
+		return c, true, nil
+	}
+	return pointsman.Claim{}, false, nil
+}
+
+// Heartbeat prolongs a lease by the given time from now. An Error with CodeConflict says that the lease is gone:
+// another owner has the run, or the run needs no worker any more.
+func (s *Store) Heartbeat(ctx context.Context, run string, epoch int64, lease time.Duration) error {
+	now, err := s.db.lease(ctx)
+	if err != nil {
+		return fmt.Errorf("heartbeat of %s: %w", run, err)
+	}
+	n, err := s.db.direct.Exec(ctx, `UPDATE runs SET lease_until = $1 WHERE id = $2 AND epoch = $3 AND lease_until > 0`,
+		micros(now.Add(lease)), run, epoch)
+	if err != nil {
+		return fmt.Errorf("heartbeat of %s: %w", run, err)
+	}
+	if n == 0 {
+		return pointsman.Errorf(pointsman.CodeConflict, "%s is not leased under epoch %d any more", run, epoch)
+	}
+	return nil
+}
+
+// Release gives a run back, so that the next worker need not wait for the end of the lease. It does nothing where the
+// lease is gone already.
+func (s *Store) Release(ctx context.Context, run string, epoch int64) error {
+	_, err := s.db.direct.Exec(ctx, `UPDATE runs SET owner = '', lease_until = 0 WHERE id = $1 AND epoch = $2`, run, epoch)
+	if err != nil {
+		return fmt.Errorf("release %s: %w", run, err)
+	}
+	s.wake()
+	return nil
+}
+
+// ResetLeases ends every lease at once. It is called once after Open: on SQLite the file lock proves that the
+// processes that held them are dead. On PostgreSQL the others may live, so it does nothing there.
+func (s *Store) ResetLeases(ctx context.Context) error {
+	if !s.db.alone {
+		return nil
+	}
+	err := s.transact(ctx, func(w *work) error {
+		w.writes.exec(`UPDATE runs SET owner = '', lease_until = 0 WHERE lease_until > 0`)
+		w.writes.exec(`UPDATE deliveries SET owner = '', leased_until = 0 WHERE leased_until > 0 AND state = 'pending'`)
+		w.nudge = true
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("reset leases: %w", err)
+	}
+	return nil
+}

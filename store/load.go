@@ -1,0 +1,200 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pointsman/pointsman"
+)
+
+// loaded is the state that a command speaks of, and how it is stored.
+type loaded struct {
+	state    pointsman.State
+	number   int64             // of the incident, if it is not stored yet; else zero
+	due      int64             // its due_at
+	docs     map[string]string // stored documents by id, to see what changed
+	answered *pointsman.Answer // the answer that the same request got before
+}
+
+// load locks the incident and reads its state. The error is sql.ErrNoRows when the command names none that exists.
+func (s *Store) load(ctx context.Context, w *work, sub pointsman.Subject) (*loaded, error) {
+	l := &loaded{docs: map[string]string{}}
+	err := s.incident(ctx, w, sub, l)
+	if err != nil {
+		return nil, err
+	}
+	id := l.state.Incident.ID
+	var b batch
+	if l.number == 0 {
+		l.contents(&b, id)
+		l.locks(&b, id)
+		l.alerts(&b, id, sub.Alerts)
+	}
+	if sub.Once != "" {
+		l.seen(&b, sub.Once)
+	}
+	epoch, found := int64(0), sub.Run == ""
+	if sub.Run != "" {
+		b.query(func(r Row) error {
+			found = true
+			return r.Scan(&epoch)
+		}, `SELECT epoch FROM runs WHERE id = $1`+s.db.forUpdate, sub.Run)
+	}
+	b.query(func(r Row) error { return r.Scan(&w.seq) }, `SELECT seq FROM log_head WHERE id = 1`)
+	if err := send(ctx, w.Tx, b); err != nil {
+		return nil, fmt.Errorf("load %s: %w", id, err)
+	}
+	switch {
+	case !found:
+		return nil, sql.ErrNoRows
+	case epoch != sub.Epoch && sub.Run != "":
+		return nil, pointsman.Errorf(pointsman.CodeConflict, "%s is held under epoch %d, this write comes from epoch %d", sub.Run, epoch, sub.Epoch)
+	}
+	return l, nil
+}
+
+// incident finds and locks the incident of the subject. A key that has none gets the next number: its counter is
+// locked first and the key looked up again, so that of two first webhooks the second finds what the first opened.
+func (s *Store) incident(ctx context.Context, w *work, sub pointsman.Subject, l *loaded) error {
+	if sub.Incident != "" || sub.Key == "" {
+		return l.head(w.QueryRow(ctx, `SELECT due_at, doc FROM incidents WHERE id = $1`+s.db.forUpdate, sub.Incident))
+	}
+	byKey := func() error {
+		return l.head(w.QueryRow(ctx, `SELECT due_at, doc FROM incidents WHERE key = $1 AND (state = 'open' OR resolved_at >= $2)
+			ORDER BY CASE WHEN state = 'open' THEN 0 ELSE 1 END, number DESC LIMIT 1`+s.db.forUpdate,
+			indexed(sub.Key), micros(w.now.Add(-pointsman.ReopenWithin))))
+	}
+	err := byKey()
+	if !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	if err := w.QueryRow(ctx, `SELECT n + 1 FROM counters WHERE name = 'incident'`+s.db.forUpdate).Scan(&l.number); err != nil {
+		return err
+	}
+	if s.db.forUpdate != "" { // SQLite has one writer, so nothing can have changed
+		if err := byKey(); !errors.Is(err, sql.ErrNoRows) {
+			l.number = 0
+			return err
+		}
+	}
+	l.state.Incident.ID = "INC-" + strconv.FormatInt(l.number, 10)
+	return nil
+}
+
+func (l *loaded) head(r Row) error {
+	var doc string
+	if err := r.Scan(&l.due, &doc); err != nil {
+		return err
+	}
+	err := decode(doc, &l.state.Incident)
+	l.docs[l.state.Incident.ID] = doc
+	return err
+}
+
+// contents adds the reads of an incident's proposals and runs.
+func (l *loaded) contents(b *batch, id string) {
+	b.query(func(r Row) error {
+		p, doc, err := scanDoc[pointsman.Proposal](r)
+		l.docs[p.ID] = doc
+		l.state.Proposals = append(l.state.Proposals, p)
+		return err
+	}, `SELECT doc FROM proposals WHERE incident_id = $1 ORDER BY number`, id)
+	b.query(func(r Row) error {
+		run, doc, err := scanDoc[pointsman.Run](r)
+		l.docs[run.ID] = doc
+		l.state.Runs = append(l.state.Runs, run)
+		return err
+	}, `SELECT doc FROM runs WHERE incident_id = $1 ORDER BY number`, id)
+}
+
+// locks adds the read of the targets of the incident's proposals that runs of other incidents hold.
+func (l *loaded) locks(b *batch, id string) {
+	b.query(func(r Row) error {
+		var k pointsman.Lock
+		err := r.Scan(&k.Target, &k.Incident, &k.Run)
+		l.state.Locks = append(l.state.Locks, k)
+		return err
+	}, `SELECT target, incident_id, id FROM runs WHERE held AND incident_id <> $1
+		AND target IN (SELECT target FROM proposals WHERE incident_id = $1) ORDER BY target`, id)
+}
+
+// alertsAtOnce bounds the parameters of one statement.
+const alertsAtOnce = 500
+
+func (l *loaded) alerts(b *batch, id string, fingerprints []string) {
+	each := func(r Row) error {
+		a, doc, err := scanDoc[pointsman.Alert](r)
+		l.docs[alertID(a)] = doc
+		l.state.Alerts = append(l.state.Alerts, a)
+		return err
+	}
+	fingerprints = slices.Compact(slices.Sorted(slices.Values(fingerprints)))
+	for len(fingerprints) > 0 {
+		n := min(len(fingerprints), alertsAtOnce)
+		args := []any{id}
+		var marks strings.Builder
+		for i, f := range fingerprints[:n] {
+			if i > 0 {
+				marks.WriteString(", ")
+			}
+			marks.WriteString("$" + strconv.Itoa(i+2))
+			args = append(args, indexed(f))
+		}
+		b.query(each, `SELECT doc FROM alerts WHERE incident_id = $1 AND fingerprint IN (`+marks.String()+`) ORDER BY starts_at, fingerprint`, args...)
+		fingerprints = fingerprints[n:]
+	}
+}
+
+// seen adds the read of what the same request was answered before.
+func (l *loaded) seen(b *batch, once string) {
+	b.query(func(r Row) error {
+		a := &pointsman.Answer{}
+		var code string
+		if err := r.Scan(&code, &a.Text, &a.ID); err != nil {
+			return err
+		}
+		if a.Code = pointsman.Code(code); a.OK() {
+			a.Code = pointsman.CodeDuplicate // it was carried out then, and is not carried out again
+		}
+		l.answered = a
+		return nil
+	}, `SELECT code, answer, subject FROM seen WHERE once = $1`, indexed(once))
+}
+
+// alertID tells firings apart among the loaded documents; no other id has an at sign.
+func alertID(a pointsman.Alert) string {
+	return a.Fingerprint + "@" + strconv.FormatInt(micros(a.StartsAt), 10)
+}
+
+func scanDoc[T any](r Row) (v T, doc string, err error) {
+	if err := r.Scan(&doc); err != nil {
+		return v, "", err
+	}
+	return v, doc, decode(doc, &v)
+}
+
+func decode(doc string, v any) error {
+	if err := json.Unmarshal([]byte(doc), v); err != nil {
+		return fmt.Errorf("stored document %T: %w", v, err)
+	}
+	return nil
+}
+
+// indexed makes a text from outside fit for an index: PostgreSQL refuses entries above 2,704 bytes, and a key of very
+// many labels must not be turned away.
+func indexed(s string) string {
+	const limit = 512
+	if len(s) <= limit {
+		return s
+	}
+	sum := sha256.Sum256([]byte(s))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}

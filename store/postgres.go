@@ -1,0 +1,140 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+)
+
+// channel is where replicas tell each other of commits.
+const channel = "pointsman"
+
+// openPostgres opens a pool. Every connection carries limits of its own: a hung statement or a forgotten transaction
+// must not hold the log's head for the others.
+func openPostgres(ctx context.Context, cfg Config) (*database, error) {
+	dsn, err := cfg.dsn()
+	if err != nil {
+		return nil, err
+	}
+	pc, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("storage.dsn: %w", err)
+	}
+	for name, value := range map[string]string{
+		"application_name": "pointsman", "statement_timeout": "10s", "lock_timeout": "2s", "idle_in_transaction_session_timeout": "2s",
+	} {
+		if _, given := pc.ConnConfig.RuntimeParams[name]; !given {
+			pc.ConnConfig.RuntimeParams[name] = value
+		}
+	}
+	if !strings.Contains(dsn, "pool_max_conns") {
+		pc.MaxConns = 10
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, pc)
+	if err != nil {
+		return nil, err
+	}
+	d := &database{
+		begin: func(ctx context.Context) (transaction, error) {
+			return beginPG(ctx, pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite})
+		},
+		view: func(ctx context.Context) (transaction, error) {
+			return beginPG(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+		},
+		direct:     pgTx{pool},
+		reads:      pgTx{pool},
+		now:        time.Now,
+		forUpdate:  " FOR UPDATE",
+		skipLocked: " FOR UPDATE SKIP LOCKED",
+		notify:     `SELECT pg_notify('` + channel + `', $1)`,
+		unique:     pgCode("23505"),
+		transient:  pgCode("40001", "40P01"), // serialization failure, deadlock
+		dialect:    goose.DialectPostgres,
+		triggers:   postgresTriggers(),
+		schema: func() (*sql.DB, func()) {
+			db := stdlib.OpenDBFromPool(pool)
+			return db, func() { _ = db.Close() } // leaves the pool open
+		},
+		close: func() error { pool.Close(); return nil },
+	}
+	d.lease = func(ctx context.Context) (time.Time, error) { return clock(ctx, d.direct) }
+	if cfg.Now != nil {
+		d.now, d.lease = cfg.Now, func(context.Context) (time.Time, error) { return cfg.Now(), nil }
+	}
+	d.listen = func(ctx context.Context, self string, wake func()) error {
+		return listen(ctx, pc.ConnConfig, self, wake)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("storage: %w", err)
+	}
+	return d, nil
+}
+
+func (c Config) dsn() (string, error) {
+	if c.DSN != "" {
+		return c.DSN, nil
+	}
+	b, err := os.ReadFile(c.DSNFile)
+	if err != nil {
+		return "", fmt.Errorf("storage.dsn_file: %w", err)
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
+// clock reads the time of the database, the only clock that all replicas share.
+func clock(ctx context.Context, tx Tx) (time.Time, error) {
+	var n int64
+	err := tx.QueryRow(ctx, `SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`).Scan(&n)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("clock of the database: %w", err)
+	}
+	return fromMicros(n), nil
+}
+
+// listen waits for notices on a connection of its own, until it is lost.
+func listen(ctx context.Context, cfg *pgx.ConnConfig, self string, wake func()) error {
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if _, err := conn.Exec(ctx, `LISTEN `+channel); err != nil {
+		return err
+	}
+	wake() // whatever was committed before LISTEN took effect
+	for {
+		n, err := conn.WaitForNotification(ctx)
+		if err != nil {
+			return err
+		}
+		if n.Payload != self {
+			wake()
+		}
+	}
+}
+
+func pgCode(codes ...string) func(error) bool {
+	return func(err error) bool {
+		e, ok := errors.AsType[*pgconn.PgError](err)
+		if !ok {
+			return false
+		}
+		for _, c := range codes {
+			if e.Code == c {
+				return true
+			}
+		}
+		return false
+	}
+}

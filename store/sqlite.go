@@ -1,0 +1,166 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+)
+
+const inMemory = ":memory:"
+
+// openSQLite opens the file for one writer and a few readers. One writer connection has no lock waits at all, where
+// several with a busy timeout can wait for seconds.
+func openSQLite(ctx context.Context, cfg Config) (*database, error) {
+	unlock, err := prepareFile(cfg.Path)
+	if err != nil {
+		return nil, err
+	}
+	// FULL makes each commit reach the disk: an intent or an audit record must survive the loss of power.
+	writer, err := sql.Open("sqlite", sqliteDSN(cfg.Path, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)")+"&_txlock=immediate")
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", cfg.Path, err), unlock())
+	}
+	writer.SetMaxOpenConns(1)
+	reader := writer
+	if cfg.Path != inMemory {
+		if reader, err = sql.Open("sqlite", sqliteDSN(cfg.Path, "query_only(1)")); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", cfg.Path, err), writer.Close(), unlock())
+		}
+		reader.SetMaxOpenConns(4)
+	}
+	d := &database{
+		begin: func(ctx context.Context) (transaction, error) { return beginSQL(ctx, writer, nil) },
+		view: func(ctx context.Context) (transaction, error) {
+			return beginSQL(ctx, reader, &sql.TxOptions{ReadOnly: true})
+		},
+		direct:    sqlTx{writer},
+		reads:     sqlTx{reader},
+		now:       time.Now,
+		alone:     true,
+		unique:    sqliteCode(1555, 2067), // PRIMARY KEY and UNIQUE
+		transient: sqliteCode(5, 261, 517),
+		dialect:   goose.DialectSQLite3,
+		triggers:  sqliteTriggers(),
+		schema:    func() (*sql.DB, func()) { return writer, func() {} },
+	}
+	if cfg.Now != nil {
+		d.now = cfg.Now
+	}
+	d.lease = func(context.Context) (time.Time, error) { return d.now(), nil }
+	d.close = func() error {
+		if reader != writer {
+			err = reader.Close() // first, so that the writer is the last one and empties the write-ahead log
+		}
+		return errors.Join(err, writer.Close(), unlock())
+	}
+	if err := writer.PingContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", cfg.Path, err), d.close())
+	}
+	return d, nil
+}
+
+// prepareFile makes the database file, readable by its owner only, and locks it for this process.
+func prepareFile(path string) (unlock func() error, err error) {
+	if path == inMemory {
+		return func() error { return nil }, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	if unlock, err = lockFile(path); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, errors.Join(err, unlock())
+	}
+	return unlock, f.Close()
+}
+
+func sqliteDSN(path string, pragmas ...string) string {
+	q := url.Values{"_pragma": append([]string{"busy_timeout(5000)"}, pragmas...)}
+	if path == inMemory {
+		return "file::memory:?" + q.Encode()
+	}
+	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
+}
+
+func sqliteCode(codes ...int) func(error) bool {
+	return func(err error) bool {
+		e, ok := errors.AsType[*sqlite.Error](err)
+		if !ok {
+			return false
+		}
+		for _, c := range codes {
+			if e.Code() == c {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// sqlTx is a Tx over database/sql.
+type sqlTx struct {
+	db interface {
+		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+		QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	}
+}
+
+// Exec implements Tx.
+func (t sqlTx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	res, err := t.db.ExecContext(ctx, query, storable(args)...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// Query implements Tx.
+func (t sqlTx) Query(ctx context.Context, query string, args ...any) (Rows, error) {
+	rows, err := t.db.QueryContext(ctx, query, storable(args)...)
+	if err != nil {
+		return nil, err
+	}
+	return sqlRows{rows}, nil
+}
+
+// QueryRow implements Tx.
+func (t sqlTx) QueryRow(ctx context.Context, query string, args ...any) Row {
+	return t.db.QueryRowContext(ctx, query, storable(args)...)
+}
+
+type sqlRows struct{ *sql.Rows }
+
+// Close implements Rows.
+func (r sqlRows) Close() error { return errors.Join(r.Err(), r.Rows.Close()) }
+
+// sqlTransaction is a transaction over database/sql.
+type sqlTransaction struct {
+	sqlTx
+	tx *sql.Tx
+}
+
+func beginSQL(ctx context.Context, db *sql.DB, opts *sql.TxOptions) (transaction, error) {
+	tx, err := db.BeginTx(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	return sqlTransaction{sqlTx{tx}, tx}, nil
+}
+
+// Commit implements transaction.
+func (t sqlTransaction) Commit(context.Context) error { return t.tx.Commit() }
+
+// Rollback implements transaction.
+func (t sqlTransaction) Rollback(context.Context) { _ = t.tx.Rollback() }

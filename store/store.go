@@ -1,0 +1,118 @@
+// Package store keeps incidents, runs and the log in SQLite or PostgreSQL.
+//
+// Do carries out every change: state, events and outbox cursor are written in one transaction, or nothing is. The log
+// is audit trail, timeline and outbox in one; package audit below makes tampering visible. The SQL is written once for
+// both databases; database.go and the two files that fill it in are the only places that know which one it is.
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/pointsman/pointsman"
+)
+
+// Config says where the state is kept.
+type Config struct {
+	Driver  string `yaml:"driver"`   // "sqlite", the default, or "postgres"
+	Path    string `yaml:"path"`     // sqlite: the database file; its folder is made; ":memory:" for tests
+	DSN     string `yaml:"dsn"`      // postgres: a URL or key=value string; pool_max_conns may be given there
+	DSNFile string `yaml:"dsn_file"` // postgres: a file that holds the DSN
+
+	// Now replaces the clock in tests, also the database's clock for leases.
+	Now func() time.Time `yaml:"-"`
+}
+
+// Validate returns what is wrong with the configuration; paths are relative to its section.
+func (c Config) Validate() []pointsman.Fault {
+	fault := func(path, text string) []pointsman.Fault { return []pointsman.Fault{{Path: path, Text: text}} }
+	switch {
+	case c.Driver != "" && c.Driver != "sqlite" && c.Driver != "postgres":
+		return fault("driver", fmt.Sprintf("%q is neither sqlite nor postgres", c.Driver))
+	case c.Driver == "postgres" && c.DSN == "" && c.DSNFile == "":
+		return fault("dsn", "required with driver postgres; dsn_file names a file that holds it")
+	case c.Driver == "postgres" && c.DSN != "" && c.DSNFile != "":
+		return fault("dsn_file", "dsn is given as well; keep one of them")
+	case c.Driver != "postgres" && c.Path == "":
+		return fault("path", "required with driver sqlite")
+	case c.Driver != "postgres" && (c.DSN != "" || c.DSNFile != ""):
+		return fault("dsn", "needs driver: postgres")
+	}
+	return nil
+}
+
+// Store is the one place where state is kept. Its methods may be called from many goroutines.
+type Store struct {
+	db   *database
+	log  *slog.Logger
+	self string // this process among those that share a PostgreSQL
+
+	mu      sync.Mutex
+	changed chan struct{}
+	closed  bool
+	stop    context.CancelFunc
+	ended   sync.WaitGroup
+}
+
+// Open opens the database, brings its schema up to date and checks that the log's end is whole. It refuses a SQLite
+// file that another process has open, a schema that is newer than this program, and a broken log.
+func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Store, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	if faults := cfg.Validate(); len(faults) > 0 {
+		return nil, fmt.Errorf("storage: %w", faults[0])
+	}
+	open := openSQLite
+	if cfg.Driver == "postgres" {
+		open = openPostgres
+	}
+	db, err := open(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{db: db, log: log, self: rand.Text(), changed: make(chan struct{})}
+	err = db.migrate(ctx)
+	if err == nil {
+		err = s.inspect(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.close())
+	}
+	listening, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	if db.listen != nil {
+		s.ended.Go(func() { s.listen(listening) })
+	}
+	return s, nil
+}
+
+// Close ends the connections and frees the file lock. Calls under way are waited for.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	again := s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if again {
+		return nil
+	}
+	s.stop()
+	s.ended.Wait()
+	return s.db.close()
+}
+
+// Ping reports whether the database answers and takes writes; for readiness.
+func (s *Store) Ping(ctx context.Context) error {
+	if _, err := s.db.direct.Exec(ctx, `UPDATE counters SET n = n WHERE name = 'ping'`); err != nil {
+		return fmt.Errorf("ping: %w", err)
+	}
+	return nil
+}
+
+// now is the time of decisions and events.
+func (s *Store) now() time.Time { return s.db.now().UTC().Truncate(time.Microsecond) }

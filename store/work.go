@@ -1,0 +1,77 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pointsman/pointsman"
+)
+
+// work is one transaction. Reads go through at once and take their locks; writes and events are kept back until the
+// end, where they are sent together and the log's head is locked last and for as short as possible.
+type work struct {
+	Tx
+	now    time.Time
+	writes batch
+	events []pointsman.Event
+	seq    int64 // the log's head: as read, and after the events were appended
+	nudge  bool  // wake the loops although no event was appended
+}
+
+// tries bounds how often a transaction that lost against another one is made again.
+const tries = 3
+
+// transact carries fn out in one transaction and makes it again where another transaction came first. What fn left to
+// be written is written with it, or nothing is.
+func (s *Store) transact(ctx context.Context, fn func(*work) error) error {
+	for try := 1; ; try++ {
+		w, err := s.attempt(ctx, fn)
+		switch {
+		case err == nil:
+			if len(w.events) > 0 || w.nudge {
+				s.wake()
+			}
+			return nil
+		case try == tries, !s.lostRace(err), ctx.Err() != nil:
+			return err
+		}
+		s.log.Debug("transaction made again", "attempt", try, "err", err)
+	}
+}
+
+func (s *Store) lostRace(err error) bool {
+	return errors.Is(err, errMoved) || s.db.unique(err) || s.db.transient(err)
+}
+
+func (s *Store) attempt(ctx context.Context, fn func(*work) error) (*work, error) {
+	tx, err := s.db.begin(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("begin: %w", err)
+	}
+	w := &work{Tx: tx, now: s.now()}
+	if err = fn(w); err == nil && (len(w.writes) > 0 || len(w.events) > 0) {
+		if err = s.write(ctx, w); err == nil {
+			if err = tx.Commit(ctx); err == nil {
+				return w, nil
+			}
+			err = fmt.Errorf("commit: %w", err)
+		}
+	}
+	tx.Rollback(ctx)
+	return w, err
+}
+
+func (s *Store) write(ctx context.Context, w *work) error {
+	if len(w.events) == 0 {
+		if err := send(ctx, w.Tx, w.writes); err != nil {
+			return fmt.Errorf("save: %w", err)
+		}
+		return nil
+	}
+	if err := s.append(ctx, w); err != nil {
+		return fmt.Errorf("append to the log: %w", err)
+	}
+	return nil
+}
