@@ -1,0 +1,215 @@
+package configs
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/pointsman/pointsman"
+)
+
+// Shipped are the runbooks that come with the program, in the folder "runbooks".
+//
+//go:embed runbooks/*.yaml
+var Shipped embed.FS
+
+// DefaultExpiry is how long a proposal waits for approval where its runbook does not say.
+const DefaultExpiry = 15 * time.Minute
+
+// ShippedRunbooks reads the embedded runbooks.
+func ShippedRunbooks() ([]pointsman.Runbook, []pointsman.Fault) {
+	return LoadRunbooks(Shipped, "runbooks")
+}
+
+// LoadRunbooks reads every *.yaml file of the folders and every file named, in order. The faults tell everything that
+// is wrong with their form; what the words mean is checked by the rooms that know them.
+func LoadRunbooks(fsys fs.FS, names ...string) ([]pointsman.Runbook, []pointsman.Fault) {
+	var out []pointsman.Runbook
+	var faults []pointsman.Fault
+	for _, name := range names {
+		files := []string{name}
+		if info, err := fs.Stat(fsys, name); err == nil && info.IsDir() {
+			files, _ = fs.Glob(fsys, path.Join(name, "*.yaml"))
+			if len(files) == 0 {
+				faults = append(faults, pointsman.Fault{File: name, Text: "the folder holds no *.yaml file"})
+			}
+		}
+		for _, f := range files {
+			data, err := fs.ReadFile(fsys, f)
+			if err != nil {
+				faults = append(faults, pointsman.Fault{File: f, Text: reason(err)})
+				continue
+			}
+			rb, fs := DecodeRunbook(f, data)
+			faults = append(faults, fs...)
+			out = append(out, rb)
+		}
+	}
+	return out, append(faults, twice(out)...)
+}
+
+// onDisk reads paths of the operating system, absolute or relative to the working folder.
+type onDisk struct{}
+
+// Open implements fs.FS without the rule that a name may not begin with a slash.
+func (onDisk) Open(name string) (fs.File, error) { return os.Open(filepath.FromSlash(name)) }
+
+func twice(books []pointsman.Runbook) []pointsman.Fault {
+	var faults []pointsman.Fault
+	first := map[string]pointsman.Runbook{}
+	for _, b := range books {
+		if other, ok := first[b.Name]; ok && b.Name != "" {
+			faults = append(faults, pointsman.Fault{File: b.File, Line: 1, Path: "name", Text: fmt.Sprintf("runbook %s is in %s too; rename one of them", b.Name, other.File)})
+			continue
+		}
+		first[b.Name] = b
+	}
+	return faults
+}
+
+// runbookFile is a runbook as written.
+type runbookFile struct {
+	Name        string      `yaml:"name"`
+	Title       string      `yaml:"title"`
+	Description string      `yaml:"description"`
+	Owner       string      `yaml:"owner"`
+	Review      time.Time   `yaml:"review"`
+	Objective   objective   `yaml:"objective"`
+	Answers     []yaml.Node `yaml:"answers"`
+	Params      yaml.Node   `yaml:"params"`
+	Target      string      `yaml:"target"`
+	Lock        *bool       `yaml:"lock"`
+	Priority    int         `yaml:"priority"`
+	Steps       []stepFile  `yaml:"steps"`
+	Approval    approval    `yaml:"approval"`
+	Comms       cadence     `yaml:"comms"`
+	Escalation  Escalation  `yaml:"escalation"`
+	Line        int         `yaml:"-"`
+}
+
+type objective struct {
+	RTO time.Duration `yaml:"rto"`
+	RPO time.Duration `yaml:"rpo"`
+}
+
+type paramFile struct {
+	Type    string   `yaml:"type"`
+	Kind    string   `yaml:"kind"`
+	Values  []string `yaml:"values"`
+	Labels  []string `yaml:"labels"`
+	Default string   `yaml:"default"`
+	Line    int      `yaml:"-"`
+}
+
+type stepFile struct {
+	Name         string         `yaml:"name"`
+	Kind         string         `yaml:"kind"`
+	With         map[string]any `yaml:"with"`
+	Timeout      time.Duration  `yaml:"timeout"`
+	Irreversible bool           `yaml:"irreversible"`
+	Line         int            `yaml:"-"`
+}
+
+type approval struct {
+	Require             []requirement `yaml:"require"`
+	Expires             time.Duration `yaml:"expires"`
+	RequesterMayApprove bool          `yaml:"requester_may_approve"`
+	ReasonRequired      bool          `yaml:"reason_required"`
+}
+
+type cadence struct {
+	Every time.Duration `yaml:"every"`
+}
+
+// Escalation says when which PagerDuty service is paged.
+type Escalation struct {
+	After   time.Duration `yaml:"after"`
+	Service string        `yaml:"service"`
+}
+
+// requirement is written as people say it: "2 of dba".
+type requirement pointsman.Requirement
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (r *requirement) UnmarshalText(b []byte) error {
+	var n int
+	var role, rest string
+	got, _ := fmt.Sscanf(string(b), "%d of %s %s", &n, &role, &rest)
+	if got != 2 || n < 1 || n > 20 {
+		return fmt.Errorf("%q is no requirement; write a number from 1 to 20 and a role, for example 2 of dba", b)
+	}
+	*r = requirement{Count: n, Role: role}
+	return nil
+}
+
+// DecodeRunbook reads one runbook file. The name of the file serves the faults and the name that is expected inside.
+func DecodeRunbook(file string, data []byte) (pointsman.Runbook, []pointsman.Fault) {
+	d := newDecoder(file)
+	w := runbookFile{Approval: approval{Expires: DefaultExpiry}}
+	d.decode(data, &w)
+	sum := sha256.Sum256(data)
+	rb := pointsman.Runbook{
+		Name: w.Name, Title: w.Title, Description: strings.TrimSpace(w.Description), Owner: w.Owner, Review: w.Review,
+		Objective: pointsman.Objective(w.Objective), Target: w.Target, Lock: w.Lock == nil || *w.Lock, Priority: w.Priority,
+		Comms: pointsman.Cadence(w.Comms), Escalation: pointsman.Escalation(w.Escalation),
+		Approval: pointsman.Policy{RequesterMayApprove: w.Approval.RequesterMayApprove, ReasonRequired: w.Approval.ReasonRequired, Expires: w.Approval.Expires},
+		File:     file, Line: w.Line, Digest: hex.EncodeToString(sum[:]),
+	}
+	for _, r := range w.Approval.Require {
+		rb.Approval.Require = append(rb.Approval.Require, pointsman.Requirement(r))
+	}
+	for _, s := range w.Steps {
+		rb.Steps = append(rb.Steps, pointsman.RunbookStep(s))
+	}
+	rb.Answers, rb.Params = d.answers(w.Answers), d.params(&w.Params)
+	if len(d.faults) == 0 { // what was not read cannot be judged
+		d.lint(rb)
+	}
+	return rb, d.faults
+}
+
+// answers reads sets of matchers: a list of lists, each set on its own line.
+func (d *decoder) answers(nodes []yaml.Node) []pointsman.AnswerTo {
+	var out []pointsman.AnswerTo
+	for i := range nodes {
+		n, at := &nodes[i], fmt.Sprintf("answers[%d]", i)
+		if n.Kind != yaml.SequenceNode {
+			d.fault(n, at, `%s is %s, want a list of matchers, for example ['alertname="PrimaryDown"']`, show(n), kindName(n))
+			continue
+		}
+		a := pointsman.AnswerTo{Line: n.Line}
+		for _, m := range n.Content {
+			a.Matchers = append(a.Matchers, m.Value)
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+// params keeps the order in which they are written, because people read them in it.
+func (d *decoder) params(n *yaml.Node) []pointsman.Param {
+	if n.Kind == 0 {
+		return nil
+	}
+	if n.Kind != yaml.MappingNode {
+		d.fault(n, "params", "%s is %s, want a name with type for each parameter", show(n), kindName(n))
+		return nil
+	}
+	var out []pointsman.Param
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		var p paramFile
+		key := n.Content[i]
+		d.into(n.Content[i+1], &p, "params."+key.Value)
+		out = append(out, pointsman.Param{Name: key.Value, Type: p.Type, Kind: p.Kind, Values: p.Values, Labels: p.Labels, Default: p.Default, Line: key.Line})
+	}
+	return out
+}
