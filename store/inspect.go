@@ -49,8 +49,11 @@ func chained(ctx context.Context, tx Tx, head audit.Head) error {
 	if err != nil {
 		return err
 	}
-	if want := head.Seq - after; uint64(len(last)) != want {
-		return fmt.Errorf("the head says %d entries, of its last %d there are %d", head.Seq, want, len(last))
+	switch want := head.Seq - after; {
+	case uint64(len(last)) > want:
+		return fmt.Errorf("the head is entry %d, but there is an entry %d", head.Seq, last[want].Seq)
+	case uint64(len(last)) < want:
+		return fmt.Errorf("the head is entry %d, but %d of the last %d entries are missing", head.Seq, want-uint64(len(last)), want)
 	}
 	for i, e := range last {
 		switch {

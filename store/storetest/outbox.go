@@ -1,0 +1,226 @@
+package storetest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pointsman/pointsman"
+)
+
+// say appends events, one for each text.
+func (s *story) say(texts ...string) {
+	s.tb.Helper()
+	for _, text := range texts {
+		if err := s.Note(s.tb.Context(), pointsman.Event{Type: pointsman.EvServerState, Incident: "INC-1", Text: text}); err != nil {
+			s.tb.Fatal(err)
+		}
+	}
+}
+
+// follow plans one delivery for each event and lets edit change it.
+func (s *story) follow(edit func(*pointsman.Delivery, pointsman.Logged)) {
+	s.tb.Helper()
+	for {
+		n := must(s.Follow(s.tb.Context(), "slack", 100, func(ev pointsman.Logged) []pointsman.Delivery {
+			text, _ := json.Marshal(ev.Text)
+			d := pointsman.Delivery{Destination: "thread", Lane: "slack/INC-1/thread", Payload: text}
+			edit(&d, ev)
+			return []pointsman.Delivery{d}
+		}))(s.tb)
+		if n == 0 {
+			return
+		}
+	}
+}
+
+// take claims what is due and returns the deliveries and their texts.
+func (s *story) take(limit int) ([]pointsman.Delivery, []string) {
+	s.tb.Helper()
+	ds := must(s.Claim(s.tb.Context(), "w", limit))(s.tb)
+	var texts []string
+	for _, d := range ds {
+		var text string
+		if err := json.Unmarshal(d.Payload, &text); err != nil {
+			s.tb.Fatal(err)
+		}
+		texts = append(texts, text)
+	}
+	return ds, texts
+}
+
+func (s *story) expect(why string, got []string, want ...string) {
+	s.tb.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		s.tb.Errorf("%s (-want +got):\n%s", why, diff)
+	}
+}
+
+func (s *story) settle(d pointsman.Delivery, what pointsman.Settlement) {
+	s.tb.Helper()
+	if err := s.Settle(s.tb.Context(), d, what); err != nil {
+		s.tb.Fatal(err)
+	}
+}
+
+func lanes(t *testing.T, s *story) {
+	s.say("one", "two", "three", "four")
+	s.follow(func(d *pointsman.Delivery, ev pointsman.Logged) {
+		if ev.Text == "three" {
+			d.Lane = "slack/INC-2/thread"
+		}
+	})
+	ds, got := s.take(10)
+	s.expect("the heads of both lanes", got, "one", "three")
+	_, got = s.take(10)
+	s.expect("nothing overtakes what is on its way", got)
+	s.settle(ds[0], pointsman.Settlement{RetryAt: s.now.now().Add(time.Minute), Problem: "rate limited"})
+	_, got = s.take(10)
+	s.expect("nothing overtakes what is to be tried again", got)
+	s.now.pass(time.Minute)
+	ds, got = s.take(10)
+	s.expect("the second attempt", got, "one", "three") // three was never settled, and its lease is over
+	if ds[0].Attempts != 2 || ds[0].Problem != "rate limited" || ds[0].EventID == "" || ds[0].Incident != "INC-1" {
+		t.Errorf("second attempt: %+v", ds[0])
+	}
+	s.settle(ds[0], pointsman.Settlement{Parked: true, Problem: "channel is archived"})
+	ds, got = s.take(10)
+	s.expect("what is given up blocks nobody", got, "two")
+	s.settle(ds[0], pointsman.Settlement{Sent: true, Ref: "C1/1.2"})
+	_, got = s.take(10)
+	s.expect("the last of the lane", got, "four")
+	if lost := must(s.Parked(t.Context(), 10))(t); len(lost) != 1 || lost[0].Problem != "channel is archived" {
+		t.Errorf("given up: %+v", lost)
+	}
+}
+
+func superseding(t *testing.T, s *story) {
+	newest := func(d *pointsman.Delivery, ev pointsman.Logged) { d.Newest = ev.Text != "must be said" }
+	s.say("one")
+	s.follow(newest)
+	flying, got := s.take(10)
+	s.expect("first edit", got, "one")
+	s.say("two", "must be said", "three", "four")
+	s.follow(newest)
+	s.settle(flying[0], pointsman.Settlement{Sent: true, Ref: "r"}) // it was on its way and not superseded
+	ds, got := s.take(10)
+	s.expect("only what is no edit stays", got, "must be said")
+	s.settle(ds[0], pointsman.Settlement{Sent: true, Ref: "r"})
+	ds, got = s.take(10)
+	s.expect("the newest edit", got, "four")
+	s.settle(ds[0], pointsman.Settlement{Sent: true, Ref: "r"})
+	_, got = s.take(10)
+	s.expect("nothing is left", got)
+}
+
+func urgency(t *testing.T, s *story) {
+	s.say("chatter", "more chatter", "page")
+	s.follow(func(d *pointsman.Delivery, ev pointsman.Logged) {
+		d.Lane = "lane/" + ev.Text
+		if ev.Text == "page" {
+			d.Class = pointsman.Urgent
+		}
+	})
+	_, got := s.take(2)
+	s.expect("page first, then the oldest", got, "page", "chatter")
+	_, got = s.take(2)
+	s.expect("the rest", got, "more chatter")
+}
+
+func unsettled(t *testing.T, s *story) {
+	s.say("one")
+	s.follow(func(*pointsman.Delivery, pointsman.Logged) {})
+	lost, _ := s.take(1)
+	s.now.pass(29 * time.Second)
+	_, got := s.take(1)
+	s.expect("the lease lasts", got)
+	s.now.pass(2 * time.Second)
+	ds, got := s.take(1)
+	s.expect("claimed again", got, "one")
+	if err := s.Settle(t.Context(), lost[0], pointsman.Settlement{RetryAt: s.now.now()}); !conflict(err) {
+		t.Errorf("a retry by the former owner: %v, want a conflict", err)
+	}
+	s.settle(lost[0], pointsman.Settlement{Sent: true, Ref: "r1"}) // a fact, whoever brings it
+	if err := s.Settle(t.Context(), ds[0], pointsman.Settlement{Sent: true, Ref: "r2"}); !conflict(err) {
+		t.Errorf("sent twice: %v, want a conflict", err)
+	}
+}
+
+func refs(t *testing.T, s *story) {
+	ref := func(want string) {
+		t.Helper()
+		got, found, err := s.Ref(t.Context(), "slack", "INC-1", "thread")
+		if err != nil || got != want || found != (want != "") {
+			t.Errorf("ref is %q, %v, %v, want %q", got, found, err, want)
+		}
+	}
+	s.say("one", "two")
+	s.follow(func(*pointsman.Delivery, pointsman.Logged) {})
+	ref("")
+	for _, r := range []string{"C1/1", "C1/2"} {
+		ds, _ := s.take(1)
+		s.settle(ds[0], pointsman.Settlement{Sent: true, Ref: r})
+		ref(r)
+	}
+}
+
+// cursors lets writers and two replicas of a follower race; each event must be planned and stored exactly once.
+func cursors(t *testing.T, s *story) {
+	const writers, each = 8, 25
+	var done atomic.Bool
+	planned := make(chan int64, 4*writers*each)
+	follow := func() {
+		for {
+			last := done.Load()
+			n, err := s.Follow(context.Background(), "slack", 7, func(ev pointsman.Logged) []pointsman.Delivery {
+				planned <- ev.Seq
+				return []pointsman.Delivery{{Destination: "thread", Payload: []byte(`""`)}}
+			})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if last && n == 0 {
+				return
+			}
+		}
+	}
+	var left atomic.Int64
+	left.Store(writers)
+	atOnce(writers+2, func(i int) {
+		if i >= writers {
+			follow()
+			return
+		}
+		for j := range each {
+			if err := s.Note(context.Background(), pointsman.Event{Type: pointsman.EvServerState, Text: fmt.Sprint(i, j)}); err != nil {
+				t.Error(err)
+			}
+		}
+		done.Store(left.Add(-1) == 0)
+	})
+	close(planned)
+	seen := map[int64]bool{}
+	for seq := range planned {
+		seen[seq] = true
+	}
+	stored := 0
+	for {
+		ds, _ := s.take(50)
+		if len(ds) == 0 {
+			break
+		}
+		stored += len(ds)
+		for _, d := range ds {
+			s.settle(d, pointsman.Settlement{Sent: true})
+		}
+	}
+	if len(seen) != writers*each || stored != writers*each {
+		t.Errorf("%d events planned and %d deliveries stored, want %d of each", len(seen), stored, writers*each)
+	}
+}

@@ -1,0 +1,103 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/store"
+)
+
+func restart(t *testing.T, s *story) {
+	c := s.running("a", "one")
+	p := s.ready("b", 2)
+	s.do(vote(p, ana))
+	s.follow(func(*pointsman.Delivery, pointsman.Logged) {})
+	flying, _ := s.take(1)
+	a, b, log := s.state("INC-1"), s.state("INC-2"), s.events("")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Do(t.Context(), pointsman.Tick{Incident: "INC-1"}); err == nil {
+		t.Error("a closed store decided")
+	}
+	s.open()
+	if diff := cmp.Diff([]any{a, b, log}, []any{s.state("INC-1"), s.state("INC-2"), s.events("")}); diff != "" {
+		t.Errorf("after the restart (-before +after):\n%s", diff)
+	}
+	if err := s.ResetLeases(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s.cfg.Driver == "postgres" { // the owner may live on in another replica
+		s.nothingToClaim("the lease lasts")
+		s.now.pass(time.Minute)
+	}
+	taken := s.claim("two")
+	if taken.Run.ID != c.Run.ID || !taken.Takeover || taken.Epoch != c.Epoch+1 {
+		t.Errorf("takeover after the restart: %+v", taken)
+	}
+	again, _ := s.take(1)
+	if len(again) != 1 || again[0].ID != flying[0].ID || again[0].Attempts != 2 {
+		t.Errorf("delivery after the restart: %+v", again)
+	}
+	if res := s.do(vote(p, ben)); res.Answer.Code != pointsman.CodeAccepted {
+		t.Errorf("the second vote after the restart: %+v", res.Answer)
+	}
+	s.intact()
+}
+
+func newerSchema(t *testing.T, s *story) {
+	if err := s.sql("INSERT INTO schema_version (version_id, is_applied) VALUES (99, true)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := store.Open(t.Context(), s.cfg, nil)
+	if err == nil || !strings.Contains(err.Error(), "the database has schema 99, this pointsman knows up to 2") {
+		t.Errorf("opened with %v", err)
+	}
+}
+
+func waking(t *testing.T, s *story) {
+	wait := func(ch <-chan struct{}, why string) {
+		t.Helper()
+		select {
+		case <-ch:
+		case <-time.After(10 * time.Second):
+			t.Fatalf("not woken: %s", why)
+		}
+	}
+	ch := s.Changed()
+	s.say("one")
+	wait(ch, "a commit")
+	ch = s.Changed()
+	s.follow(func(*pointsman.Delivery, pointsman.Logged) {})
+	wait(ch, "new deliveries")
+	if s.cfg.Driver != "postgres" {
+		return
+	}
+	other := must(store.Open(t.Context(), s.cfg, nil))(t)
+	defer other.Close()
+	// The listener may still be connecting, so more is said until the word is heard.
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	ch = other.Changed()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for i := 0; ; i++ {
+		s.say(fmt.Sprint("again ", i))
+		select {
+		case <-ch:
+			return
+		case <-ctx.Done():
+			t.Fatal("the other replica was not woken")
+		case <-tick.C:
+		}
+	}
+}
