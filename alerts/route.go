@@ -14,10 +14,20 @@ type Route struct {
 	Continue bool     `yaml:"continue"` // look at the later siblings too
 	Routes   []Route  `yaml:"routes"`
 	// IncidentBy are the labels whose values make alerts one incident. Without it the resolved target does.
-	IncidentBy  []string             `yaml:"incident_by"`
-	UpdateEvery *time.Duration       `yaml:"update_every"` // how often people are told while it is open; 0 for never
-	Escalate    pointsman.Escalation `yaml:"escalate"`
-	Runbooks    []string             `yaml:"runbooks"` // only these; default: every runbook whose answers match
+	IncidentBy  []string       `yaml:"incident_by"`
+	UpdateEvery *time.Duration `yaml:"update_every"` // how often people are told while it is open; 0 for never
+	Escalate    Escalate       `yaml:"escalate"`
+	Runbooks    []string       `yaml:"runbooks"` // only these; default: every runbook whose answers match
+
+	// Default is how often people are told where neither a route nor a runbook says; DefaultUpdateEvery if zero. Only
+	// the first route's counts.
+	Default time.Duration `yaml:"-"`
+}
+
+// Escalate says when which PagerDuty service is paged because nobody decided.
+type Escalate struct {
+	After   time.Duration `yaml:"after"`
+	Service string        `yaml:"service"`
 }
 
 // node is a compiled Route with what it inherited.
@@ -51,8 +61,8 @@ func compileRoute(r Route, path string, parent *node, fault func(path, text stri
 	if r.UpdateEvery != nil {
 		n.update = r.UpdateEvery
 	}
-	if r.Escalate != (pointsman.Escalation{}) {
-		n.escalate = r.Escalate
+	if r.Escalate != (Escalate{}) {
+		n.escalate = pointsman.Escalation(r.Escalate)
 	}
 	if r.Runbooks != nil {
 		n.runbooks = r.Runbooks

@@ -17,12 +17,14 @@ const DefaultUpdateEvery = 10 * time.Minute
 type Target struct {
 	pointsman.Target
 	Match []string
+	Path  string // where Match stands, for faults: "targets.postgres[0].match"
 }
 
 // Router knows what the configuration says about alerts: routes, runbooks and targets, compiled. It does not change;
 // a reload builds a new one.
 type Router struct {
 	root    *node
+	every   time.Duration
 	books   []book
 	targets []target
 }
@@ -42,7 +44,10 @@ type target struct {
 func NewRouter(route Route, targets []Target, books []pointsman.Runbook) (*Router, []pointsman.Fault) {
 	var faults []pointsman.Fault
 	fault := func(path, text string) { faults = append(faults, pointsman.Fault{Path: path, Text: text}) }
-	r := &Router{root: compileRoute(route, "route", nil, fault)}
+	r := &Router{root: compileRoute(route, "route", nil, fault), every: route.Default}
+	if r.every <= 0 {
+		r.every = DefaultUpdateEvery
+	}
 	for _, t := range targets {
 		r.targets = append(r.targets, compileTarget(t, fault))
 	}
@@ -74,7 +79,10 @@ func NewRouter(route Route, targets []Target, books []pointsman.Runbook) (*Route
 }
 
 func compileTarget(t Target, fault func(path, text string)) target {
-	path := "targets." + t.Key() + ".match"
+	path := t.Path
+	if path == "" {
+		path = "targets." + t.Key() + ".match"
+	}
 	m, err := ParseMatchers(t.Match)
 	switch {
 	case err != nil:
@@ -131,7 +139,7 @@ func (r *Router) offers(n *node, set map[string]string) []pointsman.Offer {
 // clocks are how often people are told about an incident and when somebody is paged. The route decides, because it is
 // the operator's; where it says nothing the first runbook on offer does.
 func (r *Router) clocks(n *node, offers []pointsman.Offer) (time.Duration, pointsman.Escalation) {
-	every, esc := DefaultUpdateEvery, n.escalate
+	every, esc := r.every, n.escalate
 	if len(offers) > 0 {
 		b := r.book(offers[0].Runbook)
 		if b.Comms.Every > 0 {

@@ -14,12 +14,12 @@ import (
 func tree() alerts.Route {
 	never := time.Duration(0)
 	return alerts.Route{
-		Escalate: pointsman.Escalation{After: 15 * time.Minute, Service: "default"},
+		Escalate: alerts.Escalate{After: 15 * time.Minute, Service: "default"},
 		Routes: []alerts.Route{
 			{Matchers: []string{`team="audit"`}, Continue: true, IncidentBy: []string{"team"}, UpdateEvery: &never, Runbooks: []string{}},
 			{
 				Matchers: []string{`region=~"eu-.+"`}, IncidentBy: []string{"region", "cluster"},
-				Routes: []alerts.Route{{Matchers: []string{`severity="critical"`}, Runbooks: []string{"postgres-failover"}, Escalate: pointsman.Escalation{After: time.Minute, Service: "eu"}}},
+				Routes: []alerts.Route{{Matchers: []string{`severity="critical"`}, Runbooks: []string{"postgres-failover"}, Escalate: alerts.Escalate{After: time.Minute, Service: "eu"}}},
 			},
 			{Matchers: []string{`"ключ"="да"`}, IncidentBy: []string{"ключ"}},
 		},

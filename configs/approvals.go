@@ -1,0 +1,218 @@
+package configs
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/alerts"
+)
+
+// runbooks reads the folders, or the shipped runbooks where none are named.
+func (c *checker) runbooks() {
+	var faults []pointsman.Fault
+	if len(c.cfg.Folders) == 0 {
+		c.cfg.Runbooks, faults = ShippedRunbooks()
+	} else {
+		for i, f := range c.cfg.Folders {
+			if _, err := os.Stat(f); err != nil {
+				c.fault(fmt.Sprintf("runbooks[%d]", i), "%s: %s", f, reason(err))
+				continue
+			}
+			books, fs := LoadRunbooks(onDisk{}, f)
+			c.cfg.Runbooks, faults = append(c.cfg.Runbooks, books...), append(faults, fs...)
+		}
+		if len(c.cfg.Folders) > 1 {
+			faults = append(faults, twice(c.cfg.Runbooks)...)
+		}
+	}
+	c.faults = append(c.faults, faults...)
+	for _, rb := range c.cfg.Runbooks {
+		c.faults = append(c.faults, alerts.Check(rb)...)
+		c.warnings = append(c.warnings, RunbookWarnings(rb, time.Now())...)
+	}
+}
+
+// people checks who is who: an account that belongs to two people would let one of them decide twice.
+func (c *checker) people() {
+	ids, slack, uids := map[string]int{}, map[string]int{}, map[string]int{}
+	once := func(seen map[string]int, i int, key, path, what string) {
+		if first, ok := seen[key]; ok {
+			c.fault(path, "%s %s belongs to people[%d] too; one account is one person", what, key, first)
+			return
+		}
+		seen[key] = i
+	}
+	for i, p := range c.cfg.People {
+		at := fmt.Sprintf("people[%d]", i)
+		switch {
+		case p.ID == "":
+			c.fault(at, "a person needs an id; it stands in the log for ever")
+		case !nameForm.MatchString(p.ID):
+			c.fault(at+".id", "%q is no id; use a-z, 0-9 and dashes", p.ID)
+		default:
+			once(ids, i, p.ID, at+".id", "the id")
+		}
+		switch {
+		case p.Slack == "":
+		case !slackForm.MatchString(p.Slack):
+			c.fault(at+".slack", "%q is no Slack account; write team and user id, for example T0123/U0ANA", p.Slack)
+		default:
+			once(slack, i, p.Slack, at+".slack", "the Slack account")
+		}
+		if p.UnixUID != nil {
+			once(uids, i, fmt.Sprint(*p.UnixUID), at+".unix_uid", "the user id")
+			if *p.UnixUID == 0 {
+				c.warn(at+".unix_uid", "whoever is root on this machine decides as %s; prefer a personal account", p.ID)
+			}
+		}
+		if n := len(p.Token); n > 0 && n < 16 {
+			c.fault(at+".token", "the token has %d characters, at least 16 are needed; make one with: openssl rand -hex 32", n)
+		}
+		if len(p.Roles) == 0 {
+			c.warn(at, "%s has no roles and can approve nothing", p.ID)
+		}
+		if p.Slack == "" && p.UnixUID == nil && p.Token == "" && p.TokenFile == "" {
+			c.warn(at, "%s has no account (slack, unix_uid, token_file) and cannot be recognised", p.ID)
+		}
+	}
+}
+
+// targets checks the names by which plans, locks and people call them.
+func (c *checker) targets() {
+	seen := map[string]bool{}
+	for _, t := range c.cfg.AlertTargets() {
+		at := strings.TrimSuffix(t.Path, ".match")
+		switch {
+		case t.Name == "":
+			c.fault(at, "a target needs a name; runs lock it by that")
+		case !nameForm.MatchString(t.Name):
+			c.fault(at+".name", "%q is no name; use a-z, 0-9 and dashes", t.Name)
+		case seen[t.Key()]:
+			c.fault(at+".name", "another %s is called %s; labels could not tell them apart", t.Kind, t.Name)
+		}
+		seen[t.Key()] = true
+		if len(t.Match) == 0 && t.Kind != "killswitch" {
+			c.warn(at, `no alert selects %s, because it has no match; add for example match: ['cluster="%s"']`, t.Name, t.Name)
+		}
+		if t.Environment == "" {
+			c.warn(at, "%s has no environment; write production, staging or drill, it stands on every card", t.Name)
+		}
+	}
+}
+
+// routes compiles the routing tree and checks the words that other sections must know.
+func (c *checker) routes() {
+	_, faults := alerts.NewRouter(c.cfg.Route, c.cfg.AlertTargets(), c.cfg.Runbooks)
+	faults = slices.DeleteFunc(faults, func(f pointsman.Fault) bool { return f.File != "" }) // runbooks were checked one by one
+	c.faults = append(c.faults, c.cfg.Locate(faults...)...)
+	c.escalations(c.cfg.Route, "route")
+	services := c.services()
+	if d := c.cfg.PagerDuty.DefaultService; d != "" && !slices.Contains(services, d) {
+		c.fault("pagerduty.default_service", "%s", didYouMean("service", d, services))
+	}
+	for _, rb := range c.cfg.Runbooks {
+		if s := rb.Escalation.Service; s != "" && len(services) > 0 && !slices.Contains(services, s) {
+			f := pointsman.Fault{File: rb.File, Line: rb.Line, Path: "escalation.service", Text: fmt.Sprintf("PagerDuty service %s is not configured; ", s)}
+			if c.cfg.PagerDuty.DefaultService == "" {
+				f.Text += "add it under pagerduty.services, or set pagerduty.default_service"
+			} else {
+				f.Text += c.cfg.PagerDuty.DefaultService + " is paged instead"
+			}
+			c.warnings = append(c.warnings, f)
+		}
+	}
+	if len(services) == 0 {
+		c.warn("pagerduty", "no PagerDuty service is configured, so nobody is paged when nobody decides")
+	}
+}
+
+func (c *checker) services() []string {
+	var out []string
+	for _, s := range c.cfg.PagerDuty.Services {
+		out = append(out, s.Name)
+	}
+	return out
+}
+
+func (c *checker) escalations(r alerts.Route, path string) {
+	e := r.Escalate
+	switch services := c.services(); {
+	case e.Service != "" && !slices.Contains(services, e.Service):
+		c.fault(path+".escalate.service", "%s", didYouMean("service", e.Service, services))
+	case e.Service != "" && e.After <= 0:
+		c.fault(path+".escalate.after", "says whom to page and not when; add for example after: 5m")
+	}
+	if r.UpdateEvery != nil && *r.UpdateEvery != 0 && *r.UpdateEvery < time.Minute {
+		c.fault(path+".update_every", "%s is shorter than 1m; people stop reading", *r.UpdateEvery)
+	}
+	for i, child := range r.Routes {
+		c.escalations(child, fmt.Sprintf("%s.routes[%d]", path, i))
+	}
+}
+
+// approvals checks that the policy of each runbook can be met: nobody wants to learn at night that the second dba
+// never got the role. A runbook whose kind of target is not configured cannot run and is left out.
+func (c *checker) approvals() {
+	var people []pointsman.Person
+	var roles []string
+	for _, p := range c.cfg.People {
+		people = append(people, p.noun())
+		roles = append(roles, p.Roles...)
+	}
+	for _, rb := range c.cfg.Runbooks {
+		if len(rb.Approval.Require) == 0 || !c.usable(rb) {
+			continue
+		}
+		fault := func(format string, args ...any) {
+			c.faults = append(c.faults, pointsman.Fault{File: rb.File, Line: rb.Line, Path: "approval.require", Text: fmt.Sprintf(format, args...)})
+		}
+		missing := false
+		for _, r := range rb.Approval.Require {
+			if !slices.Contains(roles, r.Role) {
+				missing = true
+				fault("nobody has the role %s, so nobody can approve %s; give it to somebody under people[].roles%s", r.Role, rb.Name, maybe(r.Role, roles))
+			}
+		}
+		if st := rb.Approval.Count(people); !missing && !st.Met {
+			fault("%s needs %s, but the configured people fill only %s places; give more people the roles", rb.Name, rb.Approval, st)
+		}
+		if name := short(rb, people); name != "" && !missing {
+			c.warnings = append(c.warnings, pointsman.Fault{File: rb.File, Line: rb.Line, Path: "approval.require",
+				Text: fmt.Sprintf("when %s asks for %s, too few people remain who may approve it: it needs %s besides the one who asks", name, rb.Name, rb.Approval)})
+		}
+	}
+}
+
+// short names somebody without whom the policy cannot be met, in a runbook that only people ask for.
+func short(rb pointsman.Runbook, people []pointsman.Person) string {
+	if rb.Approval.RequesterMayApprove || len(rb.Answers) > 0 || !rb.Approval.Count(people).Met {
+		return ""
+	}
+	for i, p := range people {
+		if !rb.Approval.Count(slices.Delete(slices.Clone(people), i, i+1)).Met {
+			return p.ID
+		}
+	}
+	return ""
+}
+
+func (c *checker) usable(rb pointsman.Runbook) bool {
+	for _, p := range rb.Params {
+		kind := func(t alerts.Target) bool { return t.Kind == p.Kind }
+		if p.Type == "target" && !slices.ContainsFunc(c.cfg.AlertTargets(), kind) {
+			return false
+		}
+	}
+	return true
+}
+
+func maybe(role string, roles []string) string {
+	if s := nearest(role, slices.Clone(roles)); s != "" {
+		return fmt.Sprintf(" (there is a role %s)", s)
+	}
+	return ""
+}

@@ -1,0 +1,115 @@
+package configs
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/pointsman/pointsman"
+)
+
+// Load reads the file, then the environment (POINTSMAN_SECTION_KEY) and the flags over it, reads the runbooks and
+// checks all of it. The warnings are things that work and deserve a look. The error joins every fault; each is a
+// pointsman.Fault. flags may be nil.
+func Load(path string, flags *pflag.FlagSet) (*Config, []pointsman.Fault, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, pointsman.Fault{File: path, Text: reason(err) + "; name the configuration with --config"}
+	}
+	return read(path, data, flags, os.Environ())
+}
+
+func read(path string, data []byte, flags *pflag.FlagSet, env []string) (*Config, []pointsman.Fault, error) {
+	cfg := Default()
+	cfg.File = path
+	d := newDecoder(path)
+	d.decode(data, &cfg)
+	cfg.origin = d.places()
+	c := &checker{cfg: &cfg, faults: d.faults}
+	c.overlay(flags, env)
+	cfg.Route.Default = cfg.Timings.UpdateEvery
+	c.runbooks()
+	c.all()
+	cfg.Digest = digest(cfg.Targets)
+	if faults := unique(c.faults); len(faults) > 0 {
+		return nil, unique(c.warnings), joinFaults(faults)
+	}
+	return &cfg, unique(c.warnings), nil
+}
+
+// Faults takes the error of Load apart again.
+func Faults(err error) []pointsman.Fault {
+	var out []pointsman.Fault
+	if f, ok := errors.AsType[pointsman.Fault](err); ok {
+		out = append(out, f)
+	}
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		out = out[:0]
+		for _, e := range many.Unwrap() {
+			out = append(out, Faults(e)...)
+		}
+	}
+	return out
+}
+
+func joinFaults(in []pointsman.Fault) error {
+	errs := make([]error, len(in))
+	for i, f := range in {
+		errs[i] = f
+	}
+	return errors.Join(errs...)
+}
+
+// unique sorts by file and line and drops what two checks found alike.
+func unique(in []pointsman.Fault) []pointsman.Fault {
+	slices.SortStableFunc(in, func(a, b pointsman.Fault) int {
+		if a.File != b.File {
+			return strings.Compare(a.File, b.File)
+		}
+		return a.Line - b.Line
+	})
+	return slices.Compact(in)
+}
+
+// place is where a value was written.
+type place struct {
+	file string
+	line int
+}
+
+func (d *decoder) places() map[string]place {
+	out := make(map[string]place, len(d.lines))
+	for path, line := range d.lines {
+		out[path] = place{d.file, line}
+	}
+	return out
+}
+
+// Locate gives faults of rooms, which know paths only, their file and line: those of the path, or of the nearest
+// section around it.
+func (c *Config) Locate(faults ...pointsman.Fault) []pointsman.Fault {
+	for i := range faults {
+		f := &faults[i]
+		if f.File != "" {
+			continue
+		}
+		f.File = c.File
+		for p := f.Path; p != ""; p = parent(p) {
+			if at, ok := c.origin[p]; ok {
+				f.File, f.Line = at.file, at.line
+				break
+			}
+		}
+	}
+	return faults
+}
+
+func parent(path string) string {
+	if i := strings.LastIndexAny(path, ".["); i > 0 {
+		return path[:i]
+	}
+	return ""
+}

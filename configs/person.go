@@ -1,0 +1,108 @@
+package configs
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"regexp"
+
+	"github.com/pointsman/pointsman"
+)
+
+// Person is a human being with the accounts by which they are known. However many there are, they count once.
+type Person struct {
+	ID        string   `yaml:"id"`
+	Name      string   `yaml:"name"`
+	Slack     string   `yaml:"slack"` // team and user: T0123/U0ANA
+	UnixUID   *uint32  `yaml:"unix_uid"`
+	Token     Secret   `yaml:"token"` // for the command line over the network
+	TokenFile string   `yaml:"token_file"`
+	Roles     []string `yaml:"roles"`
+	Line      int      `yaml:"-"`
+}
+
+func (p Person) noun() pointsman.Person {
+	return pointsman.Person{ID: p.ID, Name: p.Name, Roles: p.Roles}
+}
+
+var slackForm = regexp.MustCompile(`^[TE][A-Z0-9]{2,20}/[UW][A-Z0-9]{2,20}$`)
+
+// Directory finds people by their accounts.
+type Directory struct {
+	people []pointsman.Person
+	slack  map[string]int
+	uid    map[uint32]int
+	tokens []tokenOf
+}
+
+type tokenOf struct {
+	sum    [sha256.Size]byte
+	person int
+}
+
+// Directory builds the lookups and reads the token files; the error names the file.
+func (c *Config) Directory() (*Directory, error) {
+	d := &Directory{slack: map[string]int{}, uid: map[uint32]int{}}
+	for i, p := range c.People {
+		d.people = append(d.people, p.noun())
+		if p.Slack != "" {
+			d.slack[p.Slack] = i
+		}
+		if p.UnixUID != nil {
+			d.uid[*p.UnixUID] = i
+		}
+		if p.Token == "" && p.TokenFile == "" {
+			continue
+		}
+		tok, err := ReadSecret(p.Token.Reveal(), p.TokenFile)
+		if err != nil {
+			return nil, fmt.Errorf("token of %s: %w", p.ID, err)
+		}
+		d.tokens = append(d.tokens, tokenOf{sha256.Sum256([]byte(tok)), i})
+	}
+	return d, nil
+}
+
+// People are all of them, in the order of the file.
+func (d *Directory) People() []pointsman.Person { return d.people }
+
+// BySlack finds the person with the Slack account.
+func (d *Directory) BySlack(team, user string) (pointsman.Person, bool) {
+	i, ok := d.slack[team+"/"+user]
+	return d.at(i, ok)
+}
+
+// ByUID finds the person with the Unix user id.
+func (d *Directory) ByUID(uid uint32) (pointsman.Person, bool) {
+	i, ok := d.uid[uid]
+	return d.at(i, ok)
+}
+
+// ByToken finds the person with the token. It compares all of them in constant time.
+func (d *Directory) ByToken(token string) (pointsman.Person, bool) {
+	sum := sha256.Sum256([]byte(token))
+	found, ok := 0, false
+	for _, t := range d.tokens {
+		if subtle.ConstantTimeCompare(sum[:], t.sum[:]) == 1 {
+			found, ok = t.person, true
+		}
+	}
+	return d.at(found, ok)
+}
+
+// ByID finds the person by the id of the configuration.
+func (d *Directory) ByID(id string) (pointsman.Person, bool) {
+	for i := range d.people {
+		if d.people[i].ID == id {
+			return d.people[i], true
+		}
+	}
+	return pointsman.Person{}, false
+}
+
+func (d *Directory) at(i int, ok bool) (pointsman.Person, bool) {
+	if !ok {
+		return pointsman.Person{}, false
+	}
+	return d.people[i], true
+}
