@@ -36,7 +36,7 @@ func (s *Store) Do(ctx context.Context, cmd pointsman.Command) (pointsman.Result
 func (s *Store) decide(ctx context.Context, w *work, cmd pointsman.Command) (pointsman.Result, error) {
 	sub := cmd.Subject()
 	l, err := s.load(ctx, w, sub)
-	if errors.Is(err, sql.ErrNoRows) {
+	if errors.Is(err, errAbsent) {
 		return pointsman.Result{Answer: absent(sub)}, nil
 	}
 	if err != nil {

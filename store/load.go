@@ -24,7 +24,10 @@ type loaded struct {
 	answered *pointsman.Answer // the answer that the same request got before
 }
 
-// load locks the incident and reads its state. The error is sql.ErrNoRows when the command names none that exists.
+// errAbsent says that the command speaks of something that does not exist.
+var errAbsent = errors.New("no such incident or run")
+
+// load locks the incident and reads its state. The error is errAbsent when the command names none that exists.
 func (s *Store) load(ctx context.Context, w *work, sub pointsman.Subject) (*loaded, error) {
 	l := &loaded{docs: map[string]string{}}
 	err := s.incident(ctx, w, sub, l)
@@ -54,7 +57,7 @@ func (s *Store) load(ctx context.Context, w *work, sub pointsman.Subject) (*load
 	}
 	switch {
 	case !found:
-		return nil, sql.ErrNoRows
+		return nil, errAbsent
 	case epoch != sub.Epoch && sub.Run != "":
 		return nil, pointsman.Errorf(pointsman.CodeConflict, "%s is held under epoch %d, this write comes from epoch %d", sub.Run, epoch, sub.Epoch)
 	}
@@ -65,7 +68,11 @@ func (s *Store) load(ctx context.Context, w *work, sub pointsman.Subject) (*load
 // locked first and the key looked up again, so that of two first webhooks the second finds what the first opened.
 func (s *Store) incident(ctx context.Context, w *work, sub pointsman.Subject, l *loaded) error {
 	if sub.Incident != "" || sub.Key == "" {
-		return l.head(w.QueryRow(ctx, `SELECT due_at, doc FROM incidents WHERE id = $1`+s.db.forUpdate, sub.Incident))
+		err := l.head(w.QueryRow(ctx, `SELECT due_at, doc FROM incidents WHERE id = $1`+s.db.forUpdate, sub.Incident))
+		if errors.Is(err, sql.ErrNoRows) {
+			return errAbsent
+		}
+		return err
 	}
 	byKey := func() error {
 		return l.head(w.QueryRow(ctx, `SELECT due_at, doc FROM incidents WHERE key = $1 AND (state = 'open' OR resolved_at >= $2)

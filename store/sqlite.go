@@ -56,15 +56,28 @@ func openSQLite(ctx context.Context, cfg Config) (*database, error) {
 	}
 	d.lease = func(context.Context) (time.Time, error) { return d.now(), nil }
 	d.close = func() error {
+		var err error
 		if reader != writer {
 			err = reader.Close() // first, so that the writer is the last one and empties the write-ahead log
 		}
-		return errors.Join(err, writer.Close(), unlock())
+		return errors.Join(err, closeWriter(writer), unlock())
 	}
 	if err := writer.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", cfg.Path, err), d.close())
 	}
 	return d, nil
+}
+
+// closeWriter waits for the transaction under way, which sql.DB.Close does not: the file lock may go only after it.
+func closeWriter(writer *sql.DB) error {
+	ctx, cancel := context.WithTimeout(context.Background(), decideLimit)
+	defer cancel()
+	last, err := writer.Conn(ctx)
+	err = errors.Join(err, writer.Close())
+	if last != nil {
+		err = errors.Join(err, last.Close())
+	}
+	return err
 }
 
 // prepareFile makes the database file, readable by its owner only, and locks it for this process.

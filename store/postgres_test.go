@@ -1,0 +1,105 @@
+package store_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/cmd/lab"
+	"github.com/pointsman/pointsman/store"
+)
+
+func TestPostgres_leases_run_on_the_clock_of_the_database(t *testing.T) {
+	t.Parallel()
+	cfg := onPostgres(t) // without Now, so nothing replaces the database's clock
+	one, two := open(t, cfg), open(t, cfg)
+	res, err := one.Do(t.Context(), outage(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := res.State.Proposals[0]
+	plan, err := pointsman.Plan{
+		Version: 1, Runbook: p.Runbook, Policy: pointsman.Policy{Require: []pointsman.Requirement{{Count: 1, Role: "dba"}}, Expires: time.Hour},
+		Steps: []pointsman.PlanStep{{Name: "one", Kind: "test.nothing", Timeout: time.Second}},
+	}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cmd := range []pointsman.Command{
+		pointsman.Ready{Proposal: p.ID, Generation: 1, Plan: plan},
+		pointsman.CastVote{Proposal: p.ID, Digest: pointsman.Digest(plan), Verdict: pointsman.Approve, By: pointsman.Actor{Person: pointsman.Person{ID: "ana", Roles: []string{"dba"}}}},
+	} {
+		if res, err := one.Do(t.Context(), cmd); err != nil || !res.Answer.OK() {
+			t.Fatalf("%+v, %v", res.Answer, err)
+		}
+	}
+	claim := func(s *store.Store, owner string, lease time.Duration) (pointsman.Claim, bool) {
+		t.Helper()
+		c, ok, err := s.ClaimRun(t.Context(), owner, lease)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c, ok
+	}
+	c, ok := claim(one, "one", time.Minute)
+	if !ok {
+		t.Fatal("nothing to claim")
+	}
+	if _, ok := claim(two, "two", time.Minute); ok {
+		t.Error("claimed twice")
+	}
+	if err := one.Heartbeat(t.Context(), c.Run.ID, c.Epoch, time.Microsecond); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := claim(two, "two", time.Minute); !ok {
+		t.Error("the lease was over and the run not claimed")
+	}
+}
+
+// TestPostgres_comes_back_after_its_server_did kills the server under an open store.
+func TestPostgres_comes_back_after_its_server_did(t *testing.T) {
+	t.Parallel()
+	server, err := lab.StartPostgres(t.Context(), lab.PostgresOptions{Name: "pg-store"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	dsn := server.DSN(lab.Superuser, lab.AppDatabase)
+	s, other := open(t, store.Config{Driver: "postgres", DSN: dsn}), open(t, store.Config{Driver: "postgres", DSN: dsn})
+	if _, err := s.Do(t.Context(), outage(1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if s.Ping(t.Context()) == nil {
+		t.Error("a dead database is ready")
+	}
+	if _, err := s.Do(t.Context(), outage(2)); err == nil {
+		t.Error("a dead database decided")
+	}
+	if err := server.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := lab.Await(ctx, s.Ping); err != nil {
+		t.Fatal(err)
+	}
+	changed := other.Changed()
+	res, err := s.Do(t.Context(), outage(3))
+	if err != nil || res.State.Incident.ID != "INC-2" {
+		t.Errorf("after the restart: %s, %v", res.State.Incident.ID, err)
+	}
+	select {
+	case <-changed: // its listener connected again, which wakes, or heard the commit
+	case <-ctx.Done():
+		t.Error("the other replica was not woken")
+	}
+	wholeLog(t, s)
+}
