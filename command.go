@@ -140,10 +140,11 @@ type WakeRun struct {
 
 // RetryStep begins another attempt of a step that was observed not to have happened.
 type RetryStep struct {
-	Run   string
-	Epoch int64
-	Step  int
-	Note  string
+	Run     string
+	Epoch   int64
+	Step    int
+	Attempt int // the attempt that did not happen: the same request twice begins one new attempt, not two
+	Note    string
 }
 
 // Verb is what an operator does to a run.

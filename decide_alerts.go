@@ -26,6 +26,7 @@ func (t *turn) receiveAlerts(c ReceiveAlerts) Answer {
 		t.moveIncident(EvIncidentReopened)
 		inc.Reopened++
 		inc.OpenedAgainAt, inc.ResolvedAt = t.now, time.Time{}
+		inc.Marks = Marks{Alerted: firing[0].StartsAt} // or the summary would count the hours of quiet as waiting
 		t.setClocks(c.Update, c.Escalate)
 		t.say(EvIncidentReopened, by, fmt.Sprintf("%s reopened: %s fires again", inc.ID, firing[0].Name()))
 	}

@@ -15,8 +15,14 @@ func (t *turn) tick() Answer {
 			t.expire(p)
 		}
 	}
+	for i := range t.state.Proposals {
+		p := &t.state.Proposals[i]
+		if at := p.lapses(); inc.State == IncidentOpen && inc.Firing == 0 && !at.IsZero() && !at.After(t.now) {
+			t.withdraw(p, by, "nobody took it up within "+Span(ReopenWithin))
+		}
+	}
 	if inc.State == IncidentOpen && !inc.EscalateAt.IsZero() && !inc.EscalateAt.After(t.now) {
-		t.page(by, fmt.Sprintf("nobody decided on %s within %s: %s", inc.ID, Span(inc.Escalate.After), inc.Title))
+		t.page(by, fmt.Sprintf("%s has no decision after %s: %s", inc.ID, Span(inc.Escalate.After), inc.Title))
 	}
 	if inc.State == IncidentOpen && !inc.NextUpdate.IsZero() && !inc.NextUpdate.After(t.now) {
 		for !inc.NextUpdate.After(t.now) {
@@ -87,8 +93,8 @@ func (t *turn) acknowledgePage(by Actor) {
 
 func (t *turn) stopEscalation() { t.state.Incident.EscalateAt = time.Time{} }
 
-// settleIncident resolves the incident when nothing fires and no run is open. An incident that a person opened has no
-// alerts; it ends with its last run or proposal.
+// settleIncident resolves the incident when nothing fires, no run is open and no person's request is pending. The end
+// of the alerts takes away what they asked for, never what a person asked for: a fail back is wanted after the alerts.
 func (t *turn) settleIncident(by Actor) {
 	inc := &t.state.Incident
 	if inc.State != IncidentOpen || inc.Firing > 0 {
@@ -97,13 +103,14 @@ func (t *turn) settleIncident(by Actor) {
 	if _, open := t.state.OpenRun(); open {
 		return
 	}
-	if inc.Total == 0 && t.pending() {
-		return
-	}
 	for i := range t.state.Proposals {
-		if p := &t.state.Proposals[i]; p.Open() || p.State == ProposalExpired {
+		if p := &t.state.Proposals[i]; !p.Requester.Known() && (p.Open() || p.State == ProposalExpired) {
 			t.withdraw(p, by, "every alert is resolved")
 		}
+	}
+	if t.pending() {
+		t.stopEscalation() // nobody is woken for what can wait
+		return
 	}
 	t.resolve(by)
 }
@@ -181,7 +188,7 @@ func (t *turn) closeIncident(c CloseIncident) Answer {
 	case inc.State == IncidentResolved:
 		return answer(CodeDuplicate, "%s was resolved at %s already", inc.ID, Clock(inc.ResolvedAt))
 	case inc.Firing > 0:
-		return answer(CodeInvalid, "%s has %d alert(s) firing and closes by itself when they resolve; silence them in Alertmanager if they are wrong", inc.ID, inc.Firing)
+		return answer(CodeInvalid, "%s has %d alert(s) firing and closes by itself when Alertmanager reports their end; a silence keeps that report back, so end a wrong alert with amtool alert add --end", inc.ID, inc.Firing)
 	}
 	if r, open := t.state.OpenRun(); open {
 		return answer(CodeInvalid, "%s has an open run: %s; end it first", inc.ID, r.Standing())

@@ -57,7 +57,7 @@ func (t *turn) request(c Request) Answer {
 	case IncidentResolved:
 		t.moveIncident(EvIncidentReopened)
 		inc.Reopened++
-		inc.OpenedAgainAt, inc.ResolvedAt = t.now, time.Time{}
+		inc.OpenedAgainAt, inc.ResolvedAt, inc.Marks = t.now, time.Time{}, Marks{}
 		t.say(EvIncidentReopened, c.By, fmt.Sprintf("%s reopened by %s: %s", inc.ID, c.By, naming(c.Offer)), reason(c.Reason))
 	}
 	p := t.propose(c.By, c.Offer, c.Reason)
@@ -74,15 +74,15 @@ func (t *turn) ready(c Ready) Answer {
 	case p.State != ProposalChecking || p.Generation != c.Generation:
 		return answer(CodeDuplicate, "%s is not waiting for this answer any more", p.ID)
 	}
+	plan, err := DecodePlan(c.Plan)
+	if c.Problem == "" && err != nil {
+		c.Problem = err.Error() // said on the card, else the proposal would be checked again for ever
+	}
 	p.Facts, p.CheckedAt, p.Already, p.Problem, p.Eligible = c.Facts, t.now, c.Already, c.Problem, c.Eligible
 	if c.Problem != "" {
 		t.moveProposal(p, EvProposalRefused)
 		t.say(EvProposalRefused, by, fmt.Sprintf("%s cannot be proposed: %s", p.Runbook, c.Problem), about(p), with(c.Facts))
 		return Answer{Code: CodeAccepted, Text: c.Problem, ID: p.ID}
-	}
-	plan, err := DecodePlan(c.Plan)
-	if err != nil {
-		return answer(CodeInvalid, "%s: %v", p.ID, err)
 	}
 	t.bind(p, plan, c.Plan)
 	if no := Refusals(c.Facts); len(no) > 0 {
@@ -119,8 +119,11 @@ func (t *turn) bind(p *Proposal, plan Plan, raw []byte) {
 		p.Reason = plan.Reason
 	}
 	if p.ExpiresAt.IsZero() || !t.now.Before(p.ExpiresAt) {
-		p.ExpiresAt = t.now.Add(plan.Policy.Expires)
-		p.Votes = nil
+		if len(p.Votes) > 0 {
+			t.say(EvVotesVoided, Actor{Door: DoorEngine}, fmt.Sprintf("the %d vote(s) for %s lasted until %s and do not count any more", len(p.Votes), p.ID, Clock(p.ExpiresAt)),
+				about(p), with(p.Votes))
+		}
+		p.ExpiresAt, p.Votes = t.now.Add(plan.Policy.Lasts()), nil
 	}
 }
 
@@ -146,6 +149,22 @@ func (t *turn) again(p *Proposal, by Actor, text string) {
 	t.moveProposal(p, EvProposalRecheck)
 	p.Generation++
 	t.say(EvProposalRecheck, by, text, about(p))
+}
+
+// lapses is when a request that nobody takes up ends by itself; zero while it is not that far. Without it an incident
+// that a person opened would stay open for ever.
+func (p Proposal) lapses() time.Time {
+	switch {
+	case !p.Requester.Known():
+		return time.Time{} // its alerts decide
+	case p.State == ProposalExpired:
+		return p.ExpiresAt.Add(ReopenWithin)
+	case p.State == ProposalRefused && p.CheckedAt.After(p.RequestedAt):
+		return p.CheckedAt.Add(ReopenWithin)
+	case p.State == ProposalRefused:
+		return p.RequestedAt.Add(ReopenWithin)
+	}
+	return time.Time{}
 }
 
 func (t *turn) withdraw(p *Proposal, by Actor, why string) {

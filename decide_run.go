@@ -48,6 +48,9 @@ func (t *turn) voidedBy(r *Run, c StartRun) string {
 	if p == nil || p.Digest != r.Digest || Digest(r.Plan) != r.Digest {
 		return "the plan of the run is not the approved one"
 	}
+	if until := p.DecidedAt.Add(p.Policy.Lasts()); !t.now.Before(until) {
+		return fmt.Sprintf("the approval of %s lasted until %s and the run had not begun", Clock(p.DecidedAt), Clock(until))
+	}
 	// Somebody who left or lost the role between the click and now does not count any more.
 	var still []Person
 	for _, v := range p.Approvers() {
@@ -58,7 +61,7 @@ func (t *turn) voidedBy(r *Run, c StartRun) string {
 	if st := p.Policy.Count(still); !st.Met {
 		return fmt.Sprintf("only %s of the needed approvals still stand with today's roles", st)
 	}
-	if inc := t.state.Incident; inc.Total > 0 && inc.Firing == 0 {
+	if inc := t.state.Incident; !p.Requester.Known() && inc.Firing == 0 {
 		return "every alert resolved before the start"
 	}
 	return ""
@@ -70,7 +73,11 @@ func (t *turn) void(r *Run, why string) Answer {
 	t.say(EvRunVoided, engine, fmt.Sprintf("%s was not started and nothing was changed: %s", r.ID, why), aboutRun(r), reason(why), with(r.Facts))
 	if p := t.proposal(r.Proposal); p != nil {
 		p.Votes, p.ExpiresAt, p.Run, p.Changed = nil, time.Time{}, "", []string{why}
+		p.DecidedBy, p.DecidedAt = "", time.Time{}
 		t.again(p, engine, fmt.Sprintf("%s is checked again; its approval is void", p.ID))
+	}
+	if inc := &t.state.Incident; inc.Escalate.After > 0 {
+		inc.EscalateAt = t.now.Add(inc.Escalate.After) // the decision that had stopped the clock is gone
 	}
 	t.settleIncident(engine)
 	return Answer{Code: CodeChanged, Text: why, ID: r.ID}
@@ -105,7 +112,7 @@ func (t *turn) finish(r *Run, by Actor) {
 	if from.IsZero() {
 		from = r.QueuedAt
 	}
-	r.Note = fmt.Sprintf("all %d steps done and verified in %s", len(r.Steps), Span(t.now.Sub(from)))
+	r.Note = fmt.Sprintf("all %d steps done%s in %s", len(r.Steps), r.seen(), Span(t.now.Sub(from)))
 	t.say(EvRunDone, by, fmt.Sprintf("%s done: %s, %s", r.ID, r.Title, r.Note), aboutRun(r), with(r.Facts))
 	for i := range t.state.Proposals {
 		if p := &t.state.Proposals[i]; p.ID != r.Proposal && p.Open() && p.Target == r.Target && r.Holds {
@@ -113,6 +120,20 @@ func (t *turn) finish(r *Run, by Actor) {
 		}
 	}
 	t.settleIncident(by)
+}
+
+// seen says how it is known that the steps are done.
+func (r Run) seen() string {
+	n := 0
+	for _, s := range r.Steps {
+		if s.MarkedBy != "" {
+			n++
+		}
+	}
+	if n == 0 {
+		return " and verified"
+	}
+	return fmt.Sprintf(", %d of them on a person's word,", n)
 }
 
 // current checks that a command speaks of the step that is at work.
@@ -154,18 +175,21 @@ func (t *turn) endStep(c EndStep) Answer {
 	return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID}
 }
 
-// overtaken: the reason for the run is gone while its point of no return still lies ahead.
+// overtaken: the alerts that asked for the run are gone while its first point of no return still lies ahead. Behind it
+// a halt would leave the work half done, which is worse than either end.
 func (t *turn) overtaken(r *Run) bool {
-	inc := t.state.Incident
-	if inc.Total == 0 || inc.Firing > 0 {
+	p := t.proposal(r.Proposal)
+	if p == nil || p.Requester.Known() || t.state.Incident.Firing > 0 || r.Regardless {
 		return false
 	}
-	for _, s := range r.Steps[r.Current():] {
-		if s.Irreversible {
-			return true
+	ahead := false
+	for i, s := range r.Steps {
+		if s.Irreversible && i < r.Current() {
+			return false
 		}
+		ahead = ahead || s.Irreversible
 	}
-	return false
+	return ahead
 }
 
 func (t *turn) park(r *Run, why string) {
@@ -197,7 +221,7 @@ func (t *turn) waitStep(c WaitStep) Answer {
 		return ans
 	}
 	t.moveRun(r, EvRunWaiting)
-	r.WakeAt, r.Note, r.Steps[c.Step].Note = c.Until, c.Note, c.Note
+	r.WakeAt, r.Note, r.Steps[c.Step].Note = c.Until.UTC().Truncate(time.Microsecond), c.Note, c.Note
 	t.say(EvRunWaiting, engine, fmt.Sprintf("step %d of %d, %s: %s", c.Step+1, len(r.Steps), r.Steps[c.Step].Name, c.Note), atStep(r, c.Step))
 	return Answer{Code: CodeAccepted, Text: c.Note, ID: r.ID}
 }
@@ -211,8 +235,8 @@ func (t *turn) wakeRun(c WakeRun) Answer {
 	t.moveRun(r, EvRunResumed)
 	r.WakeAt, r.Note = time.Time{}, ""
 	t.say(EvRunResumed, engine, r.ID+" goes on: "+r.Standing(), aboutRun(r))
-	i := r.Current()
-	if i >= len(r.Steps) || r.Steps[i].State != StepStarted {
+	// A wait that was taken over from a dead owner is unknown, not pending: begun anew it would wait from the start.
+	if i := r.Current(); i >= len(r.Steps) || r.Steps[i].State == StepPending {
 		t.begin(r, "")
 	}
 	return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID}
@@ -242,6 +266,9 @@ func (t *turn) retryStep(c RetryStep) Answer {
 	if ans, ok := t.current(r, c.Step); !ok {
 		return ans
 	}
+	if n := r.Steps[c.Step].Attempt; n != c.Attempt {
+		return answer(CodeConflict, "step %d of %s is at attempt %d, not %d", c.Step+1, r.ID, n, c.Attempt)
+	}
 	t.begin(r, c.Note)
 	return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID}
 }
@@ -269,17 +296,19 @@ func (t *turn) steer(c Steer) Answer {
 	case VerbDone:
 		if i < len(r.Steps) {
 			t.moveStep(r, i, EvStepDone)
-			r.Steps[i].EndedAt = t.now
-			t.say(EvStepDone, c.By, fmt.Sprintf("step %d of %d, %s: marked done by %s%s", i+1, len(r.Steps), r.Steps[i].Name, c.By, because(c.Reason)), atStep(r, i), reason(c.Reason))
+			s := &r.Steps[i]
+			s.EndedAt, s.MarkedBy, s.Note = t.now, c.By.String(), fmt.Sprintf("marked done by %s%s", c.By, because(c.Reason))
+			t.say(EvStepDone, c.By, fmt.Sprintf("step %d of %d, %s: %s", i+1, len(r.Steps), s.Name, s.Note), atStep(r, i), reason(c.Reason))
 		}
 		if r.Current() >= len(r.Steps) {
 			t.finish(r, c.By)
 			return Answer{Code: CodeAccepted, Text: r.ID + " is done", ID: r.ID}
 		}
 	case VerbRetry:
-		if i < len(r.Steps) && r.Steps[i].State != StepPending {
-			r.Steps[i].State = StepPending // a person's decision begins the step anew, as its own recorded attempt
+		if r.Steps[i].State == StepPending {
+			r.Regardless = true // it was parked before this step because the alerts were gone
 		}
+		r.Steps[i].State = StepPending // a person's decision begins the step anew, as its own recorded attempt
 	}
 	t.moveRun(r, EvRunWaiting)
 	r.WakeAt, r.Note = t.now, fmt.Sprintf("%s by %s%s", c.Verb, c.By, because(c.Reason))
@@ -300,6 +329,8 @@ func (t *turn) maySteer(r *Run, c Steer) (Answer, bool) {
 		return answer(CodeInvalid, "%s waits for step %d; there is nothing to retry", r.ID, r.Current()+1), false
 	case r.State == RunWaiting && c.Verb == VerbDone && !r.WakeAt.IsZero():
 		return answer(CodeInvalid, "%s goes on by itself at %s", r.ID, Clock(r.WakeAt)), false
+	case r.State == RunParked && c.Verb == VerbDone && r.Steps[r.Current()].State == StepPending:
+		return answer(CodeInvalid, "step %d (%s) of %s has not begun; retry goes on with it, abort ends the run", r.Current()+1, r.Steps[r.Current()].Name, r.ID), false
 	case p == nil:
 		return answer(CodeNotFound, "the proposal of %s is gone", r.ID), false
 	}

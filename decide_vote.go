@@ -19,10 +19,11 @@ func (t *turn) vote(c CastVote) Answer {
 	if p.State == ProposalReady && !t.now.Before(p.ExpiresAt) {
 		t.expire(p)
 	}
+	if r := t.run(p.Run); r != nil && r.State == RunQueued && p.State == ProposalApproved && c.Verdict == Deny {
+		return t.denyQueued(p, r, c)
+	}
 	if ans, ok := t.mayVote(p, c); !ok {
-		t.say(EvVoteRefused, c.By, fmt.Sprintf("%s of %s by %s does not count: %s", c.Verdict, p.ID, c.By, ans.Text), about(p), reason(c.Reason))
-		ans.ID = p.ID
-		return ans
+		return t.refuseVote(p, c, ans)
 	}
 	for _, v := range p.Votes {
 		if v.Person.ID == c.By.Person.ID && v.Verdict == c.Verdict {
@@ -36,6 +37,12 @@ func (t *turn) vote(c CastVote) Answer {
 	return t.approve(p, c)
 }
 
+func (t *turn) refuseVote(p *Proposal, c CastVote, ans Answer) Answer {
+	t.say(EvVoteRefused, c.By, fmt.Sprintf("%s of %s by %s does not count: %s", c.Verdict, p.ID, c.By, ans.Text), about(p), reason(c.Reason))
+	ans.ID = p.ID
+	return ans
+}
+
 // mayVote says whether the vote counts, and why not in one sentence.
 func (t *turn) mayVote(p *Proposal, c CastVote) (Answer, bool) {
 	switch {
@@ -47,17 +54,14 @@ func (t *turn) mayVote(p *Proposal, c CastVote) (Answer, bool) {
 		return answer(CodeNotAllowed, "%s", p.decided()), false
 	case p.State != ProposalReady:
 		return answer(CodeDecided, "%s", p.decided()), false
-	case len(c.Digest) < digestMin || !strings.HasPrefix(p.Digest, c.Digest):
+	case !p.shown(c.Digest):
 		return answer(CodeChanged, "the plan of %s is now %s, you were shown %s; read the card again", p.ID, ShortDigest(p.Digest), orNone(ShortDigest(c.Digest))), false
 	case c.Verdict != Approve && c.Verdict != Deny:
 		return answer(CodeInvalid, "%q is neither approve nor deny", c.Verdict), false
 	case p.Already != "" && c.Verdict == Approve:
 		return answer(CodeInvalid, "there is nothing to do: %s", p.Already), false
 	}
-	if ok, why := p.Policy.Eligible(c.By, p.Requester); !ok {
-		if c.Verdict == Deny && c.By.Known() && c.By.Person.ID == p.Requester.Person.ID {
-			return Answer{}, true // whoever asked may always take it back
-		}
+	if ok, why := p.eligible(c); !ok {
 		return answer(CodeNotAllowed, "%s", why), false
 	}
 	if p.Policy.ReasonRequired && c.Verdict == Approve && strings.TrimSpace(c.Reason) == "" && strings.TrimSpace(p.Reason) == "" {
@@ -98,6 +102,37 @@ func (t *turn) deny(p *Proposal, c CastVote) Answer {
 	t.say(EvProposalDenied, c.By, fmt.Sprintf("%s denied %s%s", c.By, p.ID, because(c.Reason)), about(p), reason(c.Reason), with(p.Votes))
 	t.settleIncident(c.By)
 	return Answer{Code: CodeAccepted, Text: fmt.Sprintf("you denied %s; nothing will run", p.ID), ID: p.ID}
+}
+
+// denyQueued: a denial wins until the start. The quorum was complete, but its run has not begun, so it ends here; the
+// proposal keeps the one decision it has.
+func (t *turn) denyQueued(p *Proposal, r *Run, c CastVote) Answer {
+	if !p.shown(c.Digest) {
+		return t.refuseVote(p, c, answer(CodeDecided, "%s", p.decided()))
+	}
+	if ok, why := p.eligible(c); !ok {
+		return t.refuseVote(p, c, answer(CodeNotAllowed, "%s", why))
+	}
+	t.acknowledgePage(c.By)
+	p.Votes = append(p.Votes, t.ballot(p, c))
+	t.moveRun(r, EvRunAborted)
+	r.EndedAt, r.Note = t.now, fmt.Sprintf("denied by %s before it began%s", c.By, because(c.Reason))
+	t.say(EvRunAborted, c.By, fmt.Sprintf("%s %s; nothing was changed", r.ID, r.Note), aboutRun(r), reason(c.Reason), with(p.Votes))
+	t.settleIncident(c.By)
+	return Answer{Code: CodeAccepted, Text: fmt.Sprintf("you denied %s before %s began; nothing will run", p.ID, r.ID), ID: p.ID}
+}
+
+// shown reports whether the digest that a person gave is the one that would run.
+func (p Proposal) shown(digest string) bool {
+	return len(digest) >= digestMin && strings.HasPrefix(p.Digest, digest)
+}
+
+// eligible is Policy.Eligible, except that whoever asked may always take it back.
+func (p Proposal) eligible(c CastVote) (bool, string) {
+	if c.Verdict == Deny && c.By.Known() && c.By.Person.ID == p.Requester.Person.ID {
+		return true, ""
+	}
+	return p.Policy.Eligible(c.By, p.Requester)
 }
 
 func (t *turn) approve(p *Proposal, c CastVote) Answer {

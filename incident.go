@@ -141,6 +141,9 @@ func (s State) Due() time.Time {
 		if p.State == ProposalReady {
 			soonest(p.ExpiresAt)
 		}
+		if s.Incident.State == IncidentOpen && s.Incident.Firing == 0 {
+			soonest(p.lapses())
+		}
 	}
 	return due
 }

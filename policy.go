@@ -15,6 +15,18 @@ type Policy struct {
 	Expires             time.Duration `json:"expires,omitempty"`
 }
 
+// DefaultExpires is how long an approval may be asked for where the runbook does not say: a policy without a limit
+// must not mean one that never ends, nor one that ends at once.
+const DefaultExpires = 15 * time.Minute
+
+// Lasts is how long votes are taken, and how long a complete quorum waits for its run to begin.
+func (p Policy) Lasts() time.Duration {
+	if p.Expires <= 0 {
+		return DefaultExpires
+	}
+	return p.Expires
+}
+
 // Requirement is a number of distinct people of one role.
 type Requirement struct {
 	Count int    `json:"count"`

@@ -66,6 +66,8 @@ type Run struct {
 	WakeAt    time.Time `json:"wake_at,omitzero"` // for waiting: when a worker should look again; zero waits for a person
 	Note      string    `json:"note,omitempty"`   // one sentence: where it stands, or why it ended so
 	Facts     []Fact    `json:"facts,omitempty"`  // of the last re-check or verification
+	// Regardless: a person decided to go on although every alert had resolved; they are not asked before each step.
+	Regardless bool `json:"regardless,omitempty"`
 }
 
 // RunStep is the execution of one plan step.
@@ -78,6 +80,7 @@ type RunStep struct {
 	Attempt      int             `json:"attempt"`
 	Memo         json.RawMessage `json:"memo,omitempty"` // what Apply left for Verify, across restarts
 	Note         string          `json:"note,omitempty"`
+	MarkedBy     string          `json:"marked_by,omitempty"` // who said that it is done; empty where the engine saw it
 	StartedAt    time.Time       `json:"started_at,omitzero"`
 	EndedAt      time.Time       `json:"ended_at,omitzero"`
 }

@@ -201,7 +201,7 @@ func (e *Engine) observe(ctx context.Context, run pointsman.Run, in Input, end p
 			end.State, end.Note = pointsman.StepFailed, fmt.Sprintf("not done after %d attempts", maxAttempts)
 			return e.say(ctx, end, run.ID)
 		case late:
-			return e.say(ctx, pointsman.RetryStep{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Note: "observed not to have happened"}, run.ID)
+			return e.say(ctx, pointsman.RetryStep{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Attempt: run.Steps[end.Step].Attempt, Note: "observed not to have happened"}, run.ID)
 		}
 		if err := pause(ctx, wait); err != nil {
 			return run, err
