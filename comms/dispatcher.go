@@ -1,0 +1,227 @@
+package comms
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/pointsman/pointsman"
+)
+
+// Dispatcher sees deliveries through. Any number of processes may run one on the same outbox.
+type Dispatcher struct {
+	Outbox  Outbox
+	Journal Journal
+	Ways    []Way
+	Owner   string // names this process in leases
+
+	Attempt  time.Duration // deadline of one attempt; default 10 s, and always well below the lease of 30 s
+	Attempts int           // after so many a delivery is parked; default 480, about three hours
+	Workers  int           // attempts at work at once per way and class; default 8
+	Grace    time.Duration // how long a stop waits for attempts at work; default 5 s
+	Metrics  *Metrics      // may be nil
+	Log      *slog.Logger  // may be nil
+}
+
+const (
+	// page is how many events a follower reads in one transaction.
+	page = 100
+	// batch is how many deliveries are claimed at once.
+	batch = 32
+	// held bounds the deliveries that are claimed and not settled, at work or waiting for a free worker.
+	held = 256
+	// patience is how long a claimed delivery waits for a free worker of its way before it is handed back: together
+	// with the attempt it must end before the lease does, or another process would say it too.
+	patience = 10 * time.Second
+)
+
+// Run works until the context ends, then lets the attempts at work end within Grace. What is not settled by then is
+// taken up by the next process.
+func (d Dispatcher) Run(ctx context.Context) error {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	r := &dispatch{
+		Dispatcher: d.withDefaults(), stopping: ctx.Done(), work: work, ways: map[string]Way{},
+		slots: map[lane]chan struct{}{}, mine: map[int64]bool{}, look: make(chan struct{}, 1),
+	}
+	var followers sync.WaitGroup
+	for _, w := range r.Ways {
+		r.ways[w.Name()] = w
+		followers.Go(func() { r.follow(ctx, w) })
+	}
+	r.claimAll(ctx)
+	followers.Wait()
+	idle := make(chan struct{})
+	go func() { r.sends.Wait(); close(idle) }()
+	select {
+	case <-idle:
+	case <-time.After(r.Grace):
+		cancel()
+		<-idle
+	}
+	return nil
+}
+
+func (d Dispatcher) withDefaults() Dispatcher {
+	if d.Attempt <= 0 || d.Attempt > 15*time.Second {
+		d.Attempt = 10 * time.Second
+	}
+	if d.Attempts <= 0 {
+		d.Attempts = 480
+	}
+	if d.Workers <= 0 {
+		d.Workers = 8
+	}
+	if d.Grace <= 0 {
+		d.Grace = 5 * time.Second
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	return d
+}
+
+// dispatch is one running Dispatcher.
+type dispatch struct {
+	Dispatcher
+	stopping <-chan struct{} // closed when nothing new may begin
+	work     context.Context // outlives stopping by Grace
+	ways     map[string]Way
+	look     chan struct{} // somebody has reason to claim
+	sends    sync.WaitGroup
+
+	mu    sync.Mutex
+	slots map[lane]chan struct{} // free workers
+	mine  map[int64]bool         // deliveries that this process holds
+}
+
+// lane is what shares workers. Urgent deliveries have their own, so that chatter of the same way cannot hold them up.
+type lane struct {
+	way   string
+	class pointsman.Class
+}
+
+// follow turns the log into deliveries of one way.
+func (r *dispatch) follow(ctx context.Context, w Way) {
+	net := time.NewTicker(time.Second)
+	defer net.Stop()
+	for {
+		changed := r.Journal.Changed() // before the look, so that nothing is missed in between
+		p := planner{way: w}
+		n, err := r.Outbox.Follow(ctx, w.Name(), page, p.plan)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			r.Log.Warn("log not followed", "way", w.Name(), "err", err)
+		case n > 0:
+			r.wake()
+			r.tellLost(ctx, p.lost...)
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+			if err != nil {
+				pause(ctx, time.Second) // a store in trouble is not asked at every wake
+			}
+		case <-net.C:
+		}
+	}
+}
+
+// claimAll hands out what is due until the context ends.
+func (r *dispatch) claimAll(ctx context.Context) {
+	net := time.NewTicker(time.Second)
+	defer net.Stop()
+	for {
+		changed := r.Journal.Changed()
+		r.claim(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		case <-r.look:
+		case <-net.C:
+		}
+	}
+}
+
+func (r *dispatch) claim(ctx context.Context) {
+	for ctx.Err() == nil {
+		free := min(batch, held-r.holding())
+		if free <= 0 {
+			return // whoever ends next looks again
+		}
+		due, err := r.Outbox.Claim(ctx, r.Owner, free)
+		if err != nil {
+			if ctx.Err() == nil {
+				r.Log.Warn("no deliveries could be claimed", "err", err)
+			}
+			return
+		}
+		for _, d := range due {
+			if r.take(d) {
+				r.sends.Go(func() { defer r.drop(d); r.deliver(d) })
+			}
+		}
+		if len(due) < free {
+			return
+		}
+	}
+}
+
+// wake makes claimAll look at once.
+func (r *dispatch) wake() {
+	select {
+	case r.look <- struct{}{}:
+	default:
+	}
+}
+
+func (r *dispatch) holding() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.mine)
+}
+
+// take refuses what this process still works at: its lease can end while the store is away and its outcome is not
+// stored yet, and then it would be said twice.
+func (r *dispatch) take(d pointsman.Delivery) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.mine[d.ID] {
+		return false
+	}
+	r.mine[d.ID] = true
+	return true
+}
+
+func (r *dispatch) drop(d pointsman.Delivery) {
+	r.mu.Lock()
+	delete(r.mine, d.ID)
+	r.mu.Unlock()
+	r.wake()
+}
+
+// workers returns the free workers of a lane: whoever can put a token in may begin.
+func (r *dispatch) workers(d pointsman.Delivery) chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := lane{d.Follower, d.Class}
+	if r.slots[l] == nil {
+		r.slots[l] = make(chan struct{}, r.Workers)
+	}
+	return r.slots[l]
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
