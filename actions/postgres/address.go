@@ -1,0 +1,162 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pointsman/pointsman"
+)
+
+// Address is a connection string, or the file that holds it. The file is read again for each connection, so that a
+// rotated password needs no restart.
+type Address struct {
+	DSN     string `yaml:"dsn"`
+	DSNFile string `yaml:"dsn_file"`
+}
+
+func (a Address) empty() bool { return a.DSN == "" && a.DSNFile == "" }
+
+// String never shows the connection string: it holds a password.
+func (a Address) String() string {
+	if a.DSNFile != "" {
+		return "dsn_file " + a.DSNFile
+	}
+	return "dsn"
+}
+
+// GoString keeps %#v from showing it either.
+func (a Address) GoString() string { return a.String() }
+
+func (a Address) validate(path string, single bool) []pointsman.Fault {
+	switch {
+	case a.empty():
+		return []pointsman.Fault{{Path: path, Text: "set dsn_file, or dsn"}}
+	case a.DSN != "" && a.DSNFile != "":
+		return []pointsman.Fault{{Path: path, Text: "set dsn_file or dsn, not both"}}
+	case a.DSN == "":
+		return nil
+	}
+	cfg, err := parse(a.DSN)
+	if err != nil {
+		return []pointsman.Fault{{Path: path + ".dsn", Text: err.Error()}}
+	}
+	if hosts := hostsOf(cfg); single && len(hosts) > 1 {
+		return []pointsman.Fault{{Path: path + ".dsn", Text: fmt.Sprintf("a node is one server, its DSN names %d: %s", len(hosts), strings.Join(hosts, ", "))}}
+	}
+	return nil
+}
+
+// parse reads a DSN. The driver's own message repeats parts of the DSN, so it is replaced.
+func parse(dsn string) (*pgx.ConnConfig, error) {
+	cfg, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, errors.New("the connection string cannot be read; its form is postgres://user:password@host:5432/database")
+	}
+	return cfg, nil
+}
+
+// hostsOf lists the distinct servers of a DSN; one server may stand in it twice, with TLS and without.
+func hostsOf(cfg *pgx.ConnConfig) []string {
+	out := []string{fmt.Sprintf("%s:%d", cfg.Host, cfg.Port)}
+	for _, f := range cfg.Fallbacks {
+		addr := fmt.Sprintf("%s:%d", f.Host, f.Port)
+		if out[len(out)-1] != addr {
+			out = append(out, addr)
+		}
+	}
+	return out
+}
+
+// config returns the driver's configuration as it is now.
+func (a Address) config() (*pgx.ConnConfig, error) {
+	dsn := a.DSN
+	if a.DSNFile != "" {
+		text, err := os.ReadFile(a.DSNFile)
+		if err != nil {
+			return nil, err
+		}
+		dsn = strings.TrimSpace(string(text))
+	}
+	cfg, err := parse(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", a, err)
+	}
+	// One round trip and no prepared statement, which a pooler in front could give to somebody else.
+	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
+	if cfg.RuntimeParams["application_name"] == "" {
+		cfg.RuntimeParams["application_name"] = "pointsman"
+	}
+	return cfg, nil
+}
+
+// addr is host:port of the node; empty when its DSN cannot be read.
+func (n Node) addr() string {
+	cfg, err := n.config()
+	if err != nil {
+		return ""
+	}
+	return hostsOf(cfg)[0]
+}
+
+// connect opens a connection to exactly this server, in whatever role it is. database replaces the DSN's where set.
+func (n Node) connect(ctx context.Context, database string) (*pgx.Conn, error) {
+	cfg, err := n.config()
+	if err != nil {
+		return nil, err
+	}
+	if hosts := hostsOf(cfg); len(hosts) > 1 {
+		return nil, fmt.Errorf("node %s is one server, its DSN names %d", n.Name, len(hosts))
+	}
+	cfg.ValidateConnect = nil // target_session_attrs would hide a standby
+	if database != "" {
+		cfg.Database = database
+	}
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	return conn, scrubbed(err, cfg)
+}
+
+// connect opens a new connection by the clients' address, which may lead through a pooler or name several hosts.
+func (a Address) connect(ctx context.Context) (*pgx.Conn, error) {
+	cfg, err := a.config()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	return conn, scrubbed(err, cfg)
+}
+
+// scrubError carries a text without secrets and keeps the cause for classifying.
+type scrubError struct {
+	text  string
+	cause error
+}
+
+func (e *scrubError) Error() string { return e.text }
+func (e *scrubError) Unwrap() error { return e.cause }
+
+// scrubbed replaces an error's text by one that cannot hold a part of the connection string: the server's own message,
+// or the system's word for what happened.
+func scrubbed(err error, cfg *pgx.ConnConfig) error {
+	if err == nil {
+		return nil
+	}
+	text := plain(err)
+	if cfg != nil && cfg.Password != "" {
+		text = strings.ReplaceAll(text, cfg.Password, "***")
+	}
+	return &scrubError{text: text, cause: err}
+}
+
+// plain tells what happened in words that the server or the system chose.
+func plain(err error) string {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return fmt.Sprintf("%s (SQLSTATE %s)", e.Message, e.Code)
+	}
+	return sense(err)
+}

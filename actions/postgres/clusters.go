@@ -1,0 +1,79 @@
+package postgres
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/pointsman/pointsman/actions"
+)
+
+// Clusters are the configured clusters, with what is remembered of them while they are healthy.
+type Clusters struct {
+	byName  map[string]Cluster
+	names   []string
+	samples *memory
+	flights singleflight.Group
+	log     *slog.Logger
+}
+
+// New makes the clusters of a configuration that was validated. log may be nil.
+func New(cfg Config, log *slog.Logger) *Clusters {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	c := &Clusters{byName: map[string]Cluster{}, samples: &memory{last: map[string]Sample{}}, log: log}
+	for _, cluster := range cfg {
+		c.byName[cluster.Name] = cluster.WithDefaults()
+		c.names = append(c.names, cluster.Name)
+	}
+	return c
+}
+
+// Kinds are the actions on these clusters.
+func (c *Clusters) Kinds() []actions.Action {
+	return []actions.Action{Check{c}, Promote{c}}
+}
+
+// find returns the configured cluster that the step names. It must be the plan's target, whose lock the run holds.
+func (c *Clusters) find(in actions.Input, name string) (Cluster, error) {
+	cluster, ok := c.byName[name]
+	if !ok {
+		return Cluster{}, fmt.Errorf("no PostgreSQL cluster %q is configured; there are %s", name, strings.Join(c.names, ", "))
+	}
+	if in.Target.Kind == "postgres" && in.Target.Name != name {
+		return Cluster{}, fmt.Errorf("the step names the cluster %q, the plan's target is %q", name, in.Target.Name)
+	}
+	return cluster, nil
+}
+
+// has refuses a node that is not configured.
+func (c Cluster) has(node string) error {
+	if _, ok := c.node(node); !ok {
+		return fmt.Errorf("cluster %s has no node %q; it has %s", c.Name, node, strings.Join(c.nodeNames(), ", "))
+	}
+	return nil
+}
+
+// reference reports whether a value still holds a ${name}, as it does while a runbook is only linted.
+func reference(s string) bool { return strings.Contains(s, "${") }
+
+// required reports the first missing argument.
+func required(pairs ...string) error {
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] == "" {
+			return fmt.Errorf("the argument %s is missing", pairs[i])
+		}
+	}
+	return nil
+}
+
+func oneOf(name, value string, allowed ...string) error {
+	if reference(value) || slices.Contains(allowed, value) {
+		return nil
+	}
+	return fmt.Errorf("%s is %q, it must be one of %s", name, value, strings.Join(allowed, ", "))
+}

@@ -1,0 +1,176 @@
+package postgres
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pointsman/pointsman"
+)
+
+// Wish is what a plan wants of a situation. The zero value leaves every choice to the judge.
+type Wish struct {
+	Candidate string            // pinned or named by the step
+	Old       string            // pinned old primary
+	Bounds    []pointsman.Bound // accepted by an approval
+}
+
+// Judge says whether the cluster may be failed over, to whom, and at which price. It is pure: hung, slow, dead and
+// partitioned servers are values of the situation.
+func (s Situation) Judge(w Wish) pointsman.Evidence {
+	old, oldFact := s.oldPrimary(w)
+	candidate, candidateFacts := s.candidate(old, w)
+	ev := pointsman.Evidence{Pins: map[string]string{}}
+	if old != "" {
+		ev.Pins["old_primary"] = old
+	}
+	if candidate.Node != "" {
+		ev.Pins["candidate"] = candidate.Node
+	}
+	ev.Facts = append(ev.Facts, s.writers(), s.identity())
+	if by, promoted := s.promotedBySomebody(old, candidate.Node); promoted {
+		ev.Already, ev.AlreadyBy = true, by
+		return ev
+	}
+	if old == "" {
+		ev.Facts = append(ev.Facts, oldFact)
+	} else {
+		ev.Facts = append(ev.Facts, s.goneFacts(old)...)
+	}
+	ev.Facts = append(ev.Facts, candidateFacts...)
+	if old == "" || candidate.Node == "" || s.reading(old).State == Writable {
+		return ev // no loss to state: nothing may be promoted
+	}
+	loss := s.loss(old, candidate)
+	ev.Facts = append(ev.Facts, loss.facts(s.Cluster.Limits)...)
+	ev.Facts = append(ev.Facts, loss.outside(w.Bounds)...)
+	ev.Bounds = loss.bounds()
+	ev.Facts = append(ev.Facts, s.durability(candidate), s.redundancy(old, candidate.Node))
+	return ev
+}
+
+// oldPrimary tells which node is, or was, the primary: the plan knows, or the world, or the last sample, or only one
+// node is left that it can be.
+func (s Situation) oldPrimary(w Wish) (string, pointsman.Fact) {
+	if w.Old != "" {
+		return w.Old, pointsman.Fact{}
+	}
+	if writers := s.in(Writable); len(writers) == 1 {
+		before := s.Sample.Before
+		if before != "" && s.Sample.Primary == writers[0].Node && !s.reading(before).State.Answers() && s.reading(before).State != Standby {
+			return before, pointsman.Fact{} // it is down, and somebody has promoted another one
+		}
+		return writers[0].Node, pointsman.Fact{}
+	}
+	if s.Sample.Known() {
+		return s.Sample.Primary, pointsman.Fact{}
+	}
+	var left []string
+	for _, r := range s.Readings {
+		if r.State != Standby {
+			left = append(left, r.Node)
+		}
+	}
+	if len(left) == 1 {
+		return left[0], pointsman.Fact{}
+	}
+	text := "no node is primary and none was seen to be: all that answer are standbys"
+	if len(left) > 1 {
+		text = fmt.Sprintf("it cannot be told which node was the primary: %s do not answer as standbys and no sample was taken", strings.Join(left, ", "))
+	}
+	return "", pointsman.Fact{
+		Guard: "G1", Kind: pointsman.Hard, Name: "old primary", Value: "unknown", Source: "all nodes", At: s.At,
+		Result: pointsman.Unknown, Text: text, Clears: "find the old primary by hand and make sure that it is stopped",
+	}
+}
+
+// candidate chooses the most advanced standby by (timeline, received LSN); between equals the wished one, then the
+// first configured.
+func (s Situation) candidate(old string, w Wish) (Reading, []pointsman.Fact) {
+	fact := pointsman.Fact{Guard: "G4", Kind: pointsman.Hard, Name: "candidate", At: s.At, Source: "all nodes"}
+	var fit []Reading
+	for _, r := range s.in(Standby) {
+		if n, ok := s.Cluster.node(r.Node); ok && !n.NeverPromote && r.Node != old {
+			fit = append(fit, r)
+		}
+	}
+	slices.SortStableFunc(fit, func(a, b Reading) int {
+		if c := cmp.Or(cmp.Compare(b.Timeline, a.Timeline), cmp.Compare(b.Receive, a.Receive)); c != 0 {
+			return c
+		}
+		return preferred(b, w) - preferred(a, w)
+	})
+	if w.Candidate != "" {
+		wished := s.reading(w.Candidate)
+		fact.Name, fact.Source, fact.Value = "candidate "+w.Candidate, w.Candidate, string(wished.State)
+		switch i := slices.IndexFunc(fit, func(r Reading) bool { return r.Node == w.Candidate }); {
+		case i < 0:
+			fact.Result = pointsman.Fail
+			fact.Text = fmt.Sprintf("%s is no standby that may be promoted: it is %s%s", w.Candidate, wished.State, detail(wished.Detail))
+			fact.Clears = "choose a standby that answers"
+			return wished, []pointsman.Fact{fact}
+		case i > 0 && (fit[0].Timeline > fit[i].Timeline || fit[0].Receive > fit[i].Receive):
+			fact.Kind, fact.Result, fact.Value = pointsman.Ack, pointsman.Fail, position(fit[i])
+			fact.Limit = fit[0].Node + " at " + position(fit[0])
+			fact.Text = fmt.Sprintf("%s (%s) is less advanced than %s (%s)", w.Candidate, position(fit[i]), fit[0].Node, position(fit[0]))
+			fact.Clears = "promote " + fit[0].Node
+			return fit[i], []pointsman.Fact{fact}
+		}
+		return wished, []pointsman.Fact{good(fact, position(wished))}
+	}
+	if len(fit) == 0 {
+		fact.Value, fact.Result = "none", pointsman.Fail
+		fact.Text, fact.Clears = "no standby answers that may be promoted", "start a standby"
+		return Reading{}, []pointsman.Fact{fact}
+	}
+	best := fit[0]
+	fact.Name, fact.Source = "candidate "+best.Node, best.Node
+	return best, []pointsman.Fact{good(fact, position(best))}
+}
+
+func preferred(r Reading, w Wish) int {
+	if r.Node == w.Candidate {
+		return 1
+	}
+	return 0
+}
+
+func position(r Reading) string {
+	return fmt.Sprintf("timeline %d, received %s", r.Timeline, r.Receive)
+}
+
+// promotedBySomebody: a node other than the old primary takes writes, alone. Not an error: the failover is done.
+func (s Situation) promotedBySomebody(old, candidate string) (string, bool) {
+	writers := s.in(Writable)
+	if len(writers) != 1 || writers[0].Node == old || candidate != "" && writers[0].Node != candidate || s.answersAnywhere(old) {
+		return "", false
+	}
+	at := s.At
+	if s.Sample.Primary == writers[0].Node && !s.Sample.ChangedAt.IsZero() {
+		at = s.Sample.ChangedAt
+	}
+	return "somebody else: " + writers[0].Node + " was seen as primary at " + pointsman.Clock(at), true
+}
+
+func (s Situation) answersAnywhere(node string) bool {
+	for _, v := range s.sightings(node) {
+		if v.State.Answers() {
+			return true
+		}
+	}
+	return false
+}
+
+// good completes a fact that is passed.
+func good(f pointsman.Fact, value string) pointsman.Fact {
+	f.Value, f.Result = value, pointsman.Pass
+	return f
+}
+
+func detail(s string) string {
+	if s == "" {
+		return ""
+	}
+	return " (" + s + ")"
+}

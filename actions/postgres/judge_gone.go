@@ -1,0 +1,166 @@
+package postgres
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions/postgres/probe"
+)
+
+// view is a sighting and the place it was made from.
+type view struct {
+	From string
+	probe.Sighting
+}
+
+// sightings are how all vantage points see a node: this process first.
+func (s Situation) sightings(node string) []view {
+	out := []view{{From: "here", Sighting: s.reading(node).Sighting}}
+	for _, p := range s.Probes[node] {
+		out = append(out, view{From: p.Probe, Sighting: p.Sighting})
+	}
+	return out
+}
+
+func told(views []view) string {
+	var parts []string
+	for _, v := range views {
+		parts = append(parts, string(v.State)+" from "+v.From)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// goneFacts say whether the old primary is gone: as it looks, from how many places, as its standbys see it, and
+// whether it can be kept from coming back.
+func (s Situation) goneFacts(old string) []pointsman.Fact {
+	facts := []pointsman.Fact{s.notWritable(old), s.vantage(old)}
+	facts = append(facts, s.receivers(old)...)
+	return append(facts, s.hook(old))
+}
+
+// notWritable is G1. Any sign of life that it may take writes refuses; only where it answers without taking writes,
+// and a hook can stop it, may a second approver accept that.
+func (s Situation) notWritable(old string) pointsman.Fact {
+	views := s.sightings(old)
+	f := pointsman.Fact{
+		Guard: "G1", Kind: pointsman.Hard, Name: "old primary " + old, Value: told(views), Limit: "writable from nowhere",
+		Source: old, At: views[0].At,
+	}
+	gone := false
+	var alive *view
+	for _, v := range views {
+		gone = gone || v.State.Gone()
+		if v.State == Writable {
+			f.Result = pointsman.Fail
+			f.Text = fmt.Sprintf("%s takes writes as seen from %s: a failover would make a second primary; do a planned switchover instead", old, v.From)
+			f.Clears = "a planned switchover, or " + old + " really stops"
+			return f
+		}
+		if v.State.Answers() && alive == nil {
+			alive = &v
+		}
+	}
+	switch {
+	case alive != nil:
+		return s.answering(f, old, *alive)
+	case !gone:
+		f.Result = pointsman.Unknown
+		f.Text = fmt.Sprintf("it could not be told whether %s takes writes: %s%s", old, told(views), detail(views[0].Detail))
+		f.Clears = "make one vantage point see " + old
+		return f
+	}
+	f.Result = pointsman.Pass
+	return f
+}
+
+// answering: slow, full and starting are not dead (G10).
+func (s Situation) answering(f pointsman.Fact, old string, v view) pointsman.Fact {
+	f.Result = pointsman.Fail
+	f.Clears = "treat the cause on " + old + ", or stop it by hand and check again"
+	f.Text = fmt.Sprintf("%s answers %s as %s%s: that is not dead, and clients that are connected may still write", old, v.From, v.State, detail(v.Detail))
+	if v.State == Full {
+		f.Guard = "G10"
+	}
+	if v.State != Denied && len(s.Cluster.Fence.Command) > 0 {
+		f.Kind = pointsman.Ack
+		f.Text += "; only the stop hook keeps it from being a second primary"
+	}
+	return f
+}
+
+// vantage is G2: how many places see the old primary gone. The text names no time, so that it stays the same.
+func (s Situation) vantage(old string) pointsman.Fact {
+	views := s.sightings(old)
+	gone := 0
+	for _, v := range views {
+		if v.State.Gone() {
+			gone++
+		}
+	}
+	f := pointsman.Fact{
+		Guard: "G2", Kind: pointsman.Ack, Name: "vantage points", Value: fmt.Sprintf("%d of %d see %s gone", gone, len(views), old),
+		Limit: fmt.Sprint(s.Cluster.Quorum), Source: told(views), At: s.At, Result: pointsman.Pass,
+	}
+	if gone < s.Cluster.Quorum {
+		f.Result = pointsman.Fail
+		f.Text = fmt.Sprintf("%d vantage point(s) see %s gone, limit %d: a broken network between them and %s would look the same, and both could take writes",
+			gone, old, s.Cluster.Quorum, old)
+		f.Clears = "configure probes elsewhere, or look at " + old + " by another way"
+	}
+	return f
+}
+
+// receivers is the standbys' own view: who still hears the old primary proves that it lives.
+func (s Situation) receivers(old string) []pointsman.Fact {
+	var out []pointsman.Fact
+	for _, r := range s.in(Standby) {
+		if r.Node == old || s.cascades(r) {
+			continue
+		}
+		f := pointsman.Fact{
+			Guard: "G2", Kind: pointsman.Hard, Name: "receiver of " + r.Node, Limit: "does not stream",
+			Source: r.Node + ": pg_stat_wal_receiver", At: r.At, Result: pointsman.Pass,
+		}
+		switch limit := s.Cluster.Limits.ReceiverSilence; {
+		case r.Receiver.Status != "streaming":
+			f.Value = "gone"
+		case r.Receiver.Silent > limit:
+			f.Value = "silent for " + pointsman.Span(r.Receiver.Silent)
+		default:
+			f.Value, f.Result = "streaming, last message "+pointsman.Span(r.Receiver.Silent)+" ago", pointsman.Fail
+			f.Text = fmt.Sprintf("%s still holds a stream from %s, last message %s ago, limit %s: %s is hung or only we cannot reach it, not dead",
+				r.Node, old, pointsman.Span(r.Receiver.Silent), pointsman.Span(limit), old)
+			f.Clears = "the receiver gives up after wal_receiver_timeout (60 s by default), or stop " + old + " by hand and check again"
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// cascades: a standby that follows another standby says nothing about the primary.
+func (s Situation) cascades(r Reading) bool {
+	from := fmt.Sprintf("%s:%d", r.Receiver.Host, r.Receiver.Port)
+	for _, other := range s.in(Standby) {
+		if other.Node != r.Node && other.Addr == from {
+			return true
+		}
+	}
+	return false
+}
+
+// hook: without a way to stop it, a node that was only cut off comes back as a second primary.
+func (s Situation) hook(old string) pointsman.Fact {
+	f := pointsman.Fact{Guard: "G1", Kind: pointsman.Ack, Name: "stop hook", Source: "configuration", At: s.At, Result: pointsman.Pass, Value: "configured"}
+	if len(s.Cluster.Fence.Command) > 0 {
+		return f
+	}
+	f.Value = "none"
+	if st := s.reading(old).State; st == Standby || st == Fenced {
+		return f // it does not take writes by itself
+	}
+	f.Result = pointsman.Fail
+	f.Text = fmt.Sprintf("%s cannot be stopped from here: if it comes back, it takes writes beside the new primary", old)
+	f.Clears = "configure fence.command, and make sure by hand that " + old + " stays off"
+	return f
+}

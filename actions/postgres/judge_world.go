@@ -1,0 +1,146 @@
+package postgres
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pointsman/pointsman"
+)
+
+// writers is G27: two nodes that take writes are a split brain, and nothing that we could do makes it better.
+func (s Situation) writers() pointsman.Fact {
+	f := pointsman.Fact{Guard: "G27", Kind: pointsman.Hard, Name: "primaries", Limit: "1", Source: "all nodes", At: s.At, Result: pointsman.Pass}
+	var list []string
+	for _, r := range s.in(Writable) {
+		list = append(list, fmt.Sprintf("%s on timeline %d", r.Node, r.Timeline))
+	}
+	for node := range s.Probes {
+		if s.reading(node).State == Writable {
+			continue
+		}
+		for _, v := range s.sightings(node)[1:] {
+			if v.State == Writable {
+				list = append(list, fmt.Sprintf("%s as seen from %s", node, v.From))
+				break
+			}
+		}
+	}
+	f.Value = fmt.Sprint(len(list))
+	if len(list) > 1 {
+		f.Result = pointsman.Fail
+		f.Text = fmt.Sprintf("split brain: %d nodes take writes, limit 1: %s", len(list), strings.Join(list, " and "))
+		f.Clears = "stop writes on both, decide which one is right, and follow the split-brain runbook"
+	}
+	return f
+}
+
+// identity is G3: every answer must come from the cluster and the node that the configuration means.
+func (s Situation) identity() pointsman.Fact {
+	f := pointsman.Fact{Guard: "G3", Kind: pointsman.Hard, Name: "identity", Limit: "one cluster, each node itself", Source: "all nodes", At: s.At, Result: pointsman.Pass}
+	wrong := func(format string, args ...any) pointsman.Fact {
+		f.Result, f.Text = pointsman.Fail, fmt.Sprintf(format, args...)
+		f.Value, f.Clears = "wrong", "correct the addresses in the configuration"
+		return f
+	}
+	var first *Reading
+	named := 0
+	for i, r := range s.Readings {
+		if r.SystemID == "" {
+			continue
+		}
+		if s.Sample.SystemID != "" && r.SystemID != s.Sample.SystemID {
+			return wrong("%s has the system identifier %s, the cluster's is %s", r.Node, r.SystemID, s.Sample.SystemID)
+		}
+		if first == nil {
+			first = &s.Readings[i]
+		}
+		if r.SystemID != first.SystemID {
+			return wrong("%s has the system identifier %s and %s has %s: they are different clusters", first.Node, first.SystemID, r.Node, r.SystemID)
+		}
+		if other, same := s.sameServer(i); same {
+			return wrong("%s and %s are the same server", other, r.Node)
+		}
+		if text := s.misnamed(r); text != "" {
+			return wrong("%s", text)
+		}
+		if r.ClusterName == s.expectedName(r.Node) {
+			named++
+		}
+	}
+	switch {
+	case first == nil:
+		f.Result, f.Value, f.Text = pointsman.Unknown, "unknown", "no node tells which cluster it belongs to"
+		f.Clears = "make one node answer"
+		return f
+	case s.Sample.SystemID == "" && len(s.in(Standby))+len(s.in(Writable)) < 2 && named == 0:
+		// One node alone has nothing to be compared with; a person must know it.
+		f.Kind, f.Result, f.Value = pointsman.Ack, pointsman.Unknown, "only "+first.Node+" answers"
+		f.Text = fmt.Sprintf("%s has the system identifier %s and nothing tells whether that is the cluster's", first.Node, first.SystemID)
+		f.Clears = "set cluster_name on the server to the node's name"
+		return f
+	}
+	return good(f, "system identifier "+first.SystemID)
+}
+
+func (s Situation) sameServer(i int) (string, bool) {
+	for _, other := range s.Readings[:i] {
+		if other.SystemID != "" && other.StartedAt.Equal(s.Readings[i].StartedAt) {
+			return other.Node, true
+		}
+	}
+	return "", false
+}
+
+func (s Situation) expectedName(node string) string {
+	if n, ok := s.Cluster.node(node); ok && n.ClusterName != "" {
+		return n.ClusterName
+	}
+	return node
+}
+
+// misnamed: a server whose cluster_name is another node's was reached by a wrong address.
+func (s Situation) misnamed(r Reading) string {
+	n, _ := s.Cluster.node(r.Node)
+	if n.ClusterName != "" && r.ClusterName != n.ClusterName {
+		return fmt.Sprintf("the server at %s says that it is %q, it should be %q", r.Node, r.ClusterName, n.ClusterName)
+	}
+	if n.ClusterName == "" && r.ClusterName != r.Node {
+		if _, other := s.Cluster.node(r.ClusterName); other {
+			return fmt.Sprintf("the server at %s says that it is %s: their addresses are swapped", r.Node, r.ClusterName)
+		}
+	}
+	return ""
+}
+
+// durability is the part of G11 that costs nothing to read.
+func (s Situation) durability(candidate Reading) pointsman.Fact {
+	f := pointsman.Fact{Guard: "G11", Kind: pointsman.Warn, Name: "durability of " + candidate.Node, Limit: "fsync and full_page_writes on",
+		Source: candidate.Node + ": pg_settings", At: candidate.At, Result: pointsman.Pass, Value: "on"}
+	if !candidate.Durable {
+		f.Value, f.Result = "off", pointsman.Fail
+		f.Text = fmt.Sprintf("%s runs with fsync or full_page_writes off: a crash of it can lose everything", candidate.Node)
+		f.Clears = "set both on " + candidate.Node
+	}
+	return f
+}
+
+// redundancy is G29: what is left to fail over to afterwards.
+func (s Situation) redundancy(old, candidate string) pointsman.Fact {
+	left := 0
+	for _, r := range s.in(Standby) {
+		if r.Node != candidate && r.Node != old {
+			left++
+		}
+	}
+	return withoutStandby(candidate, left, s)
+}
+
+func withoutStandby(primary string, left int, s Situation) pointsman.Fact {
+	f := pointsman.Fact{Guard: "G29", Kind: pointsman.Warn, Name: "standbys left", Value: fmt.Sprint(left), Limit: "1", Source: "all nodes", At: s.At, Result: pointsman.Pass}
+	if left == 0 {
+		f.Result = pointsman.Fail
+		f.Text = fmt.Sprintf("%s will run without a standby until one is attached: the next loss cannot be failed over", primary)
+		f.Clears = "attach a standby"
+	}
+	return f
+}

@@ -1,0 +1,138 @@
+package postgres
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/pointsman/pointsman"
+)
+
+// The names of the accepted figures.
+const (
+	LostBytes   = "lost_bytes"
+	LostSeconds = "lost_seconds"
+)
+
+// Figures are rounded up to these steps. What a person accepts is part of the plan's digest, so the same situation
+// must give the same figure, and a loss is never rounded to nothing.
+const (
+	byteStep   = 16 << 10
+	secondStep = 1
+)
+
+// staleSamples is how many missed samples make the last one too old to bound a loss.
+const staleSamples = 3
+
+// loss is what a promotion would lose, as far as it can be told. An unknown figure says why and is never zero.
+type loss struct {
+	bytes, seconds        float64
+	noBytes, noSeconds    string // why unknown
+	old, candidate        string
+	sourceBytes, sourceAt string
+	at                    time.Time
+}
+
+// loss compares the last that is known of the old primary with what the candidate received. Between the last sample
+// and the first unanswered question the primary is taken to have written at its peak rate.
+func (s Situation) loss(old string, candidate Reading) loss {
+	l := loss{old: old, candidate: candidate.Node, at: candidate.At,
+		sourceAt: "heartbeat as replayed on " + candidate.Node}
+	p := s.Sample
+	lost := p.LostAt
+	if lost.IsZero() {
+		lost = s.At
+	}
+	age := lost.Sub(p.At)
+	l.sourceBytes = fmt.Sprintf("last sample of %s, %s before it stopped answering; received on %s", old, pointsman.Span(max(0, age)), candidate.Node)
+	switch {
+	case p.Primary != old:
+		l.noBytes = "unknown (no sample of " + old + ")"
+	case age > staleSamples*s.Cluster.SampleEvery:
+		l.noBytes = "unknown (last sample " + pointsman.Span(age) + " old)"
+	case p.Rate < 0:
+		l.noBytes = "unknown (" + old + " was watched for less than " + pointsman.Span(rateOver) + ")"
+	default:
+		tail := LSN(math.Ceil(p.Rate * max(0, age.Seconds())))
+		l.bytes = step(float64((p.LSN + tail).Beyond(candidate.Receive)), byteStep)
+	}
+	switch {
+	case p.Primary != old:
+		l.noSeconds = "unknown (no sample of " + old + ")"
+	case candidate.Beat.IsZero():
+		l.noSeconds = "unknown (no heartbeat on " + candidate.Node + ")"
+	default:
+		l.seconds = step(lost.Sub(candidate.Beat).Seconds(), secondStep)
+	}
+	return l
+}
+
+// step rounds up to the next step, at least one.
+func step(v, size float64) float64 { return max(1, math.Ceil(v/size)) * size }
+
+func (l loss) facts(limits Limits) []pointsman.Fact {
+	bytes := pointsman.Fact{Guard: "G5", Kind: pointsman.Ack, Name: "loss in bytes", Limit: pointsman.Bytes(int64(limits.LostBytes)), Source: l.sourceBytes, At: l.at}
+	seconds := pointsman.Fact{Guard: "G5", Kind: pointsman.Ack, Name: "loss in time", Limit: pointsman.Span(limits.LostTime), Source: l.sourceAt, At: l.at}
+	return []pointsman.Fact{
+		l.figure(bytes, l.noBytes, l.bytes, float64(limits.LostBytes), "<= "+pointsman.Bytes(int64(l.bytes)), "WAL of "+l.old+" that "+l.candidate+" did not receive"),
+		l.figure(seconds, l.noSeconds, l.seconds, limits.LostTime.Seconds(), "<= "+inTime(l.seconds), "writes of the last moments of "+l.old),
+	}
+}
+
+func (l loss) figure(f pointsman.Fact, unknown string, v, limit float64, value, what string) pointsman.Fact {
+	if unknown != "" {
+		f.Value, f.Result = unknown, pointsman.Unknown
+		f.Text = fmt.Sprintf("%s is %s, limit %s", f.Name, unknown, f.Limit)
+		f.Clears = "nothing, once " + l.old + " is dead: accept it, or recover " + l.old
+		return f
+	}
+	f.Value, f.Result, f.Measure = value, pointsman.Pass, &v
+	if v > limit {
+		f.Result = pointsman.Fail
+		f.Text = fmt.Sprintf("%s may be lost: %s, limit %s", what, value, f.Limit)
+		f.Clears = "accept the loss, or recover " + l.old
+	}
+	return f
+}
+
+func inTime(v float64) string { return pointsman.Span(time.Duration(v * float64(time.Second))) }
+
+func (l loss) bounds() []pointsman.Bound {
+	var out []pointsman.Bound
+	if l.noBytes == "" {
+		out = append(out, pointsman.Bound{Name: LostBytes, Max: l.bytes, Text: "loss <= " + pointsman.Bytes(int64(l.bytes))})
+	}
+	if l.noSeconds == "" {
+		out = append(out, pointsman.Bound{Name: LostSeconds, Max: l.seconds, Text: "loss <= " + inTime(l.seconds)})
+	}
+	return out
+}
+
+// outside refuses a loss above the one that was approved.
+func (l loss) outside(accepted []pointsman.Bound) []pointsman.Fact {
+	fresh := map[string]pointsman.Bound{}
+	for _, b := range l.bounds() {
+		fresh[b.Name] = b
+	}
+	var out []pointsman.Fact
+	for _, a := range accepted {
+		if a.Name != LostBytes && a.Name != LostSeconds {
+			continue
+		}
+		f := pointsman.Fact{Guard: "G5", Kind: pointsman.Hard, Name: "approved " + a.Name, Limit: a.Text, Source: l.sourceBytes, At: l.at,
+			Result: pointsman.Pass, Clears: "approve the new figure"}
+		now, known := fresh[a.Name]
+		switch {
+		case !known:
+			f.Value, f.Result = "unknown", pointsman.Unknown
+			f.Text = fmt.Sprintf("approved was %s, now the loss is unknown", a.Text)
+		case now.Max > a.Max:
+			f.Value, f.Result = now.Text, pointsman.Fail
+			f.Text = fmt.Sprintf("approved was %s, now it is %s", a.Text, now.Text)
+		default:
+			f.Value = now.Text
+		}
+		out = append(out, f)
+	}
+	return out
+}

@@ -1,0 +1,51 @@
+// Package probe is another vantage point: a small process elsewhere that tells how it sees a configured node. It
+// knows the nodes by its own configuration; a request only names one.
+package probe
+
+import "time"
+
+// State is what one look at one node told.
+type State string
+
+// The states. The first group are signs of life, the second one are how a node looks when it is gone.
+const (
+	Writable State = "writable"  // not in recovery: it takes writes, even if its default were read-only
+	ReadOnly State = "read-only" // answers, and refuses writes
+	Standby  State = "standby"   // in recovery
+	Starting State = "starting"  // answers that it starts up or shuts down
+	Full     State = "full"      // no connection, disk or memory left: slow is not dead
+	Denied   State = "denied"    // answers, but refuses us
+
+	Fenced      State = "fenced"      // answers that its database accepts no connections
+	Refused     State = "refused"     // nobody listens
+	Unreachable State = "unreachable" // no route, no name, or cut off
+	Hung        State = "hung"        // no answer within the deadline
+
+	Unsure State = "unknown" // the look itself failed
+)
+
+// Answers reports whether the node gave a sign of life that it may take writes now or soon.
+func (s State) Answers() bool {
+	return s == Writable || s == ReadOnly || s == Starting || s == Full || s == Denied
+}
+
+// Gone reports whether the node does not take writes as far as this place can see.
+func (s State) Gone() bool {
+	return s == Fenced || s == Refused || s == Unreachable || s == Hung || s == Standby
+}
+
+// Stopped reports whether the node was seen not to take writes, which silence alone does not tell.
+func (s State) Stopped() bool { return s == Fenced || s == Refused || s == Standby }
+
+// Sighting is how one place sees one node.
+type Sighting struct {
+	State  State     `json:"state"`
+	Detail string    `json:"detail,omitempty"` // one phrase, without secrets
+	At     time.Time `json:"at"`
+}
+
+// Question names a node of a configured cluster.
+type Question struct {
+	Cluster string `json:"cluster"`
+	Node    string `json:"node"`
+}

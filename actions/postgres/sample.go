@@ -1,0 +1,121 @@
+package postgres
+
+import (
+	"sync"
+	"time"
+)
+
+// Sample is what is remembered of a cluster's primary. After its death nobody can know its last position exactly;
+// the newest sample and the time at which it stopped answering bound what may be lost.
+type Sample struct {
+	Primary  string
+	SystemID string
+	Timeline int
+	LSN      LSN
+	At       time.Time // of LSN
+	Rate     float64   // WAL bytes per second, the peak of the last minute; -1 until it was watched for a second
+	Beat     time.Time // the newest heartbeat that the primary committed, by our clock
+	Trouble  string    // why the primary refused the newest heartbeat, where it answered
+	// LostAt is when the primary first did not answer. It stays, so that the same situation gives the same figures.
+	LostAt time.Time
+	// Before is the primary before this one, seen to change at ChangedAt.
+	Before    string
+	ChangedAt time.Time
+
+	peakAt   time.Time
+	fromLSN  LSN // where the rate is being measured from, and since when
+	fromAt   time.Time
+	missedAt time.Time // the first question after At that was not answered
+}
+
+// Known reports whether a primary was ever seen.
+func (s Sample) Known() bool { return s.Primary != "" }
+
+// peakFor is how long a peak of the write rate counts, rateOver the least time it is measured over: looks may follow
+// each other within milliseconds, and a rate over those is noise.
+const (
+	peakFor  = time.Minute
+	rateOver = time.Second
+)
+
+// memory holds the newest sample of each cluster.
+type memory struct {
+	mu   sync.Mutex
+	last map[string]Sample
+}
+
+func (m *memory) of(cluster string) Sample {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.last[cluster]
+}
+
+// saw learns from a look and returns what is known after it. Every look is a sample too.
+func (m *memory) saw(s Situation) Sample {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old := m.last[s.Cluster.Name]
+	writable := s.in(Writable)
+	switch {
+	case len(writable) == 1:
+		m.last[s.Cluster.Name] = old.next(writable[0])
+	case len(writable) == 0 && old.Known() && old.LostAt.IsZero() && !s.reading(old.Primary).State.Answers():
+		old.LostAt = s.reading(old.Primary).At
+		if !old.missedAt.IsZero() {
+			old.LostAt = old.missedAt
+		}
+		m.last[s.Cluster.Name] = old
+	}
+	return m.last[s.Cluster.Name] // two writers teach nothing
+}
+
+// next is the sample after a healthy primary was read.
+func (s Sample) next(r Reading) Sample {
+	n := Sample{Primary: r.Node, SystemID: r.SystemID, Timeline: r.Timeline, LSN: r.LSN, At: r.At, Beat: r.Beat}
+	if s.Primary != r.Node {
+		if s.Known() {
+			n.Before, n.ChangedAt = s.Primary, r.At
+		}
+		n.Rate, n.fromLSN, n.fromAt = -1, r.LSN, r.At
+		return n
+	}
+	n.Before, n.ChangedAt, n.Trouble = s.Before, s.ChangedAt, s.Trouble
+	n.Rate, n.peakAt = s.Rate, s.peakAt
+	if s.Beat.After(n.Beat) {
+		n.Beat = s.Beat
+	}
+	n.fromLSN, n.fromAt = s.fromLSN, s.fromAt
+	if took := r.At.Sub(s.fromAt); took >= rateOver {
+		now := float64(r.LSN.Beyond(s.fromLSN)) / took.Seconds()
+		if now >= n.Rate || r.At.Sub(n.peakAt) > peakFor {
+			n.Rate, n.peakAt = now, r.At
+		}
+		n.fromLSN, n.fromAt = r.LSN, r.At
+	}
+	return n
+}
+
+// beat records the outcome of a heartbeat.
+func (m *memory) beat(cluster, node string, at time.Time, trouble string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.last[cluster]
+	if s.Primary != node {
+		return
+	}
+	if trouble == "" {
+		s.Beat = at
+	}
+	s.Trouble = trouble
+	m.last[cluster] = s
+}
+
+// missed records when a question was asked that was never answered: a hung server is noticed seconds after it hung.
+func (m *memory) missed(cluster, node string, asked time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s := m.last[cluster]; s.Primary == node && s.missedAt.IsZero() {
+		s.missedAt = asked
+		m.last[cluster] = s
+	}
+}
