@@ -141,18 +141,25 @@ func (e *Engine) enter(ctx context.Context, c pointsman.Claim) (pointsman.Run, e
 	run := c.Run
 	switch run.State {
 	case pointsman.RunQueued:
-		plan, err := pointsman.DecodePlan(run.Plan)
-		if err != nil {
-			return run, err
+		facts := e.startFacts(ctx, run)
+		if lost := context.Cause(ctx); lost != nil {
+			return run, lost // checks that were cut short say nothing about the world
 		}
-		facts := e.recheck(ctx, run, plan, 0)
-		return e.say(ctx, pointsman.StartRun{Run: run.ID, Epoch: c.Epoch, Facts: facts, People: e.people()}, run.ID)
+		return e.say(ctx, pointsman.StartRun{Run: run.ID, Epoch: c.Epoch, Facts: facts, People: e.people()})
 	case pointsman.RunWaiting:
-		return e.say(ctx, pointsman.WakeRun{Run: run.ID, Epoch: c.Epoch}, run.ID)
+		return e.say(ctx, pointsman.WakeRun{Run: run.ID, Epoch: c.Epoch})
 	case pointsman.RunRunning:
-		return e.say(ctx, pointsman.TakeOver{Run: run.ID, Epoch: c.Epoch, Owner: e.Owner}, run.ID)
+		return e.say(ctx, pointsman.TakeOver{Run: run.ID, Epoch: c.Epoch, Owner: e.Owner})
 	}
 	return run, nil
+}
+
+func (e *Engine) startFacts(ctx context.Context, run pointsman.Run) []pointsman.Fact {
+	plan, err := pointsman.DecodePlan(run.Plan)
+	if err != nil {
+		return []pointsman.Fact{{Guard: "G6", Kind: pointsman.Hard, Name: "plan", Value: "unreadable", Result: pointsman.Fail, Text: err.Error(), Clears: "refresh the checks"}}
+	}
+	return e.recheck(ctx, run, plan, 0)
 }
 
 func (e *Engine) people() map[string]pointsman.Person {
@@ -165,23 +172,18 @@ func (e *Engine) people() map[string]pointsman.Person {
 
 // say hands a command to the store and returns the run after it. A store that cannot be reached is asked again until
 // it answers or the claim is lost: the outcome of an effect must not be forgotten because a database restarts.
-func (e *Engine) say(ctx context.Context, cmd pointsman.Command, id string) (pointsman.Run, error) {
-	wait := 50 * time.Millisecond
+func (e *Engine) say(ctx context.Context, cmd pointsman.Command) (pointsman.Run, error) {
+	id := cmd.Subject().Run
+	wait, lost := 50*time.Millisecond, false
 	for {
 		res, err := e.Ledger.Do(ctx, cmd)
-		if err == nil && res.Answer.Code == pointsman.CodeConflict {
-			err = pointsman.Errorf(pointsman.CodeConflict, "%s", res.Answer.Text)
-		}
 		if err == nil {
-			run, ok := res.State.Run(id)
-			if !ok {
-				return run, pointsman.Errorf(pointsman.CodeNotFound, "run %s is gone: %s", id, res.Answer.Text)
-			}
-			return run, nil
+			return heard(res, cmd.Subject(), lost)
 		}
 		if conflict(err) || ctx.Err() != nil {
 			return pointsman.Run{}, err
 		}
+		lost = true
 		e.Log.Warn("outcome not stored yet", "run", id, "err", err)
 		select {
 		case <-ctx.Done():
@@ -190,4 +192,21 @@ func (e *Engine) say(ctx context.Context, cmd pointsman.Command, id string) (poi
 			wait = min(2*wait, 2*time.Second)
 		}
 	}
+}
+
+// heard reads the reducer's answer. lost says that an earlier try got none: a conflict under our own epoch then means
+// that it had been stored, because nobody else writes under this epoch, and the run goes on from there at once.
+func heard(res pointsman.Result, sub pointsman.Subject, lost bool) (pointsman.Run, error) {
+	run, ok := res.State.Run(sub.Run)
+	switch code := res.Answer.Code; {
+	case !ok:
+		return run, pointsman.Errorf(pointsman.CodeNotFound, "run %s is gone: %s", sub.Run, res.Answer.Text)
+	case res.Answer.OK() || code == pointsman.CodeChanged:
+		return run, nil
+	case code == pointsman.CodeConflict && run.State != pointsman.RunRunning:
+		return run, nil // a person ended it, or it waits; either way this claim has nothing left to do
+	case code == pointsman.CodeConflict && lost && run.Epoch == sub.Epoch:
+		return run, nil
+	}
+	return run, pointsman.Errorf(pointsman.CodeConflict, "%s", res.Answer.Text)
 }

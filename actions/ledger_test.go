@@ -147,19 +147,22 @@ var errDown = errors.New("database is down")
 
 // points is a railway switch as an action: it counts what was done to it, and misbehaves on demand.
 type points struct {
-	mu       sync.Mutex
-	kind     string
-	set      bool
-	applied  int
-	refuse   string // the guard says no
-	deny     string // only Apply says no
-	hang     bool  // Apply does its work and then never answers
-	lose     error // Apply does its work and then answers with this
-	blind    error // Verify and Check cannot tell
-	checkErr error
-	lag      float64
-	pin      string
-	panics   bool
+	mu         sync.Mutex
+	kind       string
+	set        bool
+	applied    int
+	refuse     string // the guard says no
+	deny       string // only Apply says no
+	hang       bool   // Apply does its work and then never answers
+	lose       error  // Apply does its work and then answers with this
+	blind      error  // Verify and Check cannot tell
+	checkErr   error
+	lag        float64
+	pin        string
+	panics     bool
+	risk       string        // an ACK guard that is not passed
+	stuck      chan struct{} // Check heeds no context until it is closed
+	stuckApply chan struct{} // nor does Apply, and it has no effect
 }
 
 func (p *points) Kind() string { return p.kind }
@@ -175,6 +178,9 @@ func (p *points) Describe(in Input) (string, error) {
 }
 
 func (p *points) Check(_ context.Context, in Input) (pointsman.Evidence, error) {
+	if p.stuck != nil {
+		<-p.stuck
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.blind != nil {
@@ -189,6 +195,9 @@ func (p *points) Check(_ context.Context, in Input) (pointsman.Evidence, error) 
 		f.Result, f.Text = pointsman.Fail, p.refuse
 	}
 	ev.Facts = []pointsman.Fact{f}
+	if p.risk != "" {
+		ev.Facts = append(ev.Facts, pointsman.Fact{Guard: "T2", Kind: pointsman.Ack, Name: p.kind + " risk", Value: "yes", At: time.Now(), Result: pointsman.Fail, Text: p.risk})
+	}
 	if p.lag > 0 {
 		ev.Bounds = []pointsman.Bound{{Name: "lag", Max: p.lag, Text: fmt.Sprintf("lag <= %.0f", p.lag)}}
 	}
@@ -200,10 +209,14 @@ func (p *points) Apply(ctx context.Context, _ Input) (Outcome, error) {
 	p.mu.Lock()
 	p.applied++
 	panics, refuse, hang, lose := p.panics, p.refuse+p.deny, p.hang, p.lose
-	if refuse == "" {
+	if refuse == "" && p.stuckApply == nil {
 		p.set = true
 	}
 	p.mu.Unlock()
+	if p.stuckApply != nil {
+		<-p.stuckApply
+		return Outcome{}, nil
+	}
 	switch {
 	case panics:
 		panic("points jammed")

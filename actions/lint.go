@@ -24,6 +24,9 @@ func (r *Registry) Check(rb pointsman.Runbook) []pointsman.Fault {
 	}
 	for i, s := range rb.Steps {
 		path := fmt.Sprintf("steps[%d]", i)
+		if slices.ContainsFunc(rb.Steps[:i], func(other pointsman.RunbookStep) bool { return other.Name == s.Name }) {
+			add(s.Line, path+".name", "two steps are named %q; people tell them apart by their names", s.Name)
+		}
 		act, known := r.Find(s.Kind)
 		switch {
 		case s.Kind == KindWait || s.Kind == KindManual:

@@ -45,32 +45,67 @@ func (o observed) Describe(in Input) (string, error) {
 	return o.Kind(), nil
 }
 
-func (o observed) Check(ctx context.Context, in Input) (ev pointsman.Evidence, err error) {
-	defer o.done(in, "check", time.Now(), &err)
-	return o.Action.Check(ctx, in)
+func (o observed) Check(ctx context.Context, in Input) (pointsman.Evidence, error) {
+	return watched(ctx, o, "check", in, o.Action.Check)
 }
 
-func (o observed) Apply(ctx context.Context, in Input) (out Outcome, err error) {
-	defer o.done(in, "apply", time.Now(), &err)
-	return o.Action.Apply(ctx, in)
+func (o observed) Apply(ctx context.Context, in Input) (Outcome, error) {
+	return watched(ctx, o, "apply", in, o.Action.Apply)
 }
 
-func (o observed) Verify(ctx context.Context, in Input) (ev pointsman.Evidence, err error) {
-	defer o.done(in, "verify", time.Now(), &err)
-	return o.Action.Verify(ctx, in)
+func (o observed) Verify(ctx context.Context, in Input) (pointsman.Evidence, error) {
+	return watched(ctx, o, "verify", in, o.Action.Verify)
 }
 
-func (o observed) done(in Input, verb string, start time.Time, err *error) {
-	if p := recover(); p != nil {
-		*err = fmt.Errorf("%s %s panicked: %v", o.Kind(), verb, p)
-		if in.Log != nil {
-			in.Log.Error("action panicked", "kind", o.Kind(), "verb", verb, "err", *err, "stack", string(debug.Stack()))
+// errAbandoned says that a verb did not come back although its time was over; it may still be at work.
+var errAbandoned = errors.New("it did not come back when its time was over and may still be at work")
+
+// linger is how long a verb may take to come back after its time is over: one that heeds its context says more about
+// what happened than we can.
+const linger = time.Second
+
+// watched calls a verb and comes back whether or not the verb does. One that hangs would hold its run for ever, with
+// a live lease, neither ended nor parked.
+func watched[T any](ctx context.Context, o observed, verb string, in Input, call func(context.Context, Input) (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	start, back := time.Now(), make(chan result, 1)
+	go func() {
+		var r result
+		defer func() {
+			if p := recover(); p != nil {
+				r.err = fmt.Errorf("%s %s panicked: %v", o.Kind(), verb, p)
+				if in.Log != nil {
+					in.Log.Error("action panicked", "kind", o.Kind(), "verb", verb, "err", r.err, "stack", string(debug.Stack()))
+				}
+			}
+			back <- r
+		}()
+		r.value, r.err = call(ctx, in)
+	}()
+	var r result
+	select {
+	case r = <-back:
+	case <-ctx.Done():
+		late := time.NewTimer(linger)
+		defer late.Stop()
+		select {
+		case r = <-back:
+		case <-late.C:
+			r.err = fmt.Errorf("%s %s: %w", o.Kind(), verb, errAbandoned)
 		}
 	}
+	o.done(in, verb, start, r.err)
+	return r.value, r.err
+}
+
+func (o observed) done(in Input, verb string, start time.Time, err error) {
 	result := "ok"
-	if _, refused := errors.AsType[*RefusedError](*err); refused {
+	if _, refused := errors.AsType[*RefusedError](err); refused {
 		result = "refused"
-	} else if *err != nil {
+	} else if err != nil {
 		result = "error"
 	}
 	took := time.Since(start)
@@ -78,6 +113,6 @@ func (o observed) done(in Input, verb string, start time.Time, err *error) {
 		o.m.verbs.WithLabelValues(o.Kind(), verb, result).Observe(took.Seconds())
 	}
 	if in.Log != nil && (verb == "apply" || result != "ok") {
-		in.Log.Info("action verb ended", "kind", o.Kind(), "verb", verb, "result", result, "dur", took, "err", *err)
+		in.Log.Info("action verb ended", "kind", o.Kind(), "verb", verb, "result", result, "dur", took, "err", err)
 	}
 }

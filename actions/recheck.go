@@ -3,6 +3,8 @@ package actions
 import (
 	"context"
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 	"sync"
 
@@ -36,8 +38,8 @@ func (e *Engine) recheck(ctx context.Context, run pointsman.Run, plan pointsman.
 	}
 	wg.Wait()
 	facts := checks{list: found}.facts()
-	for i, s := range plan.Steps {
-		facts = append(facts, outside(plan, s, found[i].evidence)...)
+	for i := range plan.Steps {
+		facts = append(facts, outside(plan, i, found[i].evidence)...)
 	}
 	for i, f := range facts {
 		if f.NeedsAcknowledgement() && !slices.Contains(plan.Accepted, f.Key()) {
@@ -48,25 +50,33 @@ func (e *Engine) recheck(ctx context.Context, run pointsman.Run, plan pointsman.
 	return facts
 }
 
+// alreadyDone names the fact that a step's effect holds without us. The number belongs to it: that a later step has
+// happened is no reason to take this one for done.
+func alreadyDone(i int) string { return fmt.Sprintf("step %d already done", i+1) }
+
 // outside names what a check now chooses or finds differently from the plan.
-func outside(plan pointsman.Plan, s pointsman.PlanStep, ev pointsman.Evidence) []pointsman.Fact {
+func outside(plan pointsman.Plan, i int, ev pointsman.Evidence) []pointsman.Fact {
 	var out []pointsman.Fact
+	s := plan.Steps[i]
 	refuse := func(name, value, limit, text string) {
 		out = append(out, pointsman.Fact{Guard: "G6", Kind: pointsman.Hard, Name: name, Value: value, Limit: limit,
 			Source: s.Kind, Result: pointsman.Fail, Text: text, Clears: "approve the new plan"})
 	}
-	for name, now := range ev.Pins {
-		if planned, pinned := plan.Pins[name]; pinned && planned != now {
-			refuse(name, now, planned, fmt.Sprintf("the approved plan has %s %s, now it would be %s", name, planned, now))
+	for _, name := range slices.Sorted(maps.Keys(ev.Pins)) {
+		if planned, pinned := plan.Pins[name]; pinned && planned != ev.Pins[name] {
+			refuse(name, ev.Pins[name], planned, fmt.Sprintf("the approved plan has %s %s, now it would be %s", name, planned, ev.Pins[name]))
 		}
 	}
 	for _, b := range ev.Bounds {
-		if accepted, ok := plan.Bound(b.Name); ok && b.Max > accepted.Max {
+		switch accepted, ok := plan.Bound(b.Name); {
+		case !ok:
+			refuse(b.Name, b.Text, "none", fmt.Sprintf("nobody accepted %s: it was not known when the plan was approved", b.Text))
+		case b.Max > accepted.Max || math.IsNaN(b.Max):
 			refuse(b.Name, b.Text, accepted.Text, fmt.Sprintf("approved was %s, now it is %s", accepted.Text, b.Text))
 		}
 	}
 	if s.Irreversible && ev.Already {
-		refuse("already done", "yes", "no", fmt.Sprintf("%s has happened already, by %s", s.Summary, by(ev)))
+		refuse(alreadyDone(i), "yes", "no", fmt.Sprintf("%s has happened already, by %s", s.Summary, by(ev)))
 	}
 	return out
 }

@@ -46,17 +46,15 @@ func (r *Resolver) Resolve(ctx context.Context, prop pointsman.Proposal, phase P
 	if !ok {
 		return Resolution{Problem: fmt.Sprintf("runbook %s is not in the configuration any more", prop.Runbook)}
 	}
+	if why := misfit(rb, prop); why != "" {
+		return Resolution{Problem: "no plan can be made: " + why}
+	}
 	base := Input{
 		Phase: phase, Incident: pointsman.IncidentOf(prop.ID), Target: prop.Target, Params: prop.Params,
 		Reason: prop.Reason, Actor: prop.Requester.String(), Log: r.Log,
 	}
 	checks := r.check(ctx, rb.Steps, base)
-	out := Resolution{Facts: checks.facts()}
-	policy := rb.Approval
-	out.Eligible = r.eligible(policy, prop.Requester)
-	if f, short := r.tooFew(policy, prop.Requester); short {
-		out.Facts = append(out.Facts, f)
-	}
+	out := Resolution{Facts: checks.facts(), Eligible: r.eligible(rb.Approval, prop.Requester)}
 	if left := checks.unresolved(); len(left) > 0 {
 		out.Problem = "no plan can be made: " + strings.Join(left, "; ")
 		if no := pointsman.Refusals(out.Facts); len(no) > 0 {
@@ -67,9 +65,12 @@ func (r *Resolver) Resolve(ctx context.Context, prop pointsman.Proposal, phase P
 	plan := pointsman.Plan{
 		Version: 1, Runbook: rb.Name, RunbookDigest: rb.Digest, ConfigDigest: r.Catalog.Digest(), Title: rb.Title,
 		Incident: base.Incident, Target: prop.Target, Lock: rb.Lock, Params: prop.Params, Pins: checks.pins,
-		Steps: checks.steps(rb.Steps), Bounds: checks.bounds(), Policy: policy, Objective: rb.Objective, Reason: prop.Reason,
+		Steps: checks.steps(rb.Steps), Bounds: checks.bounds(), Policy: rb.Approval, Objective: rb.Objective, Reason: prop.Reason,
 	}
 	withAcknowledgement(&plan, out.Facts)
+	if f, short := r.tooFew(plan.Policy, prop.Requester); short {
+		out.Facts = append(out.Facts, f) // counted with the approver whom a risk asks for in addition
+	}
 	raw, err := plan.Encode()
 	if err != nil {
 		out.Problem = err.Error()
@@ -77,6 +78,24 @@ func (r *Resolver) Resolve(ctx context.Context, prop pointsman.Proposal, phase P
 	}
 	out.Plan, out.Already = raw, checks.already(rb.Steps)
 	return out
+}
+
+// misfit says why the proposal does not belong to the runbook. The doors have looked already; here it is about what
+// binds: a name that the runbook does not declare could take the place of a pin, and a target other than the one that
+// the steps act on would lock the wrong thing.
+func misfit(rb pointsman.Runbook, prop pointsman.Proposal) string {
+	if len(rb.Steps) == 0 {
+		return fmt.Sprintf("runbook %s has no steps", rb.Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(prop.Params)) {
+		if !slices.ContainsFunc(rb.Params, func(p pointsman.Param) bool { return p.Name == name }) {
+			return fmt.Sprintf("runbook %s has no parameter %s", rb.Name, name)
+		}
+	}
+	if given := prop.Params[rb.Target]; rb.Target != "" && given != prop.Target.Name {
+		return fmt.Sprintf("parameter %s is %q, but the target is %q", rb.Target, given, prop.Target.Name)
+	}
+	return ""
 }
 
 // withAcknowledgement asks for one more approver where a risk must be accepted, and puts the risk's exact sentence
@@ -168,7 +187,7 @@ func (r *Resolver) check(ctx context.Context, steps []pointsman.RunbookStep, bas
 		}
 		wg.Wait()
 		for i := range c.list {
-			maps.Copy(c.pins, c.list[i].evidence.Pins)
+			c.pin(i, steps[i].Name, base.Params)
 		}
 		if !started {
 			break
@@ -176,14 +195,40 @@ func (r *Resolver) check(ctx context.Context, steps []pointsman.RunbookStep, bas
 	}
 	for i, s := range steps {
 		if !c.list[i].done {
-			c.list[i].problem = fmt.Sprintf("step %d (%s) needs %v, which no check could choose", i+1, s.Name, references(s.With))
+			c.list[i].problem = fmt.Sprintf("step %d (%s) needs %v, which no check could choose", i+1, s.Name, missing(s.With, base.Params, c.pins))
 		}
 	}
 	return c
 }
 
+// pin takes over what a step's check chose. Two checks that choose differently are a problem, not a race: the steps
+// resolved before would name one thing and the plan another. Nor may a check choose what a person gave.
+func (c *checks) pin(i int, step string, params map[string]string) {
+	ev := c.list[i].evidence.Pins
+	for _, name := range slices.Sorted(maps.Keys(ev)) {
+		had, pinned := c.pins[name]
+		given, param := params[name]
+		switch {
+		case pinned && had != ev[name]:
+			c.list[i].problem = fmt.Sprintf("step %d (%s) chose %s %s, an earlier choice is %s", i+1, step, name, ev[name], had)
+		case param && given != ev[name]:
+			c.list[i].problem = fmt.Sprintf("step %d (%s) chose %s %s, but it was given as %s", i+1, step, name, ev[name], given)
+		case !param:
+			c.pins[name] = ev[name]
+		}
+	}
+}
+
 func known(names []string, values map[string]string) bool {
 	return !slices.ContainsFunc(names, func(n string) bool { _, ok := values[n]; return !ok })
+}
+
+func missing(args map[string]any, given, pinned map[string]string) []string {
+	return slices.DeleteFunc(references(args), func(n string) bool {
+		_, a := given[n]
+		_, b := pinned[n]
+		return a || b
+	})
 }
 
 func promised(steps []pointsman.RunbookStep) []string {
@@ -209,8 +254,12 @@ func (r *Resolver) one(ctx context.Context, s pointsman.RunbookStep, in Input, v
 		return
 	}
 	act, ok := r.Kinds.Find(s.Kind)
-	if !ok {
+	switch {
+	case !ok:
 		out.problem = fmt.Sprintf("step %d (%s): unknown action kind %q", in.StepN, s.Name, s.Kind)
+		return
+	case s.Timeout <= 0:
+		out.problem = fmt.Sprintf("step %d (%s) has no timeout, so nobody could tell when it is over", in.StepN, s.Name)
 		return
 	}
 	if d, ok := act.(Describer); ok {

@@ -14,39 +14,47 @@ const yieldAfter = 5 * time.Second
 
 // step carries out the current step, whose intent is committed, and commits its outcome.
 func (e *Engine) step(ctx context.Context, run pointsman.Run, epoch int64) (pointsman.Run, error) {
-	plan, err := pointsman.DecodePlan(run.Plan)
-	if err != nil {
-		return run, err
-	}
 	i := run.Current()
 	end := pointsman.EndStep{Run: run.ID, Epoch: epoch, Step: i}
+	plan, err := pointsman.DecodePlan(run.Plan)
+	if err != nil {
+		return e.fail(ctx, end, err) // a run that cannot be read is parked, never claimed again and again
+	}
 	switch kind := plan.Steps[i].Kind; kind {
 	case KindManual:
 		var a ManualArgs
 		if err := e.input(run, plan, i, Start).Args(&a); err != nil {
-			return run, err
+			return e.fail(ctx, end, err)
 		}
-		return e.say(ctx, pointsman.WaitStep{Run: run.ID, Epoch: epoch, Step: i, Note: "waits for a person: " + a.Text}, run.ID)
+		return e.say(ctx, pointsman.WaitStep{Run: run.ID, Epoch: epoch, Step: i, Note: "waits for a person: " + a.Text})
 	case KindWait:
 		until, err := waitUntil(e.input(run, plan, i, Start), run.Steps[i].StartedAt)
 		if err != nil {
-			return run, err
+			return e.fail(ctx, end, err)
 		}
 		if left := time.Until(until); left > yieldAfter {
-			return e.say(ctx, pointsman.WaitStep{Run: run.ID, Epoch: epoch, Step: i, Until: until, Note: "waits until " + pointsman.Clock(until)}, run.ID)
+			return e.say(ctx, pointsman.WaitStep{Run: run.ID, Epoch: epoch, Step: i, Until: until, Note: "waits until " + pointsman.Clock(until)})
 		} else if err := pause(ctx, left); err != nil {
 			return run, err
 		}
 		end.State, end.Note = pointsman.StepDone, "waited"
-		return e.say(ctx, end, run.ID)
+		return e.say(ctx, end)
 	default:
 		act, ok := e.Kinds.Find(kind)
-		if !ok {
-			end.State, end.Note = pointsman.StepFailed, fmt.Sprintf("this version knows no action kind %s", kind)
-			return e.say(ctx, end, run.ID)
+		switch {
+		case !ok:
+			return e.fail(ctx, end, fmt.Errorf("this version knows no action kind %s", kind))
+		case plan.Steps[i].Timeout <= 0:
+			return e.fail(ctx, end, errors.New("it has no timeout, so nobody could tell when it is over"))
 		}
 		return e.act(ctx, run, plan, end, act)
 	}
+}
+
+// fail parks the run with the reason.
+func (e *Engine) fail(ctx context.Context, end pointsman.EndStep, why error) (pointsman.Run, error) {
+	end.State, end.Note = pointsman.StepFailed, why.Error()
+	return e.say(ctx, end)
 }
 
 func waitUntil(in Input, started time.Time) (time.Time, error) {
@@ -67,18 +75,14 @@ func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan
 		in.Phase, in.Memo, in.Applied = Recover, run.Steps[end.Step].Memo, run.Steps[end.Step].StartedAt
 		return e.observe(ctx, run, in, end, act, deadline)
 	}
-	if s.Irreversible {
-		// The world may have moved since the start of the run: what is approved is checked once more before the
-		// point of no return.
-		facts := e.recheck(ctx, run, plan, end.Step)
-		if no := pointsman.Refusals(facts); len(no) > 0 {
-			if doneBy, already := alreadyBy(no); already {
-				end.State, end.Note, end.Facts = pointsman.StepDone, doneBy, facts
-				return e.say(ctx, end, run.ID)
-			}
-			end.State, end.Note, end.Facts = pointsman.StepRefused, joined(no), facts
-			return e.say(ctx, end, run.ID)
+	if ended := e.before(ctx, run, plan, in, &end, act); ended {
+		if lost := context.Cause(ctx); lost != nil {
+			return run, lost
 		}
+		return e.say(ctx, end)
+	}
+	if time.Until(deadline) <= 0 {
+		return e.late(ctx, run, end)
 	}
 	in.Applied = time.Now()
 	applyCtx, cancel := context.WithDeadline(ctx, deadline)
@@ -86,14 +90,14 @@ func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan
 	cancel()
 	if refused, ok := errors.AsType[*RefusedError](err); ok {
 		end.State, end.Note, end.Facts = pointsman.StepRefused, refused.Error(), refused.Facts
-		return e.say(ctx, end, run.ID)
+		return e.say(ctx, end)
 	}
 	if lost := context.Cause(ctx); lost != nil {
 		return run, lost // not ours any more, or stopping: a successor observes
 	}
 	in.Memo = out.Memo
 	if len(out.Memo) > 0 {
-		if run, err2 := e.say(ctx, pointsman.NoteMemo{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Memo: out.Memo, Note: out.Note}, run.ID); err2 != nil {
+		if run, err2 := e.say(ctx, pointsman.NoteMemo{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Memo: out.Memo, Note: out.Note}); err2 != nil {
 			return run, err2
 		}
 	}
@@ -107,13 +111,40 @@ func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan
 	return e.verify(ctx, run, in, end, act, deadline, err)
 }
 
-func alreadyBy(no []pointsman.Fact) (string, bool) {
-	for _, f := range no {
-		if f.Name != "already done" {
-			return "", false
+// before looks at the world once more where that matters: before a point of no return, because it may have moved since
+// the start of the run, and before a repetition, because an earlier attempt may have had its effect after all. It
+// reports whether the step ends here, and fills in how.
+func (e *Engine) before(ctx context.Context, run pointsman.Run, plan pointsman.Plan, in Input, end *pointsman.EndStep, act Action) bool {
+	switch again := run.Steps[end.Step].Attempt > 1; {
+	case plan.Steps[end.Step].Irreversible:
+		facts := e.recheck(ctx, run, plan, end.Step)
+		no := pointsman.Refusals(facts)
+		end.State, end.Note, end.Facts = pointsman.StepRefused, joined(no), facts
+		if len(no) == 1 && no[0].Name == alreadyDone(end.Step) {
+			end.State = pointsman.StepDone
+			if again {
+				end.Note = "an earlier attempt or somebody else had done it"
+			}
 		}
+		return len(no) > 0 || ctx.Err() != nil
+	case again:
+		ev, err := e.check(ctx, act, in)
+		if err == nil && ev.Already {
+			end.State, end.Note, end.Facts = pointsman.StepDone, "an earlier attempt or somebody else had done it", ev.Facts
+		}
+		return err == nil && ev.Already || ctx.Err() != nil
 	}
-	return joined(no), len(no) > 0
+	return false
+}
+
+// late: the attempt's time was over before it could begin (the store was away, the process stood still). A successor
+// may be observing by now, so the effect is not requested; the attempt is told as what it is, not done.
+func (e *Engine) late(ctx context.Context, run pointsman.Run, end pointsman.EndStep) (pointsman.Run, error) {
+	n := run.Steps[end.Step].Attempt
+	if n >= maxAttempts {
+		return e.fail(ctx, end, fmt.Errorf("its time was over before it could begin, %d times; nothing was done", n))
+	}
+	return e.say(ctx, pointsman.RetryStep{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Attempt: n, Note: "its time was over before it began; nothing was done"})
 }
 
 // verify polls until the effect holds or the deadline passes. Not told is unknown; told "no" is failed.
@@ -131,14 +162,14 @@ func (e *Engine) verify(ctx context.Context, run pointsman.Run, in Input, end po
 			if applyErr != nil {
 				end.Note = fmt.Sprintf("it answered %q, and was then seen to hold", applyErr)
 			}
-			return e.say(ctx, end, run.ID)
+			return e.say(ctx, end)
 		case time.Until(deadline) < wait:
 			end.State, end.Note = verdictOf(err, applyErr, ev, end.Note)
-			return e.say(ctx, end, run.ID)
+			return e.say(ctx, end)
 		case applyErr != nil && err == nil && wait > 100*time.Millisecond:
 			// Apply said no and a few looks agree: waiting for the deadline would only cost time.
 			end.State, end.Note = verdictOf(err, applyErr, ev, end.Note)
-			return e.say(ctx, end, run.ID)
+			return e.say(ctx, end)
 		}
 		if err := pause(ctx, wait); err != nil {
 			return run, err
@@ -156,6 +187,9 @@ func (e *Engine) look(ctx context.Context, act Action, in Input) (pointsman.Evid
 func verdictOf(err, applyErr error, ev pointsman.Evidence, note string) (pointsman.StepState, string) {
 	if err != nil {
 		return pointsman.StepUnknown, fmt.Sprintf("its outcome could not be told: %v", err)
+	}
+	if errors.Is(applyErr, errAbandoned) {
+		return pointsman.StepUnknown, applyErr.Error()
 	}
 	if applyErr != nil {
 		return pointsman.StepFailed, applyErr.Error()
@@ -193,15 +227,15 @@ func (e *Engine) observe(ctx context.Context, run pointsman.Run, in Input, end p
 		switch late := time.Until(deadline) <= 0; {
 		case err == nil && ev.Holds:
 			end.State, end.Note = pointsman.StepDone, "observed after a takeover: it had happened"
-			return e.say(ctx, end, run.ID)
+			return e.say(ctx, end)
 		case late && err != nil:
 			end.State, end.Note = pointsman.StepUnknown, fmt.Sprintf("its owner stopped and the outcome cannot be observed: %v", err)
-			return e.say(ctx, end, run.ID)
+			return e.say(ctx, end)
 		case late && run.Steps[end.Step].Attempt >= maxAttempts:
 			end.State, end.Note = pointsman.StepFailed, fmt.Sprintf("not done after %d attempts", maxAttempts)
-			return e.say(ctx, end, run.ID)
+			return e.say(ctx, end)
 		case late:
-			return e.say(ctx, pointsman.RetryStep{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Attempt: run.Steps[end.Step].Attempt, Note: "observed not to have happened"}, run.ID)
+			return e.say(ctx, pointsman.RetryStep{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Attempt: run.Steps[end.Step].Attempt, Note: "observed not to have happened"})
 		}
 		if err := pause(ctx, wait); err != nil {
 			return run, err
