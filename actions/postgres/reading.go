@@ -97,10 +97,12 @@ func (r *Reading) ask(ctx context.Context, conn *pgx.Conn, table string) error {
 		r.State = Standby
 	}
 	r.Receiver.Silent = time.Duration(silent * float64(time.Second))
-	for text, into := range map[string]*LSN{lsn: &r.LSN, receive: &r.Receive, replay: &r.Replay} {
-		if *into, err = ParseLSN(text); err != nil {
-			return fmt.Errorf("node %s: %w", r.Node, err)
-		}
+	var faults [3]error
+	r.LSN, faults[0] = ParseLSN(lsn)
+	r.Receive, faults[1] = ParseLSN(receive)
+	r.Replay, faults[2] = ParseLSN(replay)
+	if err := errors.Join(faults[:]...); err != nil {
+		return fmt.Errorf("node %s: %w", r.Node, err)
 	}
 	if hasTable {
 		return r.askBeat(ctx, conn, table)
