@@ -30,7 +30,13 @@ func (c *checker) runbooks() {
 		}
 	}
 	c.faults = append(c.faults, faults...)
+	for _, f := range faults {
+		c.told[f.File] = true
+	}
 	for _, rb := range c.cfg.Runbooks {
+		if c.told[rb.File] {
+			continue // what could not be read cannot be judged
+		}
 		c.faults = append(c.faults, alerts.Check(rb)...)
 		c.warnings = append(c.warnings, RunbookWarnings(rb, time.Now())...)
 	}
@@ -142,7 +148,7 @@ func (c *checker) escalations(r alerts.Route, path string) {
 	e := r.Escalate
 	switch services := c.services(); {
 	case e.Service != "" && !slices.Contains(services, e.Service):
-		c.fault(path+".escalate.service", "%s", didYouMean("service", e.Service, services))
+		c.fault(path+".escalate.service", "%s", didYouMean("service", e.Service, services)+emptyHint(services))
 	case e.Service != "" && e.After <= 0:
 		c.fault(path+".escalate.after", "says whom to page and not when; add for example after: 5m")
 	}
@@ -154,36 +160,50 @@ func (c *checker) escalations(r alerts.Route, path string) {
 	}
 }
 
+func emptyHint(services []string) string {
+	if len(services) == 0 {
+		return "none, add it under pagerduty.services"
+	}
+	return ""
+}
+
 // approvals checks that the policy of each runbook can be met: nobody wants to learn at night that the second dba
 // never got the role. A runbook whose kind of target is not configured cannot run and is left out.
 func (c *checker) approvals() {
+	if c.known("people") || slices.ContainsFunc(c.faults, func(f pointsman.Fault) bool { return strings.HasPrefix(f.Path, "people[") }) {
+		return // first the people, then what they may do
+	}
 	var people []pointsman.Person
 	var roles []string
 	for _, p := range c.cfg.People {
 		people = append(people, p.noun())
 		roles = append(roles, p.Roles...)
 	}
+	nobody := map[string][]string{} // role -> runbooks that need it
 	for _, rb := range c.cfg.Runbooks {
-		if len(rb.Approval.Require) == 0 || !c.usable(rb) {
+		if len(rb.Approval.Require) == 0 || c.told[rb.File] || !c.usable(rb) {
 			continue
-		}
-		fault := func(format string, args ...any) {
-			c.faults = append(c.faults, pointsman.Fault{File: rb.File, Line: rb.Line, Path: "approval.require", Text: fmt.Sprintf(format, args...)})
 		}
 		missing := false
 		for _, r := range rb.Approval.Require {
 			if !slices.Contains(roles, r.Role) {
 				missing = true
-				fault("nobody has the role %s, so nobody can approve %s; give it to somebody under people[].roles%s", r.Role, rb.Name, maybe(r.Role, roles))
+				nobody[r.Role] = append(nobody[r.Role], rb.Name)
 			}
 		}
+		at := pointsman.Fault{File: rb.File, Line: rb.Line, Path: "approval.require"}
 		if st := rb.Approval.Count(people); !missing && !st.Met {
-			fault("%s needs %s, but the configured people fill only %s places; give more people the roles", rb.Name, rb.Approval, st)
+			at.Text = fmt.Sprintf("%s needs %s, but the configured people fill only %s places; give more people the roles", rb.Name, rb.Approval, st)
+			c.faults = append(c.faults, at)
 		}
-		if name := short(rb, people); name != "" && !missing {
-			c.warnings = append(c.warnings, pointsman.Fault{File: rb.File, Line: rb.Line, Path: "approval.require",
-				Text: fmt.Sprintf("when %s asks for %s, too few people remain who may approve it: it needs %s besides the one who asks", name, rb.Name, rb.Approval)})
+		if name := short(rb, people); name != "" {
+			at.Text = fmt.Sprintf("when %s asks for %s, too few people remain who may approve it: it needs %s besides the one who asks", name, rb.Name, rb.Approval)
+			c.warnings = append(c.warnings, at)
 		}
+	}
+	for role, books := range nobody {
+		f := pointsman.Fault{Path: "people", Text: fmt.Sprintf("nobody has the role %s, so nobody can approve %s; give it to somebody under people[].roles%s", role, listed(books), maybe(role, roles))}
+		c.faults = append(c.faults, c.cfg.Locate(f)...)
 	}
 }
 

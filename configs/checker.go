@@ -19,11 +19,36 @@ type checker struct {
 	cfg      *Config
 	faults   []pointsman.Fault
 	warnings []pointsman.Fault
+	told     map[string]bool // paths with a fault
+}
+
+// fault reports a fault of the configuration. The first one about a path is enough: rooms and this package may find the
+// same mistake, and the room knows it better.
+func (c *checker) fault(path, format string, args ...any) {
+	if c.told[path] {
+		return
+	}
+	c.told[path] = true
+	c.faults = append(c.faults, c.cfg.Locate(pointsman.Fault{Path: path, Text: fmt.Sprintf(format, args...)})...)
+}
+
+// known reports whether a fault was reported about the path or a section around it.
+func (c *checker) known(path string) bool {
+	for p := path; p != ""; p = parent(p) {
+		if c.told[p] {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *checker) warn(path, format string, args ...any) {
+	c.warnings = append(c.warnings, c.cfg.Locate(pointsman.Fault{Path: path, Text: fmt.Sprintf(format, args...)})...)
 }
 
 func (c *checker) all() {
-	c.twins(reflect.ValueOf(c.cfg).Elem(), "")
 	c.rooms()
+	c.twins(reflect.ValueOf(c.cfg).Elem(), "")
 	c.web()
 	c.timings()
 	c.people()
@@ -44,7 +69,7 @@ func (c *checker) twins(v reflect.Value, path string) {
 		for name, f := range fields {
 			at := join(path, name)
 			if base, ok := strings.CutSuffix(name, "_file"); ok {
-				if inline, both := fields[base]; both && !inline.IsZero() && !f.IsZero() && f.Kind() == reflect.String {
+				if inline, both := fields[base]; both && !inline.IsZero() && !f.IsZero() && f.Kind() == reflect.String && !c.known(at) {
 					c.fault(at, "%s is given as well; keep one of them", base)
 				}
 				if both := fields[base]; both.IsValid() {
@@ -92,6 +117,7 @@ func (c *checker) rooms() {
 	}{
 		{"storage", c.cfg.Storage.Validate()},
 		{"alertmanager", c.cfg.Alertmanager.Validate()},
+		{"targets.postgres", c.cfg.Targets.Postgres.Validate()},
 	} {
 		c.section(s.path, s.faults)
 	}
@@ -155,7 +181,7 @@ func (c *checker) timings() {
 	t := c.cfg.Timings
 	within := func(path string, d, low, high time.Duration) {
 		if d < low || d > high {
-			c.fault("timings."+path, "%s is outside %s to %s", d, low, high)
+			c.fault("timings."+path, "%s is outside %s to %s", pointsman.Span(d), pointsman.Span(low), pointsman.Span(high))
 		}
 	}
 	if t.UpdateEvery != 0 {
@@ -165,6 +191,6 @@ func (c *checker) timings() {
 	within("sweep", t.Sweep, 100*time.Millisecond, 10*time.Second)
 	within("check_timeout", t.CheckTimeout, 500*time.Millisecond, time.Minute)
 	if t.Heartbeat <= 0 || t.Heartbeat*2 > t.Lease {
-		c.fault("timings.heartbeat", "%s does not fit twice into the lease of %s; one lost heartbeat must not lose a run", t.Heartbeat, t.Lease)
+		c.fault("timings.heartbeat", "%s does not fit twice into the lease of %s; one lost heartbeat must not lose a run", pointsman.Span(t.Heartbeat), pointsman.Span(t.Lease))
 	}
 }

@@ -35,13 +35,14 @@ func (d *decoder) fault(n *yaml.Node, path, format string, args ...any) {
 	d.faults = append(d.faults, pointsman.Fault{File: d.file, Line: line, Path: path, Text: fmt.Sprintf(format, args...)})
 }
 
-// file parses the bytes and decodes the one document in them into v, a pointer to a struct.
-func (d *decoder) decode(data []byte, v any) {
+// decode parses the bytes and decodes the one document in them into v, a pointer to a struct. It reports whether there
+// was a document at all.
+func (d *decoder) decode(data []byte, v any) bool {
 	root, ok := d.parse(data)
-	if !ok {
-		return
+	if ok {
+		d.value(root, reflect.ValueOf(v).Elem(), "")
 	}
-	d.value(root, reflect.ValueOf(v).Elem(), "")
+	return ok
 }
 
 var (

@@ -26,18 +26,23 @@ func read(path string, data []byte, flags *pflag.FlagSet, env []string) (*Config
 	cfg := Default()
 	cfg.File = path
 	d := newDecoder(path)
-	d.decode(data, &cfg)
+	if !d.decode(data, &cfg) {
+		return nil, nil, joinFaults(d.faults) // the rest would only say that everything is missing
+	}
 	cfg.origin = d.places()
-	c := &checker{cfg: &cfg, faults: d.faults}
+	c := &checker{cfg: &cfg, faults: d.faults, told: map[string]bool{}}
+	for _, f := range d.faults {
+		c.told[f.Path] = true
+	}
 	c.overlay(flags, env)
 	cfg.Route.Default = cfg.Timings.UpdateEvery
 	c.runbooks()
 	c.all()
 	cfg.Digest = digest(cfg.Targets)
-	if faults := unique(c.faults); len(faults) > 0 {
-		return nil, unique(c.warnings), joinFaults(faults)
+	if faults := unique(c.faults, path); len(faults) > 0 {
+		return nil, unique(c.warnings, path), joinFaults(faults)
 	}
-	return &cfg, unique(c.warnings), nil
+	return &cfg, unique(c.warnings, path), nil
 }
 
 // Faults takes the error of Load apart again.
@@ -63,13 +68,20 @@ func joinFaults(in []pointsman.Fault) error {
 	return errors.Join(errs...)
 }
 
-// unique sorts by file and line and drops what two checks found alike.
-func unique(in []pointsman.Fault) []pointsman.Fault {
+// unique sorts by file and line, the configuration before its runbooks, and drops what two checks found alike.
+func unique(in []pointsman.Fault, first string) []pointsman.Fault {
 	slices.SortStableFunc(in, func(a, b pointsman.Fault) int {
-		if a.File != b.File {
-			return strings.Compare(a.File, b.File)
+		switch {
+		case a.File == b.File && a.Line == b.Line:
+			return strings.Compare(a.Path, b.Path)
+		case a.File == b.File:
+			return a.Line - b.Line
+		case a.File == first:
+			return -1
+		case b.File == first:
+			return 1
 		}
-		return a.Line - b.Line
+		return strings.Compare(a.File, b.File)
 	})
 	return slices.Compact(in)
 }

@@ -1,7 +1,6 @@
 package configs
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -113,12 +112,4 @@ func leaves(v reflect.Value, path string, visit func(string, reflect.Value)) {
 			visit(at, f)
 		}
 	}
-}
-
-func (c *checker) fault(path, format string, args ...any) {
-	c.faults = append(c.faults, c.cfg.Locate(pointsman.Fault{Path: path, Text: fmt.Sprintf(format, args...)})...)
-}
-
-func (c *checker) warn(path, format string, args ...any) {
-	c.warnings = append(c.warnings, c.cfg.Locate(pointsman.Fault{Path: path, Text: fmt.Sprintf(format, args...)})...)
 }

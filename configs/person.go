@@ -58,7 +58,13 @@ func (c *Config) Directory() (*Directory, error) {
 		if err != nil {
 			return nil, fmt.Errorf("token of %s: %w", p.ID, err)
 		}
-		d.tokens = append(d.tokens, tokenOf{sha256.Sum256([]byte(tok)), i})
+		sum := sha256.Sum256([]byte(tok))
+		for _, other := range d.tokens {
+			if other.sum == sum {
+				return nil, fmt.Errorf("%s and %s have the same token; one token is one person", c.People[other.person].ID, p.ID)
+			}
+		}
+		d.tokens = append(d.tokens, tokenOf{sum, i})
 	}
 	return d, nil
 }

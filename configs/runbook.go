@@ -155,7 +155,9 @@ func (r *requirement) UnmarshalText(b []byte) error {
 func DecodeRunbook(file string, data []byte) (pointsman.Runbook, []pointsman.Fault) {
 	d := newDecoder(file)
 	w := runbookFile{Approval: approval{Expires: DefaultExpiry}}
-	d.decode(data, &w)
+	if !d.decode(data, &w) {
+		return pointsman.Runbook{File: file}, d.faults
+	}
 	sum := sha256.Sum256(data)
 	rb := pointsman.Runbook{
 		Name: w.Name, Title: w.Title, Description: strings.TrimSpace(w.Description), Owner: w.Owner, Review: w.Review,

@@ -31,53 +31,6 @@ type PagerService struct {
 	RoutingKeyFile string `yaml:"routing_key_file"`
 }
 
-// PostgresTarget is one cluster.
-type PostgresTarget struct {
-	Name        string   `yaml:"name"`
-	Environment string   `yaml:"environment"`
-	Match       []string `yaml:"match"`
-	Database    string   `yaml:"database"`
-	Nodes       []Node   `yaml:"nodes"`
-	Clients     Address  `yaml:"clients"`
-	Probes      []Probe  `yaml:"probes"`
-	Fence       Fence    `yaml:"fence"`
-	Heartbeat   string   `yaml:"heartbeat_table"`
-	Limits      Limits   `yaml:"limits"`
-}
-
-// Node is one server of a cluster.
-type Node struct {
-	Name    string `yaml:"name"`
-	DSN     Secret `yaml:"dsn"`
-	DSNFile string `yaml:"dsn_file"`
-}
-
-// Address is a DSN.
-type Address struct {
-	DSN     Secret `yaml:"dsn"`
-	DSNFile string `yaml:"dsn_file"`
-}
-
-// Probe is another vantage point.
-type Probe struct {
-	Name      string `yaml:"name"`
-	URL       string `yaml:"url"`
-	Token     Secret `yaml:"token"`
-	TokenFile string `yaml:"token_file"`
-}
-
-// Fence is the stop hook.
-type Fence struct {
-	Command []string      `yaml:"command"`
-	Timeout time.Duration `yaml:"timeout"`
-}
-
-// Limits are bounds of what may be lost.
-type Limits struct {
-	LostBytes int64         `yaml:"lost_bytes"`
-	LostTime  time.Duration `yaml:"lost_time"`
-}
-
 // KillSwitchTarget is one switch.
 type KillSwitchTarget struct {
 	Name        string        `yaml:"name"`

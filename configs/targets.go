@@ -10,17 +10,18 @@ import (
 	"strings"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions/postgres"
 	"github.com/pointsman/pointsman/alerts"
 )
 
 // Targets are the things that runs change, by kind.
 type Targets struct {
-	Postgres   []PostgresTarget   `yaml:"postgres"`
+	Postgres   postgres.Config    `yaml:"postgres"`
 	KillSwitch []KillSwitchTarget `yaml:"killswitch"`
 	Service    []ServiceTarget    `yaml:"service"`
 }
 
-// Targets are all configured targets with the matchers by which labels select them.
+// AlertTargets are all configured targets with the matchers by which labels select them.
 func (c *Config) AlertTargets() []alerts.Target {
 	var out []alerts.Target
 	add := func(kind string, i int, name, environment string, match []string) {
