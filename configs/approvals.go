@@ -14,20 +14,18 @@ import (
 // runbooks reads the folders, or the shipped runbooks where none are named.
 func (c *checker) runbooks() {
 	var faults []pointsman.Fault
+	var there []string
+	for i, f := range c.cfg.Folders {
+		if _, err := os.Stat(f); err != nil {
+			c.fault(fmt.Sprintf("runbooks[%d]", i), "%s: %s", f, reason(err))
+			continue
+		}
+		there = append(there, f)
+	}
 	if len(c.cfg.Folders) == 0 {
 		c.cfg.Runbooks, faults = ShippedRunbooks()
 	} else {
-		for i, f := range c.cfg.Folders {
-			if _, err := os.Stat(f); err != nil {
-				c.fault(fmt.Sprintf("runbooks[%d]", i), "%s: %s", f, reason(err))
-				continue
-			}
-			books, fs := LoadRunbooks(onDisk{}, f)
-			c.cfg.Runbooks, faults = append(c.cfg.Runbooks, books...), append(faults, fs...)
-		}
-		if len(c.cfg.Folders) > 1 {
-			faults = append(faults, twice(c.cfg.Runbooks)...)
-		}
+		c.cfg.Runbooks, faults = RunbooksOnDisk(there...)
 	}
 	c.faults = append(c.faults, faults...)
 	for _, f := range faults {
@@ -117,17 +115,10 @@ func (c *checker) routes() {
 	c.faults = append(c.faults, c.cfg.Locate(faults...)...)
 	c.escalations(c.cfg.Route, "route")
 	services := c.services()
-	if d := c.cfg.PagerDuty.DefaultService; d != "" && !slices.Contains(services, d) {
-		c.fault("pagerduty.default_service", "%s", didYouMean("service", d, services))
-	}
 	for _, rb := range c.cfg.Runbooks {
 		if s := rb.Escalation.Service; s != "" && len(services) > 0 && !slices.Contains(services, s) {
 			f := pointsman.Fault{File: rb.File, Line: rb.Line, Path: "escalation.service", Text: fmt.Sprintf("PagerDuty service %s is not configured; ", s)}
-			if c.cfg.PagerDuty.DefaultService == "" {
-				f.Text += "add it under pagerduty.services, or set pagerduty.default_service"
-			} else {
-				f.Text += c.cfg.PagerDuty.DefaultService + " is paged instead"
-			}
+			f.Text += orWord(c.cfg.PagerDuty.DefaultService, services[0]) + " is paged instead"
 			c.warnings = append(c.warnings, f)
 		}
 	}
@@ -168,7 +159,8 @@ func emptyHint(services []string) string {
 }
 
 // approvals checks that the policy of each runbook can be met: nobody wants to learn at night that the second dba
-// never got the role. A runbook whose kind of target is not configured cannot run and is left out.
+// never got the role. A runbook whose kind of target is not configured cannot run and is left out. Of the shipped
+// runbooks, which nobody chose, it is a warning only: whoever needs two of them should not have to staff all.
 func (c *checker) approvals() {
 	if c.known("people") || slices.ContainsFunc(c.faults, func(f pointsman.Fault) bool { return strings.HasPrefix(f.Path, "people[") }) {
 		return // first the people, then what they may do
@@ -194,7 +186,7 @@ func (c *checker) approvals() {
 		at := pointsman.Fault{File: rb.File, Line: rb.Line, Path: "approval.require"}
 		if st := rb.Approval.Count(people); !missing && !st.Met {
 			at.Text = fmt.Sprintf("%s needs %s, but the configured people fill only %s places; give more people the roles", rb.Name, rb.Approval, st)
-			c.faults = append(c.faults, at)
+			c.unmet(at)
 		}
 		if name := short(rb, people); name != "" {
 			at.Text = fmt.Sprintf("when %s asks for %s, too few people remain who may approve it: it needs %s besides the one who asks", name, rb.Name, rb.Approval)
@@ -203,8 +195,16 @@ func (c *checker) approvals() {
 	}
 	for role, books := range nobody {
 		f := pointsman.Fault{Path: "people", Text: fmt.Sprintf("nobody has the role %s, so nobody can approve %s; give it to somebody under people[].roles%s", role, listed(books), maybe(role, roles))}
-		c.faults = append(c.faults, c.cfg.Locate(f)...)
+		c.unmet(c.cfg.Locate(f)[0])
 	}
+}
+
+func (c *checker) unmet(f pointsman.Fault) {
+	if len(c.cfg.Folders) == 0 {
+		c.warnings = append(c.warnings, f)
+		return
+	}
+	c.faults = append(c.faults, f)
 }
 
 // short names somebody without whom the policy cannot be met, in a runbook that only people ask for.

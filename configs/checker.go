@@ -117,6 +117,7 @@ func (c *checker) rooms() {
 	}{
 		{"storage", c.cfg.Storage.Validate()},
 		{"alertmanager", c.cfg.Alertmanager.Validate()},
+		{"pagerduty", c.cfg.PagerDuty.Validate()},
 		{"targets.postgres", c.cfg.Targets.Postgres.Validate()},
 	} {
 		c.section(s.path, s.faults)

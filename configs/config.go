@@ -5,24 +5,25 @@ import (
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/alerts"
+	"github.com/pointsman/pointsman/comms/pagerduty"
 	"github.com/pointsman/pointsman/store"
 )
 
 // Config is everything that one file, the environment and flags say. Sections that belong to a room have that room's
 // type.
 type Config struct {
-	Web          Web           `yaml:"web"`
-	Storage      store.Config  `yaml:"storage"`
-	Alertmanager alerts.Config `yaml:"alertmanager"`
-	Slack        Slack         `yaml:"slack"`
-	PagerDuty    PagerDuty     `yaml:"pagerduty"`
-	People       []Person      `yaml:"people"`
-	Targets      Targets       `yaml:"targets"`
-	Route        alerts.Route  `yaml:"route"`
-	Folders      []string      `yaml:"runbooks"` // folders or files; the shipped runbooks where nothing is said
-	Timings      Timings       `yaml:"timings"`
-	Audit        Audit         `yaml:"audit"`
-	Log          Log           `yaml:"log"`
+	Web          Web              `yaml:"web"`
+	Storage      store.Config     `yaml:"storage"`
+	Alertmanager alerts.Config    `yaml:"alertmanager"`
+	Slack        Slack            `yaml:"slack"`
+	PagerDuty    pagerduty.Config `yaml:"pagerduty"`
+	People       []Person         `yaml:"people"`
+	Targets      Targets          `yaml:"targets"`
+	Route        alerts.Route     `yaml:"route"`
+	Folders      []string         `yaml:"runbooks"` // folders or files; the shipped runbooks where nothing is said
+	Timings      Timings          `yaml:"timings"`
+	Audit        Audit            `yaml:"audit"`
+	Log          Log              `yaml:"log"`
 
 	Runbooks []pointsman.Runbook `yaml:"-"` // as read from Folders
 	File     string              `yaml:"-"`

@@ -57,6 +57,11 @@ func LoadRunbooks(fsys fs.FS, names ...string) ([]pointsman.Runbook, []pointsman
 	return out, append(faults, twice(out)...)
 }
 
+// RunbooksOnDisk reads folders and files of the operating system.
+func RunbooksOnDisk(names ...string) ([]pointsman.Runbook, []pointsman.Fault) {
+	return LoadRunbooks(onDisk{}, names...)
+}
+
 // onDisk reads paths of the operating system, absolute or relative to the working folder.
 type onDisk struct{}
 

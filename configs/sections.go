@@ -17,20 +17,6 @@ type Slack struct {
 	APIURL            string `yaml:"api_url"`
 }
 
-// PagerDuty is who is paged.
-type PagerDuty struct {
-	EventsURL      string         `yaml:"events_url"`
-	Services       []PagerService `yaml:"services"`
-	DefaultService string         `yaml:"default_service"`
-}
-
-// PagerService is one PagerDuty service.
-type PagerService struct {
-	Name           string `yaml:"name"`
-	RoutingKey     Secret `yaml:"routing_key"`
-	RoutingKeyFile string `yaml:"routing_key_file"`
-}
-
 // KillSwitchTarget is one switch.
 type KillSwitchTarget struct {
 	Name        string        `yaml:"name"`
