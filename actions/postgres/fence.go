@@ -1,0 +1,185 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions"
+)
+
+// Fencing is the kind postgres.fence: it makes sure that a node takes no writes and does not come back to take them.
+type Fencing struct{ c *Clusters }
+
+var (
+	_ actions.Action    = Fencing{}
+	_ actions.Describer = Fencing{}
+	_ actions.Undoer    = Fencing{}
+)
+
+// FenceArgs are the arguments of postgres.fence.
+type FenceArgs struct {
+	Cluster string `json:"cluster"`
+	Node    string `json:"node"`
+	// Living says that the node is meant to be fenced although it takes writes, as after a split brain. Without it a
+	// node that takes writes is refused.
+	Living bool `json:"living,omitempty"`
+}
+
+// FenceMemo is what Apply leaves for Verify and Undo.
+type FenceMemo struct {
+	Node      string   `json:"node"`
+	Hook      string   `json:"hook"`                // none, done, failed
+	Databases []string `json:"databases,omitempty"` // closed to new connections
+}
+
+// What became of the stop hook.
+const (
+	hookNone   = "none"
+	hookDone   = "done"
+	hookFailed = "failed"
+)
+
+// Kind implements actions.Action.
+func (Fencing) Kind() string { return "postgres.fence" }
+
+// Describe implements actions.Describer.
+func (a Fencing) Describe(in actions.Input) (string, error) {
+	args, err := a.args(in)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("fence %s of %s, so that it takes no writes", args.Node, args.Cluster), nil
+}
+
+func (Fencing) args(in actions.Input) (FenceArgs, error) {
+	var args FenceArgs
+	if err := in.Args(&args); err != nil {
+		return args, err
+	}
+	return args, required("cluster", args.Cluster, "node", args.Node)
+}
+
+func (a Fencing) resolve(in actions.Input) (FenceArgs, Cluster, error) {
+	args, err := a.args(in)
+	if err != nil {
+		return args, Cluster{}, err
+	}
+	cluster, err := a.c.find(in, args.Cluster)
+	if err != nil {
+		return args, cluster, err
+	}
+	return args, cluster, cluster.has(args.Node)
+}
+
+// Check implements actions.Action.
+func (a Fencing) Check(ctx context.Context, in actions.Input) (pointsman.Evidence, error) {
+	args, cluster, err := a.resolve(in)
+	if err != nil {
+		return pointsman.Evidence{}, err
+	}
+	s, err := a.c.shared(ctx, cluster)
+	if err != nil {
+		return pointsman.Evidence{}, err
+	}
+	return s.judgeFence(args, in.Pins), nil
+}
+
+// judgeFence is pure. A node is never fenced by mistake: not the candidate, not a standby, not a primary that works.
+func (s Situation) judgeFence(args FenceArgs, pins map[string]string) pointsman.Evidence {
+	r := s.reading(args.Node)
+	target := pointsman.Fact{Guard: "G14", Kind: pointsman.Hard, Name: "node to fence", Value: args.Node + " is " + string(r.State),
+		Limit: "the old primary", Source: args.Node, At: r.At, Result: pointsman.Pass}
+	if old := pins["old_primary"]; args.Node == pins["candidate"] || old != "" && old != args.Node || r.State == Standby && old == "" {
+		target.Result = pointsman.Fail
+		target.Text = fmt.Sprintf("%s is not the old primary of this plan: it is %s", args.Node, r.State)
+		target.Clears = "name the old primary"
+	}
+	ev := pointsman.Evidence{Facts: []pointsman.Fact{s.identity(), target}}
+	if !args.Living {
+		ev.Facts = append(ev.Facts, s.writers(), s.notWritable(args.Node))
+	}
+	ev.Facts = append(ev.Facts, s.hook(args.Node))
+	if len(s.Cluster.Fence.Command) == 0 && r.State.Stopped() && !s.answersAnywhere(args.Node) {
+		ev.Already, ev.AlreadyBy = true, "itself: it is "+told(s.sightings(args.Node))
+	}
+	return ev
+}
+
+// Apply implements actions.Action: first the stop hook, even for a node that is dead, so that it does not come back;
+// then, where it still answers, its databases are closed and its sessions ended. Verify tells whether that was enough.
+func (a Fencing) Apply(ctx context.Context, in actions.Input) (actions.Outcome, error) {
+	args, cluster, err := a.resolve(in)
+	if err != nil {
+		return actions.Outcome{}, &actions.RefusedError{Text: err.Error()}
+	}
+	s, _ := a.c.look(ctx, cluster)
+	if no := pointsman.Refusals(s.judgeFence(args, in.Pins).Facts); len(no) > 0 {
+		return actions.Outcome{}, &actions.RefusedError{Facts: no}
+	}
+	memo := FenceMemo{Node: args.Node, Hook: hookNone}
+	note := args.Node + " is " + told(s.sightings(args.Node))
+	if len(cluster.Fence.Command) > 0 {
+		memo.Hook, note = hookDone, "the stop hook for "+args.Node+" ended well"
+		if err := cluster.Fence.run(ctx, args.Node); err != nil {
+			memo.Hook, note = hookFailed, err.Error()
+		}
+	}
+	n, _ := cluster.node(args.Node)
+	if closed, ended, err := n.revoke(ctx, cluster.ReadTimeout); err == nil {
+		memo.Databases = closed
+		note += fmt.Sprintf("; %d database(s) of %s closed, %d session(s) ended", len(closed), args.Node, ended)
+	} else if in.Log != nil {
+		in.Log.Info("node not fenced by sql", "err", err)
+	}
+	raw, err := json.Marshal(memo)
+	return actions.Outcome{Memo: raw, Note: note}, err
+}
+
+// Verify implements actions.Action: the node takes no writes from any vantage point.
+func (a Fencing) Verify(ctx context.Context, in actions.Input) (pointsman.Evidence, error) {
+	args, cluster, err := a.resolve(in)
+	if err != nil {
+		return pointsman.Evidence{}, err
+	}
+	var memo FenceMemo
+	if len(in.Memo) > 0 {
+		if err := json.Unmarshal(in.Memo, &memo); err != nil {
+			return pointsman.Evidence{}, fmt.Errorf("memo of the fence: %w", err)
+		}
+	}
+	s, _ := a.c.look(ctx, cluster)
+	return s.judgeFenced(args.Node, memo)
+}
+
+// judgeFenced is pure. Silence proves a fence only where the hook said that it stopped the node, or where there is no
+// hook and people accepted that; after a failed hook the node must be seen stopped.
+func (s Situation) judgeFenced(node string, memo FenceMemo) (pointsman.Evidence, error) {
+	views := s.sightings(node)
+	f := pointsman.Fact{Guard: "G1", Kind: pointsman.Hard, Name: "fenced " + node, Value: told(views), Limit: "writable from nowhere",
+		Source: node, At: s.At, Result: pointsman.Pass}
+	gone, stopped := 0, 0
+	for _, v := range views {
+		switch {
+		case v.State.Answers():
+			f.Result, f.Text = pointsman.Fail, fmt.Sprintf("%s still answers %s as %s%s", node, v.From, v.State, detail(v.Detail))
+			f.Clears = "stop " + node + " by hand"
+			return pointsman.Evidence{Facts: []pointsman.Fact{f}}, nil
+		case v.State.Stopped():
+			stopped++
+		}
+		if v.State.Gone() {
+			gone++
+		}
+	}
+	if gone == 0 {
+		return pointsman.Evidence{}, fmt.Errorf("no vantage point can tell whether %s takes writes: %s%s", node, told(views), detail(views[0].Detail))
+	}
+	if stopped == 0 && (memo.Hook == hookFailed || memo.Hook == "" && len(s.Cluster.Fence.Command) > 0) {
+		f.Result = pointsman.Fail
+		f.Text = fmt.Sprintf("%s is silent and the stop hook did not end well: it may come back and take writes", node)
+		f.Clears = "stop " + node + " by hand"
+	}
+	return pointsman.Evidence{Facts: []pointsman.Fact{f}, Holds: f.Result == pointsman.Pass}, nil
+}

@@ -1,0 +1,67 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// hookOutput is how much of a hook's output is kept, hookShown how much of its last line is told.
+const (
+	hookOutput = 4 << 10
+	hookShown  = 200
+)
+
+// run starts the stop hook for a node and waits for it. There is no shell, the environment holds nothing of ours but
+// PATH and HOME, and at the deadline the hook's whole process group is killed.
+func (f Fence) run(ctx context.Context, node string) error {
+	ctx, cancel := context.WithTimeout(ctx, f.Timeout)
+	defer cancel()
+	argv := make([]string, len(f.Command))
+	for i, arg := range f.Command {
+		argv[i] = strings.ReplaceAll(arg, "{node}", node)
+	}
+	out := &capped{left: hookOutput}
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.WaitDelay = time.Second // a child that kept the pipe open must not hold us
+	ownGroup(cmd)
+	err := cmd.Run()
+	switch exit, exited := errors.AsType[*exec.ExitError](err); {
+	case err == nil, errors.Is(err, exec.ErrWaitDelay):
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("the stop hook for %s did not end within %s and was killed", node, f.Timeout)
+	case exited:
+		return fmt.Errorf("the stop hook for %s failed with exit code %d%s", node, exit.ExitCode(), detail(out.lastLine()))
+	}
+	return fmt.Errorf("the stop hook for %s did not start: %w", node, err)
+}
+
+// capped keeps the beginning of what is written and drops the rest.
+type capped struct {
+	buf  bytes.Buffer
+	left int
+}
+
+func (c *capped) Write(p []byte) (int, error) {
+	n := min(len(p), c.left)
+	c.left -= n
+	c.buf.Write(p[:n])
+	return len(p), nil
+}
+
+func (c *capped) lastLine() string {
+	text := strings.TrimSpace(strings.ToValidUTF8(c.buf.String(), ""))
+	text = text[strings.LastIndexByte(text, '\n')+1:]
+	if len(text) > hookShown {
+		text = strings.ToValidUTF8(text[:hookShown], "") + " ..."
+	}
+	return text
+}
