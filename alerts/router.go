@@ -99,14 +99,18 @@ func Check(rb pointsman.Runbook) []pointsman.Fault {
 	_, faults := NewRouter(Route{}, nil, []pointsman.Runbook{rb})
 	for i, a := range rb.Answers {
 		if m, err := ParseMatchers(a.Matchers); err == nil && m.Match(nil) {
-			faults = append(faults, pointsman.Fault{File: rb.File, Line: a.Line, Path: fmt.Sprintf("answers[%d]", i),
-				Text: "these matchers hold for every alert; name at least one label value that must be there"})
+			faults = append(faults, pointsman.Fault{
+				File: rb.File, Line: a.Line, Path: fmt.Sprintf("answers[%d]", i),
+				Text: "these matchers hold for every alert; name at least one label value that must be there",
+			})
 		}
 	}
 	for _, p := range rb.Params {
 		if len(p.Labels) > 0 && (p.Type == "duration" || p.Type == "int") {
-			faults = append(faults, pointsman.Fault{File: rb.File, Line: p.Line, Path: "params." + p.Name + ".labels",
-				Text: "a label may only select among configured values, so a " + p.Type + " cannot come from one; use default, or type enum"})
+			faults = append(faults, pointsman.Fault{
+				File: rb.File, Line: p.Line, Path: "params." + p.Name + ".labels",
+				Text: "a label may only select among configured values, so a " + p.Type + " cannot come from one; use default, or type enum",
+			})
 		}
 	}
 	return faults

@@ -41,42 +41,51 @@ func TestRouter_finds_route_incident_and_runbooks(t *testing.T) {
 		want   []out
 	}{
 		{
-			"by the resolved target", map[string]string{"alertname": "PrimaryDown", "cluster": "orders"},
+			"by the resolved target",
+			map[string]string{"alertname": "PrimaryDown", "cluster": "orders"},
 			[]out{{"route", "target:postgres/orders", []string{"postgres-failover"}, "default", 7 * time.Minute}},
 		},
 		{
-			"another alert of the same target is the same incident", map[string]string{"alertname": "ReplicationDisconnected", "cluster": "orders", "instance": "pg-2"},
+			"another alert of the same target is the same incident",
+			map[string]string{"alertname": "ReplicationDisconnected", "cluster": "orders", "instance": "pg-2"},
 			[]out{{"route", "target:postgres/orders", []string{"postgres-failover"}, "default", 7 * time.Minute}},
 		},
 		{
-			"two runbooks in the order of their priority", map[string]string{"alertname": "ReplicationLagCritical", "cluster": "billing"},
+			"two runbooks in the order of their priority",
+			map[string]string{"alertname": "ReplicationLagCritical", "cluster": "billing"},
 			[]out{{"route", "target:postgres/billing", []string{"postgres-failover", "postgres-replica-recovery"}, "default", 7 * time.Minute}},
 		},
 		{
-			"by labels, with what the parent says", map[string]string{"alertname": "PrimaryDown", "cluster": "orders", "region": "eu-1", "severity": "warning"},
+			"by labels, with what the parent says",
+			map[string]string{"alertname": "PrimaryDown", "cluster": "orders", "region": "eu-1", "severity": "warning"},
 			[]out{{"route.routes[1]", `labels:{region="eu-1",cluster="orders"}`, []string{"postgres-failover"}, "default", 7 * time.Minute}},
 		},
 		{
-			"the child overrides, and restricts the runbooks", map[string]string{"alertname": "ReplicationLagCritical", "cluster": "orders", "region": "eu-1", "severity": "critical"},
+			"the child overrides, and restricts the runbooks",
+			map[string]string{"alertname": "ReplicationLagCritical", "cluster": "orders", "region": "eu-1", "severity": "critical"},
 			[]out{{"route.routes[1].routes[0]", `labels:{region="eu-1",cluster="orders"}`, []string{"postgres-failover"}, "eu", 7 * time.Minute}},
 		},
 		{
-			"continue leads to a second incident", map[string]string{"alertname": "PrimaryDown", "cluster": "orders", "region": "eu-1", "team": "audit"},
+			"continue leads to a second incident",
+			map[string]string{"alertname": "PrimaryDown", "cluster": "orders", "region": "eu-1", "team": "audit"},
 			[]out{
 				{"route.routes[0]", `labels:{team="audit"}`, nil, "default", 0},
 				{"route.routes[1]", `labels:{region="eu-1",cluster="orders"}`, []string{"postgres-failover"}, "default", 7 * time.Minute},
 			},
 		},
 		{
-			"UTF-8 label names", map[string]string{"alertname": "A", "ключ": "да"},
+			"UTF-8 label names",
+			map[string]string{"alertname": "A", "ключ": "да"},
 			[]out{{"route.routes[2]", `labels:{ключ="да"}`, nil, "default", 10 * time.Minute}},
 		},
 		{
-			"Alertmanager's grouping where nothing else decides", map[string]string{"alertname": "DiskFull", "host": "h1"},
+			"Alertmanager's grouping where nothing else decides",
+			map[string]string{"alertname": "DiskFull", "host": "h1"},
 			[]out{{"route", "group:RECEIVER:GROUPKEY", nil, "default", 10 * time.Minute}},
 		},
 		{
-			"a person's switch is never selected by a matcher", map[string]string{"alertname": "PrimaryDown", "cluster": "trading"},
+			"a person's switch is never selected by a matcher",
+			map[string]string{"alertname": "PrimaryDown", "cluster": "trading"},
 			[]out{{"route", "group:RECEIVER:GROUPKEY", []string{"postgres-failover"}, "default", 7 * time.Minute}},
 		},
 	} {
@@ -113,15 +122,21 @@ func TestRouter_parameters_only_select(t *testing.T) {
 	}{
 		{"one target matches", map[string]string{"alertname": "PrimaryDown", "cluster": "billing"}, "postgres/billing", map[string]string{"cluster": "billing"}, ""},
 		{
-			"two targets match", map[string]string{"alertname": "PrimaryDown", "cluster": "orders"}, "", nil,
+			"two targets match",
+			map[string]string{"alertname": "PrimaryDown", "cluster": "orders"},
+			"", nil,
 			`2 configured postgres targets match the alert's labels (cluster="orders"): orders, orders-copy; to choose by hand: run postgres-failover cluster=...`,
 		},
 		{
-			"none matches", map[string]string{"alertname": "PrimaryDown", "cluster": "prod; rm -rf /"}, "", nil,
+			"none matches",
+			map[string]string{"alertname": "PrimaryDown", "cluster": "prod; rm -rf /"},
+			"", nil,
 			`no configured postgres matches the alert's labels (cluster="prod; rm -rf /"); configured: orders (cluster=~"orders|demo"), billing (cluster="billing"), orders-copy (cluster="orders"); to choose by hand: run postgres-failover cluster=...`,
 		},
 		{
-			"the label is missing", map[string]string{"alertname": "PrimaryDown"}, "", nil,
+			"the label is missing",
+			map[string]string{"alertname": "PrimaryDown"},
+			"", nil,
 			`no configured postgres matches the alert's labels (no cluster); configured: orders (cluster=~"orders|demo"), billing (cluster="billing"), orders-copy (cluster="orders"); to choose by hand: run postgres-failover cluster=...`,
 		},
 		{"defaults", map[string]string{"alertname": "APIDown", "service": "api"}, "service/api", map[string]string{"service": "api", "how": "rolling", "pause": "30s"}, ""},

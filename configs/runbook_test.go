@@ -93,7 +93,8 @@ func TestDecodeRunbook_reads_all_of_it(t *testing.T) {
 		Name: "postgres-failover", Title: "PostgreSQL failover to the standby", Owner: "dba", Review: time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC),
 		Objective: pointsman.Objective{RTO: 5 * time.Minute, RPO: time.Hour},
 		Answers: []pointsman.AnswerTo{
-			{Matchers: []string{`alertname="PrimaryDown"`}, Line: at - 8}, {Matchers: []string{`alertname="ReplicationDisconnected"`}, Line: at - 7},
+			{Matchers: []string{`alertname="PrimaryDown"`}, Line: at - 8},
+			{Matchers: []string{`alertname="ReplicationDisconnected"`}, Line: at - 7},
 			{Matchers: []string{`alertname="ReplicationLagCritical"`}, Line: at - 6},
 		},
 		Params: []pointsman.Param{{Name: "cluster", Type: "target", Kind: "postgres", Line: at - 4}}, Target: "cluster", Lock: true, Priority: 10,
