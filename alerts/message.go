@@ -150,6 +150,9 @@ type texts map[string]string
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *texts) UnmarshalJSON(b []byte) error {
+	if json.Unmarshal(b, (*map[string]string)(t)) == nil {
+		return nil
+	}
 	var raw map[string]json.RawMessage
 	if json.Unmarshal(b, &raw) != nil {
 		return nil // not an object: no labels
