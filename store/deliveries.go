@@ -34,8 +34,8 @@ func (s *Store) Claim(ctx context.Context, owner string, limit int) ([]pointsman
 	if err != nil {
 		return nil, fmt.Errorf("claim deliveries: %w", err)
 	}
-	// MATERIALIZED keeps PostgreSQL from asking again for each row, which would lease more than limit.
-	out, err := list(ctx, s.db.direct, scanDelivery, `WITH due AS MATERIALIZED (SELECT d.id FROM deliveries d WHERE `+due+`
+	// The WITH is evaluated once because it locks rows; a plain IN may be asked again for each row and lease too many.
+	out, err := list(ctx, s.db.direct, scanDelivery, `WITH due AS (SELECT d.id FROM deliveries d WHERE `+due+`
 			ORDER BY CASE WHEN d.class = 'urgent' THEN 0 ELSE 1 END, d.id LIMIT $4`+s.db.skipLocked+`)
 		UPDATE deliveries SET owner = $2, leased_until = $3, attempts = attempts + 1
 		WHERE state = 'pending' AND leased_until <= $1 AND id IN (SELECT id FROM due)

@@ -58,7 +58,7 @@ func openPostgres(ctx context.Context, cfg Config) (*database, error) {
 		skipLocked: " FOR UPDATE SKIP LOCKED",
 		notify:     `SELECT pg_notify('` + channel + `', $1)`,
 		unique:     pgCode("23505"),
-		transient:  pgCode("40001", "40P01"), // serialization failure, deadlock
+		transient:  pgCode("40001", "40P01"), // conflict of transactions, deadlock
 		dialect:    goose.DialectPostgres,
 		triggers:   postgresTriggers(),
 		schema: func() (*sql.DB, func()) {

@@ -190,6 +190,18 @@ func due(t *testing.T, s *story) {
 	if got := at(); len(got) != 0 {
 		t.Errorf("due after the tick: %v", got)
 	}
+	quiet := s.webhook("b", s.alert("fp"))
+	quiet.Update = 0
+	p := s.do(quiet).State.Proposals[0]
+	s.do(pointsman.Ready{Proposal: p.ID, Generation: 1, Plan: plan(p, true, 1, pointsman.Requirement{Count: 1, Role: "dba"})})
+	s.now.pass(15 * time.Minute)
+	if got := at(); !cmp.Equal(got, []string{"INC-1", "INC-2"}) {
+		t.Errorf("due when an approval expires: %v", got)
+	}
+	s.do(pointsman.Tick{Incident: "INC-2"}) // changes the proposal only, and yet nothing may stay due for ever
+	if got := at(); !cmp.Equal(got, []string{"INC-1"}) {
+		t.Errorf("due after the expiry: %v", got)
+	}
 }
 
 func hostile(t *testing.T, s *story) {

@@ -21,13 +21,19 @@ func (s *story) intact() {
 	c := must(audit.ReadCheckpoint(note))(s.tb)
 	report, err := audit.VerifyEntries(s.Entries(ctx, "", c.Size), [][]byte{note}, audit.Trust{Keys: []string{s.key.Public}})
 	if err != nil || report.Verdict != audit.Intact {
-		var text bytes.Buffer
-		report.Write(&text)
-		s.tb.Errorf("the log is not intact: %v\n%s", err, text.String())
+		s.tb.Errorf("the log is not intact: %v\n%s", err, written(s.tb, report))
 	}
 	if head := must(s.Log(ctx, c.Size-1, 10))(s.tb); len(head) != 1 {
 		s.tb.Errorf("%d entries at the checkpoint's end, want 1", len(head))
 	}
+}
+
+func written(tb testing.TB, r audit.Report) string {
+	var text bytes.Buffer
+	if err := r.Write(&text); err != nil {
+		tb.Error(err)
+	}
+	return text.String()
 }
 
 func chain(t *testing.T, s *story) {
@@ -106,9 +112,7 @@ func exports(t *testing.T, s *story) {
 		}
 		report, err := audit.VerifyPath(dir, audit.Trust{Keys: []string{s.key.Public}, Anchors: [][]byte{early}})
 		if err != nil || report.Verdict != audit.Intact {
-			var text bytes.Buffer
-			report.Write(&text)
-			t.Errorf("export of %q: %v\n%s", subject, err, text.String())
+			t.Errorf("export of %q: %v\n%s", subject, err, written(t, report))
 		}
 	}
 }

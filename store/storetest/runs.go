@@ -93,7 +93,7 @@ func claimers(t *testing.T, s *story) {
 	}
 	got := make(chan string, workers*runs)
 	atOnce(workers, func(int) {
-		for {
+		for range runs {
 			c, ok, err := s.ClaimRun(context.Background(), "w", lease)
 			if err != nil {
 				t.Error(err)
@@ -115,8 +115,11 @@ func claimers(t *testing.T, s *story) {
 		}
 	}
 	// A worker that lost every race may have left while a run was still free; somebody looks again a second later.
-	for len(seen) < runs {
+	for range runs - len(seen) {
 		seen[s.claim("late").Run.ID]++
+	}
+	if len(seen) != runs {
+		t.Errorf("claimed %v, want %d different runs", seen, runs)
 	}
 	s.nothingToClaim("all are leased")
 }
