@@ -232,7 +232,7 @@ func (s Situation) behind(r, primary Reading, limits lagLimits) (pointsman.Fact,
 	f.Value = fmt.Sprintf("%s, %s", pointsman.Bytes(missing), pointsman.Span(late))
 	why := s.why(r, primary)
 	// A few bytes are always on the way: seconds count only above one step, or an idle standby looks late.
-	ok := missing <= limits.bytes && (late <= limits.time || missing < byteStep) && !slices.Contains(why, stopped)
+	ok := missing <= limits.bytes && (late <= limits.time || missing < byteStep) && !slices.Contains(why, stopped) && !r.Paused
 	if ok {
 		f.Result = pointsman.Pass
 		return f, true

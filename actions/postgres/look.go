@@ -68,11 +68,15 @@ func (c *Clusters) look(ctx context.Context, cluster Cluster, keep ...string) (S
 	kept := map[string]*pgx.Conn{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	nodeCtx, cancel := context.WithTimeout(ctx, budget(ctx, cluster.ReadTimeout))
+	limit := budget(ctx, cluster.ReadTimeout)
+	nodeCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for i, n := range cluster.Nodes {
 		wg.Go(func() {
 			r, conn := n.read(nodeCtx, cluster.HeartbeatTable)
+			if r.State == Hung && limit < cluster.ReadTimeout/2 {
+				r.State, r.Detail = Unsure, "too little time was left to tell" // our haste is no sign of its death
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			s.Readings[i] = r

@@ -59,7 +59,7 @@ func (m *memory) saw(s Situation) Sample {
 	switch {
 	case len(writable) == 1:
 		m.last[s.Cluster.Name] = old.next(writable[0])
-	case len(writable) == 0 && old.Known() && old.LostAt.IsZero() && !s.reading(old.Primary).State.Answers():
+	case len(writable) == 0 && old.Known() && old.LostAt.IsZero() && s.reading(old.Primary).State.Gone():
 		old.LostAt = s.reading(old.Primary).At
 		if !old.missedAt.IsZero() {
 			old.LostAt = old.missedAt

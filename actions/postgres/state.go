@@ -39,7 +39,9 @@ func stateOf(err error) State {
 	netErr, isNet := errors.AsType[net.Error](err)
 	_, noName := errors.AsType[*net.DNSError](err)
 	switch {
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), isNet && netErr.Timeout():
+	case errors.Is(err, context.Canceled):
+		return Unsure // we gave up, which tells nothing about the node
+	case errors.Is(err, context.DeadlineExceeded), isNet && netErr.Timeout():
 		return Hung
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return Refused

@@ -1,0 +1,141 @@
+package postgres_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pointsman/pointsman/actions"
+	"github.com/pointsman/pointsman/actions/actiontest"
+	"github.com/pointsman/pointsman/actions/postgres"
+	"github.com/pointsman/pointsman/cmd/lab"
+)
+
+const canary = "canary-6f1d-password"
+
+// withCanary puts a password into every address; the servers of the lab do not ask for it.
+func withCanary(c *postgres.Cluster) {
+	put := func(a *postgres.Address) {
+		a.DSN = strings.Replace(a.DSN, lab.Pointsman+"@", lab.Pointsman+":"+canary+"@", 1)
+	}
+	for i := range c.Nodes {
+		put(&c.Nodes[i].Address)
+	}
+	put(&c.Clients.Address)
+}
+
+// broken are clusters whose addresses fail in all ways that have a text.
+func broken(t *testing.T, kind string) []actions.Action {
+	t.Helper()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { silent.Close() })
+	talkative, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { talkative.Close() })
+	go func() {
+		for {
+			conn, err := talkative.Accept()
+			if err != nil {
+				return
+			}
+			fmt.Fprint(conn, "220 mail.example ready\r\n")
+			conn.Close()
+		}
+	}()
+	file := filepath.Join(t.TempDir(), "dsn")
+	if err := os.WriteFile(file, []byte("postgres://u:"+canary+"@h:port/db?sslmode=never"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out []actions.Action
+	for _, a := range []postgres.Address{
+		{DSN: "postgres://pointsman:" + canary + "@127.0.0.1:1/app?sslmode=disable"},
+		{DSN: "postgres://pointsman:" + canary + "@" + silent.Addr().String() + "/app?sslmode=disable"},
+		{DSN: "postgres://pointsman:" + canary + "@" + talkative.Addr().String() + "/app?sslmode=disable"},
+		{DSN: "postgres://pointsman:" + canary + "@no-such-host.invalid/app"},
+		{DSNFile: file},
+		{DSNFile: file + "-missing"},
+	} {
+		w := world{Clusters: postgres.New(postgres.Config{{
+			Name: "orders", Nodes: []postgres.Node{{Name: "pg-1", Address: a}, {Name: "pg-2", Address: a}}, Clients: postgres.Clients{Address: a},
+			ReadTimeout: 300_000_000,
+		}}, nil)}
+		out = append(out, w.kind(t, kind))
+	}
+	return out
+}
+
+// picture is all that the kinds could change: roles, pauses, closed databases and rows.
+func (w *world) picture(ctx context.Context) (string, error) {
+	var b strings.Builder
+	for _, n := range w.pair.Nodes() {
+		if !n.Running() {
+			fmt.Fprintln(&b, n.Name, "down")
+			continue
+		}
+		conn, err := pgx.Connect(ctx, n.SuperuserDSN())
+		if err != nil {
+			return "", err
+		}
+		var role, paused bool
+		var open, rows string
+		err = conn.QueryRow(ctx, `SELECT pg_is_in_recovery(), CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() ELSE false END,
+			(SELECT string_agg(datname, ',' ORDER BY datname) FROM pg_database WHERE datallowconn),
+			coalesce((SELECT string_agg(id || ' ' || token, ',' ORDER BY id) FROM pointsman_heartbeat WHERE id > 1), '')`).
+			Scan(&role, &paused, &open, &rows)
+		if err != nil {
+			return "", err
+		}
+		if err := conn.Close(ctx); err != nil {
+			return "", err
+		}
+		fmt.Fprintln(&b, n.Name, role, paused, open, rows)
+	}
+	return b.String(), nil
+}
+
+func (w *world) suite(t *testing.T, kind, with string) actiontest.Suite {
+	return actiontest.Suite{
+		Action: w.kind(t, kind), In: input(with), World: w.picture, Secrets: []string{canary, token}, Failing: broken(t, kind),
+	}
+}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+
+	t.Run("failover_in_order", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, lab.PairOptions{}, withCanary).sampled(t)
+		if err := w.pair.KillPrimary(); err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range []struct{ kind, with string }{
+			{"postgres.check", checkArgs}, {"postgres.fence", fenceArgs}, {"postgres.promote", promoteArgs}, {"postgres.verify", promoteArgs},
+		} {
+			t.Run(step.kind, func(t *testing.T) { actiontest.Run(t, w.suite(t, step.kind, step.with)) })
+		}
+	})
+
+	t.Run("postgres.lag", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, lab.PairOptions{}, withCanary)
+		if err := w.pair.Primary.Exec(t.Context(), "GRANT EXECUTE ON FUNCTION pg_wal_replay_resume() TO pointsman"); err != nil {
+			t.Fatal(err)
+		}
+		s := w.suite(t, "postgres.lag", `{"cluster":"orders"}`)
+		if err := w.pair.Standby.Exec(t.Context(), "SELECT pg_wal_replay_pause()"); err != nil {
+			t.Fatal(err)
+		}
+		actiontest.Run(t, s)
+	})
+}
