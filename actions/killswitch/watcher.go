@@ -1,0 +1,227 @@
+package killswitch
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions"
+)
+
+// readLimit bounds one read. A check of a switch must leave time for its answer to be shown: a person waits for it.
+const readLimit = 1500 * time.Millisecond
+
+// State is what a switch counts as.
+type State string
+
+// The states. A stale switch was not read for too long, or never; it counts as engaged.
+const (
+	Engaged  State = "engaged"
+	Released State = "released"
+	Stale    State = "stale"
+)
+
+// Status is a switch as last read.
+type Status struct {
+	Name        string
+	Environment string
+	State       State
+	Reason      string        // as the row says
+	Since       time.Time     // the row's updated_at; its age says nothing about freshness
+	LastRead    time.Time     // zero if it was never read
+	Age         time.Duration // since the last successful read
+	Problem     string        // why the last read did not succeed; empty if it did
+	WentBack    bool          // the row is older than one that was seen before: a write may have been lost
+}
+
+// Engaged reports what whatever the switch guards must assume.
+func (s Status) Engaged() bool { return s.State != Released }
+
+// Text is one sentence for people.
+func (s Status) Text() string {
+	var text string
+	switch {
+	case s.State != Stale:
+		text = fmt.Sprintf("%s is %s", s.Name, row{Engaged: s.State == Engaged, Reason: s.Reason, UpdatedAt: s.Since}.standing())
+	case s.LastRead.IsZero():
+		return fmt.Sprintf("%s was never read and counts as engaged: %s", s.Name, s.Problem)
+	default:
+		return fmt.Sprintf("%s was last read %s ago and counts as engaged: %s", s.Name, pointsman.Span(s.Age), s.Problem)
+	}
+	text += fmt.Sprintf(", read %s ago", pointsman.Span(s.Age))
+	if s.Problem != "" {
+		text += "; it cannot be read now: " + s.Problem
+	}
+	if s.WentBack {
+		text += "; " + wentBack
+	}
+	return text
+}
+
+const wentBack = "its row is older than one seen before, so a switch engaged just before a failover may have been lost; engage it again if in doubt"
+
+// Watcher reads every configured switch again and again and knows what each counts as.
+type Watcher struct {
+	// OnChange, when set before Run, is told when a switch counts as something else than before.
+	OnChange func(Status)
+
+	log      *slog.Logger
+	order    []string
+	switches map[string]*watched
+}
+
+// watched is one switch with what was seen of it.
+type watched struct {
+	Switch
+
+	mu      sync.Mutex
+	last    row       // of the last successful read
+	highest time.Time // the newest updated_at ever seen: a row may not go back behind it
+	problem string
+	told    State
+}
+
+// New makes a watcher of the configured switches; log may be nil.
+func New(cfg Config, log *slog.Logger) (*Watcher, error) {
+	if faults := cfg.Validate(); len(faults) > 0 {
+		return nil, fmt.Errorf("targets.killswitch: %w", faults[0])
+	}
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	w := &Watcher{log: log, switches: map[string]*watched{}}
+	for _, s := range cfg {
+		w.order = append(w.order, s.Name)
+		w.switches[s.Name] = &watched{Switch: s.WithDefaults(), problem: "not read yet"}
+	}
+	return w, nil
+}
+
+// Kinds are the actions on the configured switches.
+func (w *Watcher) Kinds() []actions.Action {
+	return []actions.Action{engage{w}, release{w}, verify{w}}
+}
+
+// Run reads the switches until the context ends.
+func (w *Watcher) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	for _, name := range w.order {
+		wg.Go(func() { w.watch(ctx, w.switches[name]) })
+	}
+	wg.Wait()
+	return nil
+}
+
+func (w *Watcher) watch(ctx context.Context, s *watched) {
+	tick := time.NewTicker(s.Poll)
+	defer tick.Stop()
+	for {
+		s.look(ctx)
+		if ctx.Err() == nil {
+			w.tell(s)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// tell reports a change once.
+func (w *Watcher) tell(s *watched) {
+	st := s.status()
+	s.mu.Lock()
+	changed := s.told != st.State
+	s.told = st.State
+	s.mu.Unlock()
+	if !changed {
+		return
+	}
+	w.log.Info("kill switch changed", "switch", s.Name, "state", st.State, "err", st.Problem)
+	if w.OnChange != nil {
+		w.OnChange(st)
+	}
+}
+
+// Status returns the named switch as last read; false if it is not configured.
+func (w *Watcher) Status(name string) (Status, bool) {
+	s, ok := w.switches[name]
+	if !ok {
+		return Status{}, false
+	}
+	return s.status(), true
+}
+
+// All returns every switch as last read, in the order of the configuration.
+func (w *Watcher) All() []Status {
+	out := make([]Status, len(w.order))
+	for i, name := range w.order {
+		out[i] = w.switches[name].status()
+	}
+	return out
+}
+
+// look reads the switch now. A failed read changes nothing that is known but its problem: errors are never kept
+// instead of a value, and a value is never kept longer than StaleAfter.
+func (s *watched) look(ctx context.Context) (row, error) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	conn, err := s.connect(ctx)
+	if err == nil {
+		defer conn.Close(context.WithoutCancel(ctx))
+		var r row
+		if r, err = s.read(ctx, conn); err == nil {
+			s.saw(r)
+			return r, nil
+		}
+	}
+	s.mu.Lock()
+	s.problem = err.Error()
+	s.mu.Unlock()
+	return row{}, err
+}
+
+// saw keeps a successful read. Two reads may end in another order than they began; the later one counts.
+func (s *watched) saw(r row) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.problem = ""
+	if r.At.After(s.last.At) {
+		s.last = r
+	}
+	if r.UpdatedAt.After(s.highest) {
+		s.highest = r.UpdatedAt
+	}
+}
+
+// seen is the newest updated_at that was ever read.
+func (s *watched) seen() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.highest
+}
+
+func (s *watched) status() Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := Status{
+		Name: s.Name, Environment: s.Environment, State: Stale, Reason: s.last.Reason, Since: s.last.UpdatedAt,
+		LastRead: s.last.At, Problem: s.problem, WentBack: s.last.UpdatedAt.Before(s.highest),
+	}
+	if st.LastRead.IsZero() {
+		return st
+	}
+	st.Age = time.Since(s.last.At) // by the monotonic clock: a clock that is set must not make a switch fresh or stale
+	switch {
+	case st.Age > s.StaleAfter:
+	case s.last.Engaged:
+		st.State = Engaged
+	default:
+		st.State = Released
+	}
+	return st
+}
