@@ -58,7 +58,7 @@ func openPostgres(ctx context.Context, cfg Config) (*database, error) {
 		skipLocked: " FOR UPDATE SKIP LOCKED",
 		notify:     `SELECT pg_notify('` + channel + `', $1)`,
 		unique:     pgCode("23505"),
-		transient:  pgCode("40001", "40P01"), // conflict of transactions, deadlock
+		transient:  lostOrUnsent,
 		dialect:    goose.DialectPostgres,
 		triggers:   postgresTriggers(),
 		schema: func() (*sql.DB, func()) {
@@ -122,6 +122,12 @@ func listen(ctx context.Context, cfg *pgx.ConnConfig, self string, wake func()) 
 			wake()
 		}
 	}
+}
+
+// lostOrUnsent: the transaction lost a conflict (40001) or a deadlock (40P01), or nothing of it was sent because the
+// pool's connection was dead.
+func lostOrUnsent(err error) bool {
+	return pgCode("40001", "40P01")(err) || pgconn.SafeToRetry(err)
 }
 
 func pgCode(codes ...string) func(error) bool {
