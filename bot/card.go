@@ -1,0 +1,132 @@
+package bot
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"github.com/pointsman/pointsman"
+)
+
+// caps are how much of each list a card shows. A card that is too long for Slack is drawn again with the next caps.
+type caps struct{ facts, steps, others, lists, text int }
+
+var fits = []caps{
+	{facts: 14, steps: 14, others: 4, lists: 5, text: 260},
+	{facts: 10, steps: 10, others: 3, lists: 3, text: 160},
+	{facts: 6, steps: 6, others: 2, lists: 2, text: 100},
+}
+
+// Card draws the incident: what fires, the proposal to look at in full, the others in short, and the buttons that make
+// sense in this state. It is pure: the same view gives the same blocks.
+func Card(v View) []slack.Block {
+	var blocks []slack.Block
+	for _, c := range fits {
+		blocks = c.draw(v)
+		if len(blocks) <= maxBlocks && textSize(blocks) < maxTotal {
+			break
+		}
+	}
+	return blocks
+}
+
+// Text is what a notification shows, and a client that cannot draw blocks.
+func Text(v View) string {
+	s := v.Icon + " " + md(v.ID, 20) + " " + md(v.Name, 80)
+	if v.Target != "" {
+		s += " on " + md(v.Target, 80)
+	}
+	return s + ": " + md(v.Standing, 200)
+}
+
+func (c caps) draw(v View) []slack.Block {
+	title := v.Icon + " " + cut(line(v.Name), 80)
+	if v.Target != "" {
+		title += " · " + cut(line(v.Target), 40)
+	}
+	out := []slack.Block{header(title + " · " + cut(line(v.ID), 20)), small(c.about(v)...)}
+	if v.Summary != "" {
+		out = append(out, quote(v.Summary, c.text))
+	}
+	if v.State == pointsman.IncidentResolved {
+		out = append(out, c.resolved(v))
+	}
+	if len(v.Proposals) == 0 && v.State == pointsman.IncidentOpen {
+		out = append(out, section("*No runbook answers this alert.* A person must decide; `/pointsman runbooks` lists what there is."))
+	}
+	for i, p := range v.Proposals {
+		switch {
+		case i == 0:
+			out = append(out, divider())
+			out = append(out, c.full(v, p)...)
+		case i == 1:
+			out = append(out, divider(), c.short(v, p))
+		case i <= c.others:
+			out = append(out, c.short(v, p))
+		case i == c.others+1:
+			out = append(out, small(more(len(v.Proposals)-i)))
+		}
+	}
+	return append(out, c.foot(v)...)
+}
+
+// about is the line below the header.
+func (c caps) about(v View) []string {
+	var out []string
+	if v.Severity != "" {
+		out = append(out, "*"+md(v.Severity, 20)+"*")
+	}
+	if v.Where != "" {
+		out = append(out, md(v.Where, 40))
+	}
+	switch {
+	case v.OpenedBy != "":
+		out = append(out, "opened by "+md(v.OpenedBy, 60)+" "+day(v.Since))
+	case v.State == pointsman.IncidentResolved:
+		out = append(out, "fired "+day(v.Since))
+	default:
+		out = append(out, "firing since "+day(v.Since)+" ("+ago(v.Since)+")")
+	}
+	if v.Total > 1 {
+		out = append(out, fmt.Sprintf("%s, %d firing now", plural(v.Total, "alert"), v.Firing))
+	}
+	if v.Reopened > 0 {
+		out = append(out, "reopened "+plural(v.Reopened, "time"))
+	}
+	if v.Truncated > 0 {
+		out = append(out, plural(v.Truncated, "alert")+" left out by Alertmanager")
+	}
+	switch v.Page {
+	case pointsman.PageTriggered:
+		out = append(out, "📟 paged")
+	case pointsman.PageAcknowledged:
+		out = append(out, "📟 page acknowledged")
+	}
+	return out
+}
+
+func (c caps) resolved(v View) slack.Block {
+	s := "✅ *Resolved* " + day(v.Resolved) + ", after " + pointsman.Span(v.Resolved.Sub(v.Since)) + "."
+	if len(v.Times) > 0 {
+		s += "\n" + md(strings.Join(v.Times, " · "), 400)
+	}
+	return section(s)
+}
+
+// foot offers what belongs to the incident and not to a proposal, where no proposal has buttons of its own.
+func (c caps) foot(v View) []slack.Block {
+	if v.Quiet || v.State != pointsman.IncidentOpen || len(v.Proposals) > 0 && len(actions(v, v.Proposals[0])) > 0 {
+		return nil
+	}
+	return []slack.Block{slack.NewActionBlock("incident "+v.ID, menu(incidentOptions(v)...))}
+}
+
+func incidentOptions(v View) []*slack.OptionBlockObject {
+	r := route{ID: v.ID}
+	out := []*slack.OptionBlockObject{option(doUpdate, "Write an update…", r)}
+	if v.Closable {
+		out = append(out, option(doClose, "Close the incident…", r))
+	}
+	return out
+}

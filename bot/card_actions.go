@@ -1,0 +1,85 @@
+package bot
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"github.com/pointsman/pointsman"
+)
+
+// actions are the buttons that make sense now: none after a decision, because a live button says that one is wanted.
+func actions(v View, p ProposalView) []slack.BlockElement {
+	if v.Quiet || v.State != pointsman.IncidentOpen {
+		return nil
+	}
+	r := route{ID: p.ID, Digest: p.Digest, Mark: number(p.Generation)}
+	options := incidentOptions(v)
+	if p.Digest != "" {
+		options = append([]*slack.OptionBlockObject{option(doPlan, "Show the whole plan", r)}, options...)
+	}
+	switch p.State {
+	case pointsman.ProposalReady:
+		deny := button(doDeny, "Deny…", r.String(), slack.StyleDanger)
+		refresh := button(doRecheck, "Refresh checks", r.String(), slack.StyleDefault)
+		if p.Already != "" {
+			return []slack.BlockElement{deny, refresh, menu(options...)}
+		}
+		return []slack.BlockElement{approve(p, "Approve"), deny, refresh, menu(options...)}
+	case pointsman.ProposalRefused:
+		return []slack.BlockElement{button(doRecheck, "Refresh checks", r.String(), slack.StyleDefault), menu(options...)}
+	case pointsman.ProposalExpired:
+		return []slack.BlockElement{button(doRecheck, "Check and ask again", r.String(), slack.StyleDefault), menu(options...)}
+	case pointsman.ProposalApproved:
+		return append(steering(p), menu(options...))
+	}
+	return nil
+}
+
+// approve asks once more, with the target, the plan and the exact figures that a click accepts.
+func approve(p ProposalView, text string) *slack.ButtonBlockElement {
+	r := route{ID: p.ID, Digest: p.Digest, Mark: number(p.Generation)}
+	return confirmed(button(doApprove, text, r.String(), slack.StylePrimary), "Run "+cut(line(p.Title), 80)+"?", accepted(p), "Approve")
+}
+
+// accepted is the text of the dialog. The figures come before the steps: if something must be cut, then not them.
+func accepted(p ProposalView) string {
+	s := "Plan " + p.Digest
+	if p.Target != "" {
+		s = cut(line(p.Target), 60) + ", plan " + p.Digest
+	}
+	if take := append(append([]string(nil), p.Bounds...), p.Risks...); len(take) > 0 {
+		s += ". You accept: " + cut(line(strings.Join(take, "; ")), 150)
+	}
+	var steps []string
+	for _, st := range p.Steps {
+		t := st.Text
+		if st.Irreversible {
+			t += " (cannot be undone)"
+		}
+		steps = append(steps, t)
+	}
+	return cut(line(s+". Steps: "+strings.Join(steps, ", ")), maxConfirm)
+}
+
+// steering are the decisions that a run takes when it cannot go on by itself.
+func steering(p ProposalView) []slack.BlockElement {
+	if p.Run == nil {
+		return nil
+	}
+	r := *p.Run
+	to := route{ID: r.ID, Mark: r.Mark}.String()
+	retry := confirmed(button(doRetry, "Retry step", to, slack.StylePrimary), "Run the step again?", fmt.Sprintf("%s: %s runs again. The checks of the step come first.", r.ID, r.Step), "Retry")
+	done := button(doDone, "Mark done…", to, slack.StyleDefault)
+	abort := button(doAbort, "Abort…", to, slack.StyleDanger)
+	switch {
+	case r.State == pointsman.RunParked:
+		return []slack.BlockElement{retry, done, abort}
+	case r.State == pointsman.RunWaiting && r.Manual != "":
+		return []slack.BlockElement{done.WithStyle(slack.StylePrimary), abort}
+	case r.State == pointsman.RunWaiting, r.State == pointsman.RunQueued:
+		return []slack.BlockElement{abort}
+	}
+	return nil
+}

@@ -1,0 +1,205 @@
+package bot
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"github.com/pointsman/pointsman"
+)
+
+// full draws the proposal to look at.
+func (c caps) full(v View, p ProposalView) []slack.Block {
+	var out []slack.Block
+	if len(p.Changed) > 0 && (p.State == pointsman.ProposalReady || p.State == pointsman.ProposalChecking || p.State == pointsman.ProposalRefused) {
+		out = append(out, listed("⚠️ *What was approved before no longer holds; it needs new votes:*", c.lines(p.Changed, "• "), c.lists))
+	}
+	switch p.State {
+	case pointsman.ProposalChecking:
+		out = append(out, section("⏳ *"+c.name(p)+"*: checking…\n_"+md(p.Why, c.text)+"_"),
+			small("The checks run now; evidence and buttons follow here in a few seconds."))
+	case pointsman.ProposalReady:
+		out = append(out, c.ready(p)...)
+	case pointsman.ProposalRefused:
+		out = append(out, c.refused(p)...)
+	case pointsman.ProposalApproved:
+		out = append(out, c.approved(p)...)
+	default:
+		out = append(out, section(c.ended(p)))
+	}
+	if el := actions(v, p); len(el) > 0 {
+		out = append(out, slack.NewActionBlock(fmt.Sprintf("decide %s %d", p.ID, p.Generation), el...))
+	}
+	return out
+}
+
+func (c caps) name(p ProposalView) string {
+	s := md(p.Title, 120)
+	if p.Target != "" {
+		s += " · " + md(p.Target, 80)
+	}
+	return s
+}
+
+func (c caps) lines(in []string, mark string) []string {
+	out := make([]string, len(in))
+	for i, s := range in {
+		out[i] = mark + md(s, c.text)
+	}
+	return out
+}
+
+// ready shows everything that an informed click needs.
+func (c caps) ready(p ProposalView) []slack.Block {
+	head := "*Proposed: " + c.name(p) + "*\n_" + md(p.Why, c.text) + "_"
+	if p.Pins != "" {
+		head += "\n" + md(p.Pins, c.text)
+	}
+	out := []slack.Block{section(head)}
+	if p.Already != "" {
+		return append(out, section("☑️ *There is nothing to do:* "+md(p.Already, c.text)), c.evidence("*Checks*", p.Facts))
+	}
+	out = append(out, c.evidence("*Checks*, measured "+at(p.Checked)+"; they run again before the start", p.Facts), c.plan(p))
+	if s := c.loss(p); s != "" {
+		out = append(out, section(s))
+	}
+	if len(p.Risks) > 0 {
+		out = append(out, listed("⚠️ *Who approves accepts:*", c.lines(p.Risks, "• "), c.lists))
+	}
+	return append(out, section(c.approvals(p)))
+}
+
+// loss is stated or said to be unknown; unknown is never zero.
+func (c caps) loss(p ProposalView) string {
+	if len(p.Bounds) > 0 {
+		return "📉 *Expected at most:* " + md(strings.Join(p.Bounds, " · "), 2*c.text)
+	}
+	for _, s := range p.Steps {
+		if s.Irreversible {
+			return "📉 *Expected loss:* no figure is part of this plan; treat it as unknown"
+		}
+	}
+	return ""
+}
+
+// plan draws the steps and, between them, the point of no return.
+func (c caps) plan(p ProposalView) slack.Block {
+	var out []string
+	passed := false
+	for _, s := range p.Steps {
+		if s.Irreversible && !passed {
+			passed = true
+			out = append(out, "━━ ⛔ _point of no return_ ━━")
+		}
+		out = append(out, fmt.Sprintf("%d. %s", s.N, md(s.Text, c.text)))
+	}
+	return listed("*What will happen*", out, c.steps+1)
+}
+
+func (c caps) approvals(p ProposalView) string {
+	s := "🗳️ *Approvals " + md(p.Votes, 20) + "*"
+	if len(p.Voters) > 0 {
+		s += " (✓ " + md(strings.Join(p.Voters, ", ✓ "), c.text) + ")"
+	}
+	s += " · needs " + md(p.Needs, 120)
+	if len(p.Eligible) > 0 {
+		names := p.Eligible
+		rest := ""
+		if n := len(names) - 8; n > 0 {
+			names, rest = names[:8], fmt.Sprintf(" and %d more", n)
+		}
+		s += "\nMay approve: " + md(strings.Join(names, ", "), c.text) + rest
+	}
+	if p.TooFew {
+		s += fmt.Sprintf("\n⚠️ Only %d of the configured people may approve this, fewer than it needs.", len(p.Eligible))
+	}
+	return s + "\nPlan " + code(p.Digest, 12) + " · expires " + at(p.Expires) + " · " + code(p.ID, 40)
+}
+
+func (c caps) refused(p ProposalView) []slack.Block {
+	head := "⛔ *" + c.name(p) + "* is refused"
+	if p.Problem != "" {
+		return []slack.Block{section(head + ": " + md(p.Problem, 2*c.text))}
+	}
+	out := []slack.Block{section(head + ".\n_" + md(p.Why, c.text) + "_")}
+	return append(out, c.evidence("*Checks*, measured "+at(p.Checked), p.Facts))
+}
+
+// ended is a proposal that leads nowhere any more.
+func (c caps) ended(p ProposalView) string {
+	name := "*" + c.name(p) + "*"
+	switch p.State {
+	case pointsman.ProposalDenied:
+		s := "🚫 " + name + " was denied by " + md(p.DecidedBy, 60) + " at " + at(p.DecidedAt)
+		if p.Reason != "" {
+			s += ": " + md(p.Reason, c.text)
+		}
+		return s + ". Nothing runs."
+	case pointsman.ProposalExpired:
+		return "⌛ " + name + " expired at " + at(p.Expires) + " with " + md(p.Votes, 20) + ". Expired is not denied: fresh checks ask again."
+	}
+	return "↩️ " + name + " was withdrawn; nothing runs."
+}
+
+// short draws a proposal that is not the one to look at first.
+func (c caps) short(v View, p ProposalView) slack.Block {
+	name := "*" + c.name(p) + "* "
+	switch p.State {
+	case pointsman.ProposalChecking:
+		return section("⏳ " + name + "is being checked")
+	case pointsman.ProposalRefused:
+		return section("⛔ " + name + "is refused: " + md(refusal(p), c.text))
+	case pointsman.ProposalApproved:
+		return section("☑️ " + name + "was approved by " + md(p.DecidedBy, 80) + runEnd(p))
+	case pointsman.ProposalReady:
+		if p.Already != "" {
+			return section("☑️ " + name + "has nothing to do: " + md(p.Already, c.text))
+		}
+		return c.alternative(v, p, name)
+	}
+	return section(c.ended(p))
+}
+
+// alternative is a second proposal that could run: what it does on one line, what it costs, and its own button.
+func (c caps) alternative(v View, p ProposalView, name string) slack.Block {
+	steps := make([]string, len(p.Steps))
+	for i, s := range p.Steps {
+		steps[i] = s.Text
+		if s.Irreversible {
+			steps[i] += " (cannot be undone)"
+		}
+	}
+	s := "↳ or " + name + "\n" + md(strings.Join(steps, " → "), 2*c.text)
+	if l := c.loss(p); l != "" {
+		s += "\n" + l
+	}
+	for _, r := range p.Risks[:min(len(p.Risks), c.lists)] {
+		s += "\n⚠️ " + md(r, c.text)
+	}
+	s += "\n" + tally(p.Facts) + " · needs " + md(p.Needs, 80) + " (" + md(p.Votes, 20) + ") · plan " + code(p.Digest, 12)
+	text := mrkdwn(s)
+	if v.Quiet {
+		return slack.NewSectionBlock(text, nil, nil)
+	}
+	return slack.NewSectionBlock(text, nil, slack.NewAccessory(approve(p, "Approve this one")), slack.SectionBlockOptionBlockID(fmt.Sprintf("decide %s %d", p.ID, p.Generation)))
+}
+
+func refusal(p ProposalView) string {
+	for _, f := range p.Facts {
+		if f.Refuses() {
+			if f.Clears != "" {
+				return f.Sentence() + "; " + f.Clears
+			}
+			return f.Sentence()
+		}
+	}
+	return p.Problem
+}
+
+func runEnd(p ProposalView) string {
+	if p.Run == nil {
+		return ""
+	}
+	return "; " + md(string(p.Run.State), 20) + ": " + md(p.Run.Note, 160)
+}

@@ -1,0 +1,126 @@
+package bot
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/pointsman/pointsman"
+)
+
+// approved draws the run that the approval started. A voided run has sent its proposal back to checking, so it is
+// never seen here but for a moment.
+func (c caps) approved(p ProposalView) []slack.Block {
+	by := "Approved by " + md(p.DecidedBy, 120) + " at " + at(p.DecidedAt) + " · plan " + code(p.Digest, 12)
+	if p.Run == nil {
+		return []slack.Block{section("☑️ *" + c.name(p) + "*"), small(by)}
+	}
+	r := *p.Run
+	out := []slack.Block{section(c.headline(p, r)), c.progress(p), small(by, code(r.ID, 40))}
+	switch r.State {
+	case pointsman.RunParked:
+		if len(r.Facts) > 0 {
+			out = append(out, c.evidence("*What is known*", r.Facts))
+		}
+		if r.Past {
+			out = append(out, small("⛔ The point of no return is behind: aborting undoes nothing."))
+		}
+	case pointsman.RunWaiting:
+		if r.Manual != "" {
+			out = append(out, section("✋ *A person has to do this:*\n"+mdLines(r.Manual, 1500)))
+		}
+	case pointsman.RunDone:
+		if len(r.Facts) > 0 {
+			out = append(out, c.evidence("*Verified*", r.Facts))
+		}
+	}
+	return out
+}
+
+// headline says where the run stands.
+func (c caps) headline(p ProposalView, r RunView) string {
+	name := "*" + c.name(p) + "*"
+	note := ""
+	if r.Note != "" {
+		note = ": " + md(r.Note, 2*c.text)
+	}
+	switch r.State {
+	case pointsman.RunQueued:
+		return "⏳ " + name + " is approved and starts now"
+	case pointsman.RunRunning:
+		return "▶️ " + name + " is running, " + md(r.Step, 100) + ", started " + ago(r.Started)
+	case pointsman.RunWaiting:
+		if r.Manual == "" && !r.Wake.IsZero() {
+			return "⏸️ " + name + " waits at " + md(r.Step, 100) + " and goes on at " + at(r.Wake) + note
+		}
+		return "⏸️ " + name + " waits at " + md(r.Step, 100)
+	case pointsman.RunParked:
+		return "🛑 " + name + " is *parked and needs a person*" + note
+	case pointsman.RunDone:
+		return "✅ " + name + " is *done and verified* in " + pointsman.Span(r.Took) + objective(p.RTO, r.Took) + note
+	case pointsman.RunAborted:
+		return "⏹️ " + name + " was aborted" + note
+	}
+	return "↩️ " + name + " was not started and nothing was changed" + note
+}
+
+func objective(want, took time.Duration) string {
+	switch {
+	case want == 0:
+		return ""
+	case took <= want:
+		return " (objective " + pointsman.Span(want) + ")"
+	}
+	return " (⚠️ objective " + pointsman.Span(want) + " missed)"
+}
+
+// progress lists the steps with what became of them.
+func (c caps) progress(p ProposalView) slack.Block {
+	var out []string
+	passed := false
+	for _, s := range p.Steps {
+		if s.Irreversible && !passed {
+			passed = true
+			out = append(out, "━━ ⛔ _point of no return_ ━━")
+		}
+		out = append(out, c.step(s))
+	}
+	return listed("*Steps*", out, c.steps+1)
+}
+
+func (c caps) step(s StepView) string {
+	t := fmt.Sprintf("%s %d. %s", stepIcon(s.State), s.N, md(s.Text, c.text))
+	if s.Attempt > 1 {
+		t += fmt.Sprintf(" (attempt %d)", s.Attempt)
+	}
+	switch {
+	case s.State == pointsman.StepPending || s.State == pointsman.StepSkipped:
+		return t
+	case s.State == pointsman.StepStarted && !s.Started.IsZero():
+		t += " · since " + at(s.Started)
+	case s.Took > 0:
+		t += " · " + pointsman.Span(s.Took)
+	}
+	if n := strings.TrimSpace(s.Note); n != "" {
+		t += " – " + md(n, c.text)
+	}
+	return t
+}
+
+func stepIcon(s pointsman.StepState) string {
+	switch s {
+	case pointsman.StepDone:
+		return "✅"
+	case pointsman.StepStarted:
+		return "⏳"
+	case pointsman.StepRefused, pointsman.StepFailed:
+		return "⛔"
+	case pointsman.StepUnknown:
+		return "❔"
+	case pointsman.StepSkipped:
+		return "⤼"
+	}
+	return "▫️"
+}

@@ -1,0 +1,188 @@
+package bot
+
+import (
+	"context"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"github.com/pointsman/pointsman"
+)
+
+// interaction handles a click or a submitted form.
+func (h *Handler) interaction(ctx context.Context, cb slack.InteractionCallback) outcome {
+	to := reader{url: cb.ResponseURL, channel: cb.Channel.ID, user: cb.User.ID, thread: cb.Message.ThreadTimestamp}
+	by, why := h.who(cb)
+	if why != "" {
+		h.refused.tell(ctx, by, why)
+		return h.say(to, why)
+	}
+	switch cb.Type {
+	case slack.InteractionTypeBlockActions:
+		if len(cb.ActionCallback.BlockActions) != 1 {
+			return outcome{} // Slack sends one
+		}
+		return h.click(ctx, cb, *cb.ActionCallback.BlockActions[0], by, to)
+	case slack.InteractionTypeViewSubmission:
+		return h.submitted(ctx, cb, by)
+	}
+	return outcome{} // a closed form, a menu that asks for options: nothing of ours
+}
+
+// who finds the person. The team is the user's own: in a shared channel the message's team is another one. Only who is
+// listed in the configuration can decide, so guests and strangers are unknown people unless somebody listed them.
+func (h *Handler) who(cb slack.InteractionCallback) (pointsman.Actor, string) {
+	team := cb.User.TeamID
+	if team == "" {
+		team = cb.Team.ID
+	}
+	by, why := h.account(team, cb.User.ID)
+	if u := cb.User; why == "" && (u.IsBot || u.IsAppUser || u.Deleted || u.IsRestricted || u.IsUltraRestricted || u.IsStranger) {
+		return by, "bots, guests and deactivated accounts decide nothing here"
+	}
+	return by, why
+}
+
+func (h *Handler) account(team, user string) (pointsman.Actor, string) {
+	by := pointsman.Actor{Door: pointsman.DoorSlack, Ref: team + "/" + user}
+	switch {
+	case user == "" || user == "USLACKBOT":
+		return by, "the request names no person"
+	case team != h.team:
+		return by, "the account belongs to another workspace than the one that is configured"
+	}
+	by.Person, _ = h.deps.People.BySlack(team, user)
+	return by, ""
+}
+
+// say is a private answer and nothing else.
+func (h *Handler) say(to reader, text string, blocks ...slack.Block) outcome {
+	return outcome{after: func(ctx context.Context) { h.replies.tell(ctx, to, md(text, 2500), blocks...) }}
+}
+
+// undecided says that the store did not answer; the request is not acknowledged, so Slack marks the button as failed.
+func (h *Handler) undecided(to reader, err error) outcome {
+	out := h.say(to, "Nothing was decided: the store did not answer. Click again in a moment; the command line on the server works too.")
+	out.err = err
+	return out
+}
+
+// click carries out what a button says.
+func (h *Handler) click(ctx context.Context, cb slack.InteractionCallback, a slack.BlockAction, by pointsman.Actor, to reader) outcome {
+	verb, value := a.ActionID, a.Value
+	if verb == doMore {
+		verb, value, _ = strings.Cut(a.SelectedOption.Value, " ")
+	}
+	r, ok := parseRoute(value)
+	if !ok {
+		h.refused.tell(ctx, by, "a button carries what none of ours does")
+		return h.say(to, "This button is not one of mine.")
+	}
+	// Action and message, not the team: ids of one team differ between the members of a shared channel.
+	once := strings.Join([]string{"slack/click", by.Ref, a.ActionID, a.ActionTs, cb.Message.Timestamp}, "/")
+	switch verb {
+	case doApprove:
+		return h.approve(ctx, cb, r, by, to, once)
+	case doRecheck:
+		return h.do(ctx, pointsman.Recheck{Proposal: r.ID, By: by, Once: once}, to)
+	case doRetry:
+		return h.steer(ctx, r, pointsman.VerbRetry, "", by, to, once)
+	case doPlan:
+		return h.showPlan(ctx, r, by, to)
+	case doDeny, doDone, doAbort, doUpdate, doClose:
+		return h.ask(ctx, cb.TriggerID, form{Do: verb, Route: r.String(), Channel: to.channel}, by, to)
+	}
+	return h.say(to, "This button does nothing any more; look at the card again.")
+}
+
+// do gives the command to the store and its answer to the person, in the words of the answer.
+func (h *Handler) do(ctx context.Context, cmd pointsman.Command, to reader) outcome {
+	res, err := h.deps.Store.Do(ctx, cmd)
+	if err != nil {
+		return h.undecided(to, err)
+	}
+	return h.say(to, mark(res.Answer)+sentence(res.Answer.Text))
+}
+
+func mark(a pointsman.Answer) string {
+	if a.OK() {
+		return "✅ "
+	}
+	return "✋ "
+}
+
+// sentence begins with a capital, unless the first word is a name.
+func sentence(s string) string {
+	if len(s) > 0 && s[0] >= 'a' && s[0] <= 'z' && strings.HasPrefix(s, "you") {
+		return "Y" + s[1:]
+	}
+	return s
+}
+
+// approve votes, after asking for a reason where the policy wants one and nobody gave one yet.
+func (h *Handler) approve(ctx context.Context, cb slack.InteractionCallback, r route, by pointsman.Actor, to reader, once string) outcome {
+	st, err := h.deps.Read.State(ctx, pointsman.IncidentOf(r.ID))
+	if err != nil {
+		return h.undecided(to, err)
+	}
+	if p, ok := st.Proposal(r.ID); ok && p.State == pointsman.ProposalReady && p.Policy.ReasonRequired && strings.TrimSpace(p.Reason) == "" && by.Known() {
+		return h.ask(ctx, cb.TriggerID, form{Do: doApprove, Route: r.String(), Channel: to.channel}, by, to)
+	}
+	return h.do(ctx, pointsman.CastVote{Proposal: r.ID, Digest: r.Digest, Verdict: pointsman.Approve, By: by, Once: once}, to)
+}
+
+// steer carries a decision to a run, if the run still stands where the person saw it: "done" must not mark the step
+// after the one that was meant.
+func (h *Handler) steer(ctx context.Context, r route, verb pointsman.Verb, reason string, by pointsman.Actor, to reader, once string) outcome {
+	stale, err := h.stale(ctx, r)
+	if err != nil {
+		return h.undecided(to, err)
+	}
+	if stale != "" {
+		return h.say(to, "✋ "+stale)
+	}
+	return h.do(ctx, pointsman.Steer{Run: r.ID, Verb: verb, Reason: reason, By: by, Once: once}, to)
+}
+
+func (h *Handler) stale(ctx context.Context, r route) (string, error) {
+	st, err := h.deps.Read.State(ctx, pointsman.IncidentOf(r.ID))
+	if err != nil {
+		return "", err
+	}
+	run, ok := st.Run(r.ID)
+	if !ok || r.Mark == "" || run.State.Terminal() || stepMark(run) == r.Mark {
+		return "", nil // what is wrong with it otherwise, the store says
+	}
+	return "The card was older than the run: " + run.Standing() + " now. Look at the card again.", nil
+}
+
+// showPlan answers with the stored plan, byte for byte as it was hashed.
+func (h *Handler) showPlan(ctx context.Context, r route, by pointsman.Actor, to reader) outcome {
+	if !by.Known() {
+		h.refused.tell(ctx, by, "the plan is shown to people of the configuration only")
+		return h.say(to, notListed(by))
+	}
+	st, err := h.deps.Read.State(ctx, pointsman.IncidentOf(r.ID))
+	if err != nil {
+		return h.undecided(to, err)
+	}
+	p, ok := st.Proposal(r.ID)
+	if !ok || len(p.Plan) == 0 {
+		return h.say(to, "There is no plan for "+r.ID+" yet.")
+	}
+	blocks := []slack.Block{section("Plan " + code(p.Digest, 64) + " of " + code(p.ID, 40) + ":")}
+	rest := []rune(string(p.Plan))
+	for len(rest) > 0 && len(blocks) < 4 {
+		n := min(len(rest), 2900)
+		blocks = append(blocks, quote(string(rest[:n]), n))
+		rest = rest[n:]
+	}
+	if len(rest) > 0 {
+		blocks = append(blocks, small("The plan is longer than Slack takes; `pointsman incidents` on the server shows all of it."))
+	}
+	return h.say(to, "Plan "+p.Digest, blocks...)
+}
+
+func notListed(by pointsman.Actor) string {
+	return by.String() + " is not a person of the configuration; an operator can add the account under people."
+}

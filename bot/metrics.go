@@ -1,0 +1,41 @@
+package bot
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are what an operator watches: how fast clicks are answered, what was turned away, what Slack said to us.
+type metrics struct {
+	requests *prometheus.HistogramVec
+	calls    *prometheus.CounterVec
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	m := &metrics{
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "pointsman_slack_request_seconds", Help: "Time from a click or command to its acknowledgement; Slack waits 3 seconds.",
+			Buckets: []float64{0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5},
+		}, []string{"kind", "result"}),
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "pointsman_slack_calls_total", Help: "Messages posted and edited, by outcome.",
+		}, []string{"method", "result"}),
+	}
+	if reg != nil {
+		reg.MustRegister(m.requests, m.calls)
+	}
+	return m
+}
+
+func (m *metrics) answered(kind, result string, since time.Time) {
+	m.requests.WithLabelValues(kind, result).Observe(time.Since(since).Seconds())
+}
+
+func (m *metrics) called(method string, err error) {
+	result := "ok"
+	if err != nil {
+		result = "error"
+	}
+	m.calls.WithLabelValues(method, result).Inc()
+}

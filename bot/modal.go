@@ -1,0 +1,156 @@
+package bot
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"github.com/pointsman/pointsman"
+)
+
+// The form that asks for a reason.
+const (
+	formID    = "pointsman_reason"
+	reasonID  = "reason" // block and action of its one field
+	maxReason = 1000
+)
+
+// form is what the form remembers of the click that opened it. Like a button's value it only says where it belongs.
+type form struct {
+	Do      string `json:"do"`
+	Route   string `json:"route,omitempty"`
+	Name    string `json:"name,omitempty"` // of a kill switch
+	Channel string `json:"channel,omitempty"`
+}
+
+// Verbs that only the slash command knows.
+const (
+	doEngage  = "engage"
+	doRelease = "release"
+)
+
+// asks are the titles (24 characters at most), the buttons and the questions.
+var asks = map[string]struct{ title, submit, label, hint string }{
+	doApprove: {"Approve", "Approve", "Why?", "This runbook wants a reason; it is what others read afterwards."},
+	doDeny:    {"Deny", "Deny", "Why not?", "A denial is final; the reason stands on the card."},
+	doDone:    {"Mark the step done", "Mark done", "What was done, and how do you know?", "The run goes on with the next step."},
+	doAbort:   {"Abort the run", "Abort", "Why?", "Nothing further runs. What was done is not undone."},
+	doUpdate:  {"Write an update", "Send", "What should people know?", "It goes to everybody who is kept informed."},
+	doClose:   {"Close the incident", "Close", "Why?", "Only for incidents that no alert will resolve."},
+	doEngage:  {"Engage a kill switch", "Engage", "Why?", "At least 10 characters; it is what others read afterwards."},
+	doRelease: {"Release a kill switch", "Ask for release", "Why is it safe again?", "Others approve the release on its card."},
+}
+
+func (f form) view(about string) slack.ModalViewRequest {
+	a := asks[f.Do]
+	meta, err := json.Marshal(f)
+	if err != nil {
+		meta = nil // our own strings: they encode
+	}
+	input := slack.NewPlainTextInputBlockElement(nil, reasonID).WithMultiline(true).WithMinLength(3).WithMaxLength(maxReason)
+	input.FocusOnLoad = true
+	field := slack.NewInputBlock(reasonID, plain(a.label, 150), plain(a.hint, 150), input)
+	return slack.ModalViewRequest{
+		Type: slack.VTModal, CallbackID: formID, PrivateMetadata: string(meta), Title: plain(a.title, 24), Submit: plain(a.submit, 24),
+		Close: plain("Not now", 24), Blocks: slack.Blocks{BlockSet: []slack.Block{quote(about, 300), field}},
+	}
+}
+
+// ask opens the form. A trigger lives three seconds, so this happens before anything else.
+func (h *Handler) ask(ctx context.Context, trigger string, f form, by pointsman.Actor, to reader) outcome {
+	if !by.Known() {
+		h.refused.tell(ctx, by, f.Do+" is for people of the configuration only")
+		return h.say(to, notListed(by))
+	}
+	about := f.Name
+	if r, ok := parseRoute(f.Route); ok {
+		about = r.ID
+		if r.Digest != "" {
+			about += ", plan " + r.Digest
+		}
+	}
+	if _, err := h.api.OpenViewContext(ctx, trigger, f.view(about)); err != nil {
+		h.log.WarnContext(ctx, "form not opened", "actor", by.Ref, "err", err)
+		return h.say(to, "Slack did not open the form; click again. Nothing was decided.")
+	}
+	return outcome{}
+}
+
+// submitted carries out what the form was opened for. What does not count is said inside the form.
+func (h *Handler) submitted(ctx context.Context, cb slack.InteractionCallback, by pointsman.Actor) outcome {
+	var f form
+	if err := json.Unmarshal([]byte(cb.View.PrivateMetadata), &f); err != nil || cb.View.CallbackID != formID {
+		h.refused.tell(ctx, by, "a form was submitted that is not ours")
+		return fault("This form is not one of mine.")
+	}
+	reason := cut(strings.TrimSpace(clean(answered(cb.View))), maxReason)
+	if reason == "" {
+		return fault("Please write something; it is what others read afterwards.")
+	}
+	to := reader{channel: f.Channel, user: cb.User.ID}
+	// The form may be sent again with another text after a fault; the same text is the same request.
+	sum := sha256.Sum256([]byte(reason))
+	once := "slack/form/" + cb.View.ID + "/" + hex.EncodeToString(sum[:8])
+	if f.Do == doEngage || f.Do == doRelease {
+		return h.turn(ctx, f.Do, f.Name, reason, by, to, once, true)
+	}
+	r, ok := parseRoute(f.Route)
+	if !ok {
+		return fault("This form has lost what it was opened for; close it and click again.")
+	}
+	if f.Do == doDone || f.Do == doAbort {
+		if stale, err := h.stale(ctx, r); err != nil || stale != "" {
+			return h.formAnswer(pointsman.Answer{Code: pointsman.CodeChanged, Text: stale}, err, to)
+		}
+	}
+	cmd := f.command(r, reason, by, once)
+	if cmd == nil {
+		return fault("This form does nothing any more.")
+	}
+	res, err := h.deps.Store.Do(ctx, cmd)
+	return h.formAnswer(res.Answer, err, to)
+}
+
+func (f form) command(r route, reason string, by pointsman.Actor, once string) pointsman.Command {
+	switch f.Do {
+	case doApprove:
+		return pointsman.CastVote{Proposal: r.ID, Digest: r.Digest, Verdict: pointsman.Approve, Reason: reason, By: by, Once: once}
+	case doDeny:
+		return pointsman.CastVote{Proposal: r.ID, Digest: r.Digest, Verdict: pointsman.Deny, Reason: reason, By: by, Once: once}
+	case doDone:
+		return pointsman.Steer{Run: r.ID, Verb: pointsman.VerbDone, Reason: reason, By: by, Once: once}
+	case doAbort:
+		return pointsman.Steer{Run: r.ID, Verb: pointsman.VerbAbort, Reason: reason, By: by, Once: once}
+	case doUpdate:
+		return pointsman.WriteUpdate{Incident: r.ID, Text: reason, By: by, Once: once}
+	case doClose:
+		return pointsman.CloseIncident{Incident: r.ID, Reason: reason, By: by, Once: once}
+	}
+	return nil
+}
+
+// formAnswer closes the form and tells the person what happened, or says inside the form why nothing did.
+func (h *Handler) formAnswer(ans pointsman.Answer, err error, to reader) outcome {
+	if err != nil {
+		return outcome{err: err} // not acknowledged: the form stays open with Slack's own error
+	}
+	if !ans.OK() {
+		return fault(ans.Text)
+	}
+	return h.say(to, mark(ans)+sentence(ans.Text))
+}
+
+func fault(text string) outcome {
+	return outcome{payload: slack.NewErrorsViewSubmissionResponse(map[string]string{reasonID: cut(line(text), 600)})}
+}
+
+func answered(v slack.View) string {
+	if v.State == nil {
+		return ""
+	}
+	return v.State.Values[reasonID][reasonID].Value
+}

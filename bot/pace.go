@@ -1,0 +1,107 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/slack-go/slack"
+	"golang.org/x/time/rate"
+)
+
+// pace keeps us within Slack's rates: about one post a second and channel with short bursts, and more edits. After a
+// 429 a method is left alone for as long as Slack said.
+// https://docs.slack.dev/apis/web-api/rate-limits
+type pace struct {
+	post, edit *rate.Limiter
+
+	mu    sync.Mutex
+	until map[string]time.Time
+}
+
+// longestTurn is how long a delivery waits here for its turn; one that must wait longer gives its place back.
+const longestTurn = 5 * time.Second
+
+func newPace() *pace {
+	return &pace{
+		post: rate.NewLimiter(rate.Every(time.Second), 3), edit: rate.NewLimiter(rate.Every(time.Second), 10),
+		until: map[string]time.Time{},
+	}
+}
+
+func (p *pace) posts(ctx context.Context) error { return p.turn(ctx, "post", p.post) }
+
+func (p *pace) edits(ctx context.Context) error { return p.turn(ctx, "edit", p.edit) }
+
+func (p *pace) turn(ctx context.Context, method string, l *rate.Limiter) error {
+	p.mu.Lock()
+	wait := time.Until(p.until[method])
+	p.mu.Unlock()
+	if wait > 0 {
+		return later(wait, fmt.Errorf("slack asked for a pause of every %s", method))
+	}
+	r := l.Reserve()
+	d := r.Delay()
+	if d > longestTurn {
+		r.Cancel()
+		return later(d, fmt.Errorf("%s messages wait for their turn", method))
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		r.Cancel()
+		return ctx.Err()
+	}
+}
+
+// hopeless are the answers that no repetition changes; an operator must act.
+var hopeless = []string{
+	"channel_not_found", "invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "is_archived",
+	"not_in_channel", "missing_scope", "no_permission", "restricted_action", "invalid_blocks", "invalid_arguments",
+	"msg_too_long", "msg_blocks_too_long", "org_login_required", "ekm_access_denied", "invalid_metadata_format",
+}
+
+// judged sorts an error of Slack into later, never, and anything else for "try again".
+func (p *pace) judged(method string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*slack.RateLimitedError](err); ok {
+		p.mu.Lock()
+		p.until[method] = time.Now().Add(e.RetryAfter)
+		p.mu.Unlock()
+		return later(e.RetryAfter, err)
+	}
+	if is(err, hopeless...) {
+		return never(fmt.Errorf("slack refuses %s: %w", method, err))
+	}
+	return fmt.Errorf("slack %s: %w", method, err)
+}
+
+type laterError struct {
+	error
+	d time.Duration
+}
+
+func later(d time.Duration, err error) error { return &laterError{err, d} }
+
+// RetryAfter says how long to wait before the next attempt.
+func (e *laterError) RetryAfter() time.Duration { return e.d }
+
+// Unwrap returns the cause.
+func (e *laterError) Unwrap() error { return e.error }
+
+type neverError struct{ error }
+
+func never(err error) error { return &neverError{err} }
+
+// Permanent says that no repetition will help.
+func (e *neverError) Permanent() bool { return true }
+
+// Unwrap returns the cause.
+func (e *neverError) Unwrap() error { return e.error }

@@ -1,0 +1,88 @@
+package bot
+
+import (
+	"encoding/json"
+
+	"github.com/pointsman/pointsman"
+)
+
+// The destinations of an incident's deliveries; stored with them, never renamed.
+const (
+	follower   = "slack"
+	destCard   = "card"
+	destThread = "thread"
+)
+
+// said is the payload of a delivery: what of the event is needed to say it.
+type said struct {
+	Type      pointsman.EventType `json:"type"`
+	Text      string              `json:"text,omitempty"`
+	Broadcast bool                `json:"broadcast,omitempty"` // also into the channel, not only the thread
+}
+
+// threadIcons are the events that get a line in the thread. What is missing is either on the card and tells nobody
+// anything (a step begins) or was told to the one person whom it concerns (a click that does not count).
+var threadIcons = map[pointsman.EventType]string{
+	pointsman.EvIncidentReopened:  "🔁",
+	pointsman.EvIncidentResolved:  "✅",
+	pointsman.EvIncidentUpdate:    "📣",
+	pointsman.EvProposalReady:     "🗳️",
+	pointsman.EvProposalRefused:   "⛔",
+	pointsman.EvProposalDenied:    "🚫",
+	pointsman.EvProposalExpired:   "⌛",
+	pointsman.EvProposalWithdrawn: "↩️",
+	pointsman.EvVoteCounted:       "👍", // the last one says "2 of 2", so the approval needs no line of its own
+	pointsman.EvVotesVoided:       "⚠️",
+	pointsman.EvRunStarted:        "▶️",
+	pointsman.EvRunTaken:          "🔀",
+	pointsman.EvRunWaiting:        "⏸️",
+	pointsman.EvRunParked:         "🛑",
+	pointsman.EvRunDone:           "🏁",
+	pointsman.EvRunAborted:        "⏹️",
+	pointsman.EvRunVoided:         "↩️",
+	pointsman.EvStepDone:          "☑️",
+	pointsman.EvStepRefused:       "⛔",
+	pointsman.EvStepFailed:        "⛔",
+	pointsman.EvStepUnknown:       "❔",
+	pointsman.EvPageTriggered:     "📟",
+	pointsman.EvDeliveryLost:      "📪",
+}
+
+// unseen are the events that change nothing that the card shows.
+var unseen = map[pointsman.EventType]bool{
+	pointsman.EvDoorRefused: true, pointsman.EvServerState: true, pointsman.EvDeliveryLost: true, pointsman.EvAuditRead: true,
+	pointsman.EvVoteRefused: true, pointsman.EvIncidentUpdate: true,
+}
+
+// Plan implements the way out: an edit of the card for what the card shows, a line in the thread for what people should
+// be able to read afterwards. It is pure.
+func (s *Sender) Plan(ev pointsman.Logged) []pointsman.Delivery {
+	if ev.Incident == "" {
+		return nil
+	}
+	var out []pointsman.Delivery
+	if !unseen[ev.Type] {
+		// Every edit of a card is urgent: it shows the newest state and takes the place of an unsent older one, which may
+		// have been the approval itself.
+		out = append(out, delivery(ev, destCard, pointsman.Urgent, said{Type: ev.Type}))
+		out[0].Newest = true
+	}
+	if icon, ok := threadIcons[ev.Type]; ok {
+		out = append(out, delivery(ev, destThread, pointsman.Normal, said{
+			Type: ev.Type, Text: icon + " " + md(ev.Text, 900),
+			Broadcast: ev.Type == pointsman.EvIncidentUpdate || ev.Type == pointsman.EvIncidentResolved,
+		}))
+	}
+	return out
+}
+
+func delivery(ev pointsman.Logged, to string, class pointsman.Class, what said) pointsman.Delivery {
+	payload, err := json.Marshal(what)
+	if err != nil {
+		payload = nil // our own type of strings: it encodes
+	}
+	return pointsman.Delivery{
+		Follower: follower, Seq: ev.Seq, EventID: ev.ID, Incident: ev.Incident, Destination: to,
+		Lane: follower + "/" + ev.Incident + "/" + to, Class: class, Payload: payload,
+	}
+}

@@ -1,0 +1,211 @@
+package bot
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/pointsman/pointsman"
+)
+
+// Sender is the way out to Slack: one card per incident, posted once and then edited, and a thread below it.
+type Sender struct {
+	api     *slack.Client
+	channel string
+	read    Reader
+	pace    *pace
+	metrics *metrics
+	log     *slog.Logger
+}
+
+// Name implements the way out.
+func (s *Sender) Name() string { return follower }
+
+// Send says what was planned and returns "channel/timestamp". The card is drawn from the state as it is now, not as it
+// was at the event: a late edit then shows the truth. Errors may have RetryAfter() time.Duration or Permanent() bool.
+func (s *Sender) Send(ctx context.Context, d pointsman.Delivery) (string, error) {
+	var what said
+	if err := json.Unmarshal(d.Payload, &what); err != nil {
+		return "", never(fmt.Errorf("payload of delivery %d: %w", d.ID, err))
+	}
+	switch d.Destination {
+	case destCard:
+		return s.card(ctx, d, what)
+	case destThread:
+		return s.line(ctx, d, what)
+	}
+	return "", never(fmt.Errorf("%q is no destination of Slack", d.Destination))
+}
+
+func (s *Sender) card(ctx context.Context, d pointsman.Delivery, what said) (string, error) {
+	st, err := s.read.State(ctx, d.Incident)
+	if err != nil {
+		return "", fmt.Errorf("state of %s: %w", d.Incident, err)
+	}
+	v := ViewOf(st, time.Now())
+	show := slack.MsgOptionCompose(slack.MsgOptionText(Text(v), false), slack.MsgOptionBlocks(Card(v)...),
+		slack.MsgOptionMetadata(note(d)), slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())
+	ref, found, err := s.ref(ctx, d.Incident)
+	if err != nil {
+		return "", err
+	}
+	if !found && (what.Type != pointsman.EvIncidentOpened || d.Attempts > 1) {
+		// A card that an earlier attempt may have posted is looked for, because a second one could not be taken back.
+		ref, found, err = s.search(ctx, d, st.Incident.OpenedAt)
+		if err != nil {
+			return "", err
+		}
+	}
+	if found {
+		ts, gone, err := s.edit(ctx, ref, show)
+		if !gone {
+			return ts, err
+		}
+		s.log.WarnContext(ctx, "card is gone and posted anew", "incident", d.Incident)
+		if d.Attempts > 1 { // the new one may be there already
+			if ref, found, err := s.search(ctx, d, st.Incident.OpenedAt); err != nil || found {
+				return ref, err // the next edit brings it up to date
+			}
+		}
+	}
+	return s.post(ctx, "card", show)
+}
+
+// edit changes the card; gone says that somebody deleted it.
+func (s *Sender) edit(ctx context.Context, ref string, show slack.MsgOption) (_ string, gone bool, err error) {
+	channel, ts, ok := strings.Cut(ref, "/")
+	if !ok {
+		return "", false, never(fmt.Errorf("%q is no reference to a message", ref))
+	}
+	if err := s.pace.edits(ctx); err != nil {
+		return "", false, err
+	}
+	_, _, _, err = s.api.UpdateMessageContext(ctx, channel, ts, show)
+	s.metrics.called("edit", err)
+	if is(err, "message_not_found", "cant_update_message", "thread_not_found") {
+		return "", true, nil
+	}
+	return ref, false, s.pace.judged("edit", err)
+}
+
+func (s *Sender) post(ctx context.Context, method string, options ...slack.MsgOption) (string, error) {
+	if err := s.pace.posts(ctx); err != nil {
+		return "", err
+	}
+	channel, ts, err := s.api.PostMessageContext(ctx, s.channel, options...)
+	s.metrics.called(method, err)
+	if err != nil {
+		return "", s.pace.judged("post", err)
+	}
+	return channel + "/" + ts, nil
+}
+
+// line adds one line to the thread of the card.
+func (s *Sender) line(ctx context.Context, d pointsman.Delivery, what said) (string, error) {
+	ref, found, err := s.ref(ctx, d.Incident)
+	if err != nil {
+		return "", err
+	}
+	if !found {
+		return "", later(time.Second, fmt.Errorf("the card of %s is not posted yet", d.Incident))
+	}
+	_, ts, _ := strings.Cut(ref, "/")
+	if d.Attempts > 1 {
+		if ref, found, err := s.searchThread(ctx, d, ts); found || err != nil {
+			return ref, err
+		}
+	}
+	options := []slack.MsgOption{slack.MsgOptionTS(ts), slack.MsgOptionText(what.Text, false), slack.MsgOptionMetadata(note(d)),
+		slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl()}
+	if what.Broadcast {
+		options = append(options, slack.MsgOptionBroadcast())
+	}
+	return s.post(ctx, "line", options...)
+}
+
+func (s *Sender) ref(ctx context.Context, incident string) (string, bool, error) {
+	ref, found, err := s.read.Ref(ctx, follower, incident, destCard)
+	if err != nil {
+		return "", false, fmt.Errorf("where the card of %s is: %w", incident, err)
+	}
+	return ref, found, nil
+}
+
+// metaType marks our messages, so that one can be recognised after an unknown answer.
+// https://docs.slack.dev/messaging/message-metadata
+const metaType = "pointsman_event"
+
+func note(d pointsman.Delivery) slack.SlackMetadata {
+	return slack.SlackMetadata{EventType: metaType, EventPayload: map[string]any{"event_id": d.EventID, "incident": d.Incident, "kind": d.Destination}}
+}
+
+func noted(m slack.Message, key, value string) bool {
+	got, _ := m.Metadata.EventPayload[key].(string)
+	return m.Metadata.EventType == metaType && got == value && value != ""
+}
+
+// pages bounds how far back is looked, at 200 messages a page.
+const pages = 5
+
+// search looks for the incident's card in the channel, from a minute before the incident was opened: the clocks differ.
+func (s *Sender) search(ctx context.Context, d pointsman.Delivery, since time.Time) (string, bool, error) {
+	p := slack.GetConversationHistoryParameters{ChannelID: s.channel, Limit: 200, IncludeAllMetadata: true, Oldest: stamp(since.Add(-time.Minute))}
+	for range pages {
+		got, err := s.api.GetConversationHistoryContext(ctx, &p)
+		s.metrics.called("history", err)
+		if err != nil {
+			return "", false, s.pace.judged("history", fmt.Errorf("whether the card of %s was posted: %w", d.Incident, err))
+		}
+		for _, m := range got.Messages {
+			if noted(m, "incident", d.Incident) && noted(m, "kind", destCard) {
+				return s.channel + "/" + m.Timestamp, true, nil
+			}
+		}
+		if !got.HasMore || got.ResponseMetaData.NextCursor == "" {
+			break
+		}
+		p.Cursor = got.ResponseMetaData.NextCursor
+	}
+	return "", false, nil
+}
+
+func (s *Sender) searchThread(ctx context.Context, d pointsman.Delivery, ts string) (string, bool, error) {
+	p := slack.GetConversationRepliesParameters{ChannelID: s.channel, Timestamp: ts, Limit: 200, IncludeAllMetadata: true}
+	for range pages {
+		got, hasMore, cursor, err := s.api.GetConversationRepliesContext(ctx, &p)
+		s.metrics.called("replies", err)
+		if err != nil {
+			return "", false, s.pace.judged("history", fmt.Errorf("whether a line of %s was posted: %w", d.Incident, err))
+		}
+		for _, m := range got {
+			if noted(m, "event_id", d.EventID) && noted(m, "kind", destThread) {
+				return s.channel + "/" + m.Timestamp, true, nil
+			}
+		}
+		if !hasMore || cursor == "" {
+			break
+		}
+		p.Cursor = cursor
+	}
+	return "", false, nil
+}
+
+func stamp(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) + ".000000" }
+
+// is reports whether Slack answered with one of the codes.
+func is(err error, codes ...string) bool {
+	e, ok := errors.AsType[slack.SlackErrorResponse](err)
+	for _, c := range codes {
+		if ok && e.Err == c {
+			return true
+		}
+	}
+	return false
+}

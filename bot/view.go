@@ -1,0 +1,218 @@
+package bot
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/pointsman/pointsman"
+)
+
+// View is everything that a card shows, decided: no clients, no clock, nothing escaped yet. Card turns it into blocks.
+type View struct {
+	ID       string
+	Icon     string
+	Name     string // of the alert, or what a person asked for
+	Target   string
+	Severity string
+	Where    string // environment
+	Summary  string // the alert's own words
+	OpenedBy string // a person, where no alert opened it
+	Standing string // one phrase: what it waits for; also the text of the notification
+
+	State     pointsman.IncidentState
+	Since     time.Time // since when it fires, as the alert says
+	Resolved  time.Time
+	Firing    int
+	Total     int
+	Truncated int
+	Reopened  int
+	Page      pointsman.PageState
+	Times     []string // "waiting for approval 1m 2s"
+
+	Proposals []ProposalView // the first one in full
+	Closable  bool           // no alert will resolve it, a person may
+	Quiet     bool           // without buttons, for a private answer
+}
+
+// ProposalView is one runbook on the card.
+type ProposalView struct {
+	ID, Title, Runbook, Target string
+
+	State      pointsman.ProposalState
+	Why        string
+	Facts      []pointsman.Fact
+	Checked    time.Time
+	Steps      []StepView
+	Bounds     []string // what is expected to be lost at most
+	Risks      []string // what one more approver accepts, with the figure
+	Digest     string   // 12 digits
+	Generation int
+	Pins       string
+	RTO        time.Duration
+
+	Votes    string // "1 of 2"
+	Voters   []string
+	Needs    string
+	Eligible []string
+	TooFew   bool // fewer people may approve than are needed
+	Expires  time.Time
+
+	Already   string
+	Problem   string
+	Changed   []string
+	DecidedBy string
+	DecidedAt time.Time
+	Reason    string
+	Run       *RunView
+}
+
+// StepView is one step, before or during its execution.
+type StepView struct {
+	N            int
+	Text         string
+	Irreversible bool
+	State        pointsman.StepState
+	Attempt      int
+	Note         string
+	Started      time.Time
+	Took         time.Duration
+}
+
+// RunView is the execution of an approved proposal.
+type RunView struct {
+	ID, Mark string
+	State    pointsman.RunState
+	Note     string
+	Step     string // the step at work, named
+	Manual   string // what a person has to do
+	Started  time.Time
+	Wake     time.Time
+	Took     time.Duration
+	Past     bool // the point of no return is behind
+	Facts    []pointsman.Fact
+}
+
+// ViewOf decides what the card of the incident shows at now.
+func ViewOf(s pointsman.State, now time.Time) View {
+	inc := s.Incident
+	v := View{
+		ID: inc.ID, Severity: inc.Severity, Target: inc.Target.Key(), Where: inc.Target.Environment, State: inc.State,
+		Since: inc.Since(), Resolved: inc.ResolvedAt, Firing: inc.Firing, Total: inc.Total, Truncated: inc.Truncated,
+		Reopened: inc.Reopened, Page: inc.Page, Times: durations(inc),
+	}
+	v.Name = inc.Title
+	if inc.Total > 0 {
+		v.Name, v.Summary = inc.First.Name(), summary(inc)
+		if !inc.First.StartsAt.IsZero() && inc.Reopened == 0 {
+			v.Since = inc.First.StartsAt
+		}
+	} else {
+		v.OpenedBy = inc.OpenedBy.String()
+	}
+	for _, p := range order(s) {
+		v.Proposals = append(v.Proposals, proposalView(s, p))
+	}
+	_, running := s.OpenRun()
+	v.Closable = inc.State == pointsman.IncidentOpen && inc.Firing == 0 && !running
+	v.Icon, v.Standing = standing(v)
+	return v
+}
+
+// summary is what the alert says of itself; the title where it says nothing else.
+func summary(inc pointsman.Incident) string {
+	a := inc.First.Annotations
+	if s := cmp.Or(a["summary"], a["description"], a["message"]); s != "" {
+		return s
+	}
+	if inc.Title != inc.First.Name() {
+		return inc.Title
+	}
+	return ""
+}
+
+// order puts what a person should look at first: as ranked, but an approval whose run has ended makes room for what
+// can still be done.
+func order(s pointsman.State) []pointsman.Proposal {
+	out := pointsman.Ranked(s.Proposals)
+	over := func(p pointsman.Proposal) int {
+		r, ok := s.Run(p.Run)
+		if p.State == pointsman.ProposalApproved && ok && r.State.Terminal() {
+			return 1
+		}
+		if !p.Open() && p.State != pointsman.ProposalApproved {
+			return 2
+		}
+		return 0
+	}
+	slices.SortStableFunc(out, func(a, b pointsman.Proposal) int { return over(a) - over(b) })
+	// Of those that ended, the youngest tells most.
+	if n := slices.IndexFunc(out, func(p pointsman.Proposal) bool { return over(p) == 2 }); n >= 0 {
+		slices.SortStableFunc(out[n:], func(a, b pointsman.Proposal) int { return b.RequestedAt.Compare(a.RequestedAt) })
+	}
+	return out
+}
+
+// durations split the time by who was waited for.
+func durations(inc pointsman.Incident) []string {
+	m := inc.Marks
+	var out []string
+	span := func(what string, from, to time.Time) {
+		if !from.IsZero() && !to.IsZero() && !to.Before(from) {
+			out = append(out, what+" "+pointsman.Span(to.Sub(from)))
+		}
+	}
+	span("alert to proposal", m.Alerted, m.Proposed)
+	span("waiting for approval", m.Proposed, m.Approved)
+	span("approval to first step", m.Approved, m.Started)
+	span("first step to verified end", m.Started, m.Ended)
+	return out
+}
+
+var severityIcons = map[string]string{
+	"critical": "🔴", "page": "🔴", "error": "🟠", "high": "🟠", "warning": "🟡", "medium": "🟡", "low": "🔵", "info": "🔵",
+}
+
+// standing says in one phrase what the incident waits for, and with which icon.
+func standing(v View) (icon, text string) {
+	icon = cmp.Or(severityIcons[v.Severity], "🔔")
+	if v.State == pointsman.IncidentResolved {
+		return "✅", "resolved"
+	}
+	if len(v.Proposals) == 0 {
+		return icon, "no runbook answers it; a person must decide"
+	}
+	p := v.Proposals[0]
+	if r := p.Run; r != nil && p.State == pointsman.ProposalApproved {
+		return icon, runStanding(p, *r)
+	}
+	switch p.State {
+	case pointsman.ProposalChecking:
+		return icon, "checking " + p.Title
+	case pointsman.ProposalReady:
+		if p.Already != "" {
+			return icon, p.Title + " has nothing to do: " + p.Already
+		}
+		return icon, p.Title + " waits for approval, " + p.Votes
+	case pointsman.ProposalRefused:
+		return icon, p.Title + " is refused; a person must decide"
+	}
+	return icon, p.Title + " is " + string(p.State)
+}
+
+func runStanding(p ProposalView, r RunView) string {
+	switch r.State {
+	case pointsman.RunParked:
+		return p.Title + " is parked and needs a person"
+	case pointsman.RunWaiting:
+		if r.Manual != "" {
+			return p.Title + " waits for a person: " + r.Step
+		}
+		return p.Title + " waits at " + r.Step
+	case pointsman.RunDone:
+		return p.Title + " is done and verified"
+	case pointsman.RunRunning:
+		return p.Title + " is running: " + r.Step
+	}
+	return p.Title + " is " + string(r.State)
+}

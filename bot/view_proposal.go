@@ -1,0 +1,160 @@
+package bot
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pointsman/pointsman"
+)
+
+func proposalView(s pointsman.State, p pointsman.Proposal) ProposalView {
+	v := ProposalView{
+		ID: p.ID, Title: cmp.Or(p.Title, p.Runbook), Runbook: p.Runbook, Target: where(p.Target), State: p.State, Why: why(s.Incident, p),
+		Facts: pressing(p.Facts), Checked: p.CheckedAt, Digest: pointsman.ShortDigest(p.Digest), Generation: p.Generation,
+		Needs: p.Policy.String(), Eligible: p.Eligible, Expires: p.ExpiresAt, Already: p.Already, Problem: p.Problem,
+		Changed: p.Changed, DecidedBy: p.DecidedBy, DecidedAt: p.DecidedAt,
+	}
+	v.Votes = p.Policy.Count(p.Approvers()).String()
+	v.TooFew = len(p.Policy.Require) > 0 && len(p.Eligible) < p.Policy.Needed()
+	for _, vote := range p.Votes {
+		switch vote.Verdict {
+		case pointsman.Deny:
+			v.Reason = vote.Reason
+		case pointsman.Approve:
+			v.Voters = append(v.Voters, voter(p.Policy, vote))
+		}
+	}
+	if plan, err := pointsman.DecodePlan(p.Plan); err == nil && len(p.Plan) > 0 {
+		v.resolve(plan)
+	}
+	if r, ok := s.Run(p.Run); ok {
+		v.Steps = ranSteps(r)
+		v.Run = runView(r)
+	}
+	return v
+}
+
+// resolve takes what the plan fixes.
+func (v *ProposalView) resolve(plan pointsman.Plan) {
+	v.RTO, v.Risks = plan.Objective.RTO, plan.Acknowledge
+	for _, b := range plan.Bounds {
+		v.Bounds = append(v.Bounds, b.Text)
+	}
+	var pins []string
+	for _, k := range slices.Sorted(maps.Keys(plan.Pins)) {
+		pins = append(pins, strings.ReplaceAll(k, "_", " ")+" "+plan.Pins[k])
+	}
+	v.Pins = strings.Join(pins, ", ")
+	for i, s := range plan.Steps {
+		v.Steps = append(v.Steps, StepView{N: i + 1, Text: cmp.Or(s.Summary, s.Name), Irreversible: s.Irreversible, State: pointsman.StepPending})
+	}
+}
+
+// where is a target with its environment, in which a mistake shows first.
+func where(t pointsman.Target) string {
+	if t.Environment == "" {
+		return t.Key()
+	}
+	return t.Key() + " (" + t.Environment + ")"
+}
+
+func why(inc pointsman.Incident, p pointsman.Proposal) string {
+	if p.Requester.Known() {
+		if p.Reason != "" {
+			return fmt.Sprintf("%s asked for it: %s", p.Requester, p.Reason)
+		}
+		return fmt.Sprintf("%s asked for it", p.Requester)
+	}
+	s := fmt.Sprintf("the runbook %s answers %s", p.Runbook, inc.First.Name())
+	if k := p.Target.Key(); k != "" {
+		s += ", whose labels select " + k
+	}
+	return s
+}
+
+// voter is a name with the role that counted.
+func voter(pol pointsman.Policy, v pointsman.Vote) string {
+	name := pointsman.Actor{Person: v.Person}.String()
+	for _, r := range pol.Require {
+		if v.Person.Has(r.Role) {
+			return name + " – " + r.Role
+		}
+	}
+	return name
+}
+
+// pressing puts what stands in the way first, so that a cut never hides it.
+func pressing(facts []pointsman.Fact) []pointsman.Fact {
+	out := slices.Clone(facts)
+	weight := func(f pointsman.Fact) int {
+		switch {
+		case f.Refuses():
+			return 0
+		case f.NeedsAcknowledgement():
+			return 1
+		case f.Result == pointsman.Fail:
+			return 2
+		case f.Result == pointsman.Unknown:
+			return 3
+		case f.Result == pointsman.Later:
+			return 5
+		}
+		return 4
+	}
+	slices.SortStableFunc(out, func(a, b pointsman.Fact) int { return weight(a) - weight(b) })
+	return out
+}
+
+func ranSteps(r pointsman.Run) []StepView {
+	var out []StepView
+	for i, s := range r.Steps {
+		v := StepView{N: i + 1, Text: cmp.Or(s.Summary, s.Name), Irreversible: s.Irreversible, State: s.State, Attempt: s.Attempt, Note: s.Note, Started: s.StartedAt}
+		if !s.EndedAt.IsZero() && !s.StartedAt.IsZero() {
+			v.Took = s.EndedAt.Sub(s.StartedAt)
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+func runView(r pointsman.Run) *RunView {
+	v := &RunView{ID: r.ID, Mark: stepMark(r), State: r.State, Note: r.Note, Started: r.StartedAt, Wake: r.WakeAt, Facts: pressing(r.Facts)}
+	if !r.EndedAt.IsZero() {
+		v.Took = r.EndedAt.Sub(cmpTime(r.StartedAt, r.QueuedAt))
+	}
+	for _, s := range r.Steps {
+		v.Past = v.Past || s.Irreversible && s.State != pointsman.StepPending && s.State != pointsman.StepSkipped
+	}
+	if i := r.Current(); i < len(r.Steps) {
+		v.Step = fmt.Sprintf("step %d of %d, %s", i+1, len(r.Steps), r.Steps[i].Name)
+		if r.State == pointsman.RunWaiting && r.WakeAt.IsZero() {
+			v.Manual = cmp.Or(manual(r.Plan, i), r.Steps[i].Note, r.Steps[i].Summary)
+		}
+	}
+	return v
+}
+
+// manual is the text of a manual step as its runbook's author wrote it.
+func manual(plan []byte, step int) string {
+	p, err := pointsman.DecodePlan(plan)
+	if err != nil || step >= len(p.Steps) {
+		return ""
+	}
+	var with struct{ Text string }
+	if err := json.Unmarshal(p.Steps[step].With, &with); err != nil {
+		return ""
+	}
+	return with.Text
+}
+
+func cmpTime(a, b time.Time) time.Time {
+	if a.IsZero() {
+		return b
+	}
+	return a
+}
