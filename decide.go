@@ -16,6 +16,9 @@ func Decide(s State, cmd Command, now time.Time) (State, []Event, Answer) {
 	if t.err != nil { // an impossible transition: nothing of this turn may be kept
 		return before, nil, Answer{Code: CodeConflict, Text: t.err.Error()}
 	}
+	if len(t.events) == 0 && ans.Code != CodeAccepted { // nothing changes without an event that tells it
+		return before, nil, ans
+	}
 	return t.state, t.events, ans
 }
 

@@ -1,0 +1,418 @@
+package pointsman
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+var wantStates = flag.Int("states", 10_000, "how many distinct states each search visits at least")
+
+// unit is the search's step of time. The policies below are small multiples of it, so that few instants matter.
+const unit = 10 * time.Minute
+
+var (
+	rob    = Actor{Person: person("rob", "dba"), Door: DoorCLI, Ref: "uid 1003"}
+	nobody = Actor{Door: DoorSlack, Ref: "T1/U9"}
+	crew   = map[string]Person{"ana": dbaA.Person, "ben": dbaB.Person, "rob": rob.Person}
+)
+
+// spot is one state of the search: the reducer's state, the time, and the independent count of the votes.
+type spot struct {
+	state   State
+	now     time.Time
+	ballots ballots
+	from    *spot
+	by      string // what led here, for the counterexample
+	depth   int
+	index   int32
+}
+
+func (n *spot) path() string {
+	var out []string
+	for ; n.from != nil; n = n.from {
+		out = append(out, n.by)
+	}
+	slices.Reverse(out)
+	return strings.Join(out, "\n  ")
+}
+
+// walker is an exhaustive breadth-first search over the shipping reducer. It looks at every command of a small
+// alphabet in every state, and knows states again by what decides about their future: times only relative to now,
+// counters not at all.
+type walker struct {
+	alphabet
+	plans map[string][]byte // by name
+	names map[string]string // digest -> name of the plan
+}
+
+// alphabet says which commands there are. A smaller one is searched deeper, down to its last state.
+type alphabet struct {
+	alerts    []string // fingerprints
+	people    []Actor  // who votes
+	proposals int      // no state with more is looked into
+	runs      int
+	requests  bool // a person asks, too
+	steers    bool // runs are parked, steered, taken over
+	twoPlans  bool
+}
+
+func newWalker(t *testing.T, a alphabet) *walker {
+	s := &walker{alphabet: a, plans: map[string][]byte{}, names: map[string]string{}}
+	for name, pin := range map[string]string{"A": "pg-2", "B": "pg-3"} {
+		plan, err := DecodePlan(planBytes(t, 2, pin))
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan.Policy.Expires = 2 * unit
+		raw, err := plan.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.plans[name], s.names[Digest(raw)] = raw, name
+	}
+	return s
+}
+
+// labelled is a command with its name in a counterexample; nil lets a unit of time pass.
+type labelled struct {
+	name string
+	cmd  Command
+}
+
+func (s *walker) commands(n *spot) []labelled {
+	var out []labelled
+	add := func(cmd Command, format string, args ...any) {
+		out = append(out, labelled{fmt.Sprintf(format, args...), cmd})
+	}
+	add(nil, "10 minutes pass")
+	add(Tick{Incident: "INC-1"}, "tick")
+	for _, print := range s.alerts {
+		at, fires := n.now, false
+		for _, a := range n.state.Alerts {
+			if a.Fingerprint == print {
+				fires = a.Status == AlertFiring
+				if fires {
+					at = a.StartsAt
+				} else {
+					add(searched(primaryDown(print, a.StartsAt, AlertFiring)), "%s fires again as before", print)
+				}
+			}
+		}
+		add(searched(primaryDown(print, at, AlertFiring)), "%s fires", print)
+		if fires {
+			add(searched(primaryDown(print, at, AlertResolved)), "%s resolves", print)
+		}
+	}
+	if s.requests {
+		add(Request{Key: "target:postgres/orders", By: rob, Offer: webhook().Offers[0], Reason: "planned"}, "rob asks")
+		add(Request{Key: "target:postgres/orders", By: nobody, Offer: webhook().Offers[0]}, "a stranger asks")
+	}
+	add(CloseIncident{Incident: "INC-1", By: dbaA}, "ana closes")
+	add(WriteUpdate{Incident: "INC-1", By: dbaA, Text: "we are on it"}, "ana writes")
+	for _, p := range n.state.Proposals {
+		s.about(n, p, add)
+	}
+	for _, r := range n.state.Runs {
+		s.aboutRun(r, add)
+		if s.steers && !r.State.Terminal() {
+			steering(r, n.now, add)
+		}
+	}
+	return out
+}
+
+func searched(a Alert) ReceiveAlerts {
+	w := webhook(a)
+	w.Update, w.Escalate.After = 3*unit, unit
+	return w
+}
+
+func (s *walker) about(n *spot, p Proposal, add func(Command, string, ...any)) {
+	if p.State == ProposalDenied || p.State == ProposalWithdrawn {
+		return
+	}
+	ready := Ready{Proposal: p.ID, Generation: p.Generation}
+	if p.State == ProposalChecking {
+		if s.twoPlans {
+			ready.Plan = s.plans["B"]
+			add(ready, "%s ready with plan B", p.ID)
+		}
+		ready.Plan = s.plans["A"]
+		add(ready, "%s ready with plan A", p.ID)
+		already, refused, problem, old := ready, ready, ready, ready
+		already.Already, old.Generation = "ben promoted it", p.Generation-1
+		refused.Facts = []Fact{{Guard: "G1", Kind: Hard, Name: "primary", Value: "writable", Result: Fail}}
+		problem.Plan, problem.Problem = nil, "no standby"
+		add(already, "%s ready but done already", p.ID)
+		add(refused, "%s refused", p.ID)
+		add(problem, "%s has no plan", p.ID)
+		add(old, "%s: an answer to older checks", p.ID)
+	} else {
+		ready.Plan = s.plans["A"]
+		add(ready, "%s: a late answer", p.ID)
+	}
+	add(Recheck{Proposal: p.ID, By: dbaB}, "ben refreshes %s", p.ID)
+	for _, by := range s.people {
+		add(CastVote{Proposal: p.ID, Digest: p.Digest, Verdict: Approve, By: by}, "%s approves %s", by, p.ID)
+	}
+	for _, by := range []Actor{dbaA, rob, eve, nobody} {
+		add(CastVote{Proposal: p.ID, Digest: p.Digest, Verdict: Deny, By: by}, "%s denies %s", by, p.ID)
+	}
+	add(CastVote{Proposal: p.ID, Digest: strings.Repeat("0", 64), Verdict: Approve, By: dbaA}, "ana approves %s as on an old card", p.ID)
+}
+
+func (s *walker) aboutRun(r Run, add func(Command, string, ...any)) {
+	if r.State.Terminal() {
+		add(StartRun{Run: r.ID, Epoch: r.Epoch + 1, People: crew}, "%s starts after its end", r.ID)
+		add(EndStep{Run: r.ID, Epoch: r.Epoch, Step: r.Current(), State: StepDone}, "%s: a step ends after the end", r.ID)
+		add(Steer{Run: r.ID, Verb: VerbRetry, By: dbaA}, "ana retries %s after its end", r.ID)
+		return
+	}
+	i := r.Current()
+	for epoch := r.Epoch - 1; epoch <= r.Epoch+1; epoch++ {
+		add(StartRun{Run: r.ID, Epoch: epoch, People: crew}, "%s starts, epoch %+d", r.ID, epoch-r.Epoch)
+		add(EndStep{Run: r.ID, Epoch: epoch, Step: i, State: StepDone}, "%s: step %d done, epoch %+d", r.ID, i+1, epoch-r.Epoch)
+	}
+	add(StartRun{Run: r.ID, Epoch: r.Epoch + 1, People: map[string]Person{"ana": dbaA.Person}}, "%s starts when ben has left", r.ID)
+	add(StartRun{Run: r.ID, Epoch: r.Epoch + 1, People: crew, Facts: []Fact{{Kind: Hard, Name: "primary", Value: "writable", Result: Unknown}}}, "%s starts with a refusal", r.ID)
+}
+
+// steering are the commands about a run that does not go straight on.
+func steering(r Run, now time.Time, add func(Command, string, ...any)) {
+	i := r.Current()
+	for epoch := r.Epoch - 1; epoch <= r.Epoch+1; epoch++ {
+		add(TakeOver{Run: r.ID, Epoch: epoch, Owner: "b"}, "%s is taken over, epoch %+d", r.ID, epoch-r.Epoch)
+		add(WakeRun{Run: r.ID, Epoch: epoch}, "%s wakes, epoch %+d", r.ID, epoch-r.Epoch)
+	}
+	for _, state := range []StepState{StepRefused, StepFailed, StepUnknown, StepSkipped} {
+		add(EndStep{Run: r.ID, Epoch: r.Epoch, Step: i, State: state}, "%s: step %d %s", r.ID, i+1, state)
+	}
+	add(EndStep{Run: r.ID, Epoch: r.Epoch, Step: i + 1, State: StepDone}, "%s: step %d done before its turn", r.ID, i+2)
+	add(WaitStep{Run: r.ID, Epoch: r.Epoch, Step: i, Until: now.Add(unit), Note: "waits"}, "%s waits", r.ID)
+	add(WaitStep{Run: r.ID, Epoch: r.Epoch, Step: i, Note: "waits for a person"}, "%s waits for a person", r.ID)
+	add(NoteMemo{Run: r.ID, Epoch: r.Epoch, Step: i, Memo: []byte(`{}`)}, "%s: memo", r.ID)
+	if i < len(r.Steps) && r.Steps[i].Attempt < 3 {
+		add(RetryStep{Run: r.ID, Epoch: r.Epoch, Step: i, Attempt: r.Steps[i].Attempt}, "%s: step %d again", r.ID, i+1)
+		add(RetryStep{Run: r.ID, Epoch: r.Epoch, Step: i, Attempt: r.Steps[i].Attempt - 1}, "%s: step %d again, said twice", r.ID, i+1)
+	}
+	for _, verb := range []Verb{VerbRetry, VerbDone, VerbAbort} {
+		if verb == VerbRetry && r.Steps[i].Attempt >= 3 {
+			continue
+		}
+		for _, by := range []Actor{dbaA, eve} {
+			add(Steer{Run: r.ID, Verb: verb, By: by}, "%s says %s to %s", by, verb, r.ID)
+		}
+	}
+}
+
+// next decides one command and checks every invariant on the way.
+func (n *spot) next(c labelled) (*spot, error) {
+	to := &spot{from: n, by: c.name, now: n.now, state: n.state, ballots: n.ballots, depth: n.depth + 1}
+	if c.cmd == nil {
+		to.now = n.now.Add(unit)
+		return to, nil
+	}
+	m := move{before: n.state, cmd: c.cmd, now: n.now, ballots: n.ballots}
+	m.after, m.events, m.answer = Decide(n.state, c.cmd, n.now)
+	if err := m.check(); err != nil {
+		return to, err
+	}
+	to.state, to.ballots = m.after, n.ballots.after(m)
+	to.state.Alerts = newest(m.after.Alerts)
+	return to, nil
+}
+
+// newest keeps the last firing of each alert: older ones are what a store would not load.
+func newest(in []Alert) []Alert {
+	var out []Alert
+	for _, a := range in {
+		if i := slices.IndexFunc(out, func(b Alert) bool { return a.Fingerprint == b.Fingerprint }); i >= 0 {
+			if !a.StartsAt.Before(out[i].StartsAt) {
+				out[i] = a
+			}
+			continue
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+// key says all that decides about the future of a state.
+func (s *walker) key(n *spot) string {
+	var b strings.Builder
+	rel := func(t time.Time) string {
+		if t.IsZero() {
+			return "-"
+		}
+		return fmt.Sprint(min(max(int(t.Sub(n.now)/unit), -6), 6))
+	}
+	inc := n.state.Incident
+	fmt.Fprintf(&b, "%s|%s|%s|%s|%d|", inc.State, inc.Page, rel(inc.NextUpdate), rel(inc.EscalateAt), min(inc.Total, 1))
+	for _, a := range n.state.Alerts {
+		fmt.Fprintf(&b, "%s%s,", a.Fingerprint, a.Status)
+	}
+	for _, p := range n.state.Proposals {
+		fmt.Fprintf(&b, "|%s %s %s %s %s %t%t%t%t %s", p.ID, p.State, p.Requester, s.names[p.Digest], rel(p.ExpiresAt), p.Already != "", p.Problem != "",
+			len(Refusals(p.Facts)) > 0, p.RequestedAt.Before(inc.Since()), p.Run)
+		if p.State == ProposalApproved {
+			b.WriteString(rel(p.DecidedAt))
+		}
+		if p.State == ProposalRefused {
+			b.WriteString(rel(p.CheckedAt))
+		}
+		for _, v := range p.Votes {
+			fmt.Fprintf(&b, " %s%s%s", v.Person.ID, v.Verdict, s.names[v.Digest])
+		}
+		var who []string
+		for person, digest := range n.ballots[p.ID] {
+			who = append(who, person+s.names[digest])
+		}
+		slices.Sort(who)
+		fmt.Fprint(&b, who)
+	}
+	for _, r := range n.state.Runs {
+		fmt.Fprintf(&b, "|%s %s %s %s %t%t", r.ID, r.State, r.Proposal, rel(r.WakeAt), r.Regardless, r.Epoch > 0)
+		for _, st := range r.Steps {
+			fmt.Fprintf(&b, " %s%d%t", st.State, st.Attempt, st.MarkedBy != "")
+		}
+	}
+	return b.String()
+}
+
+// looksInto says whether a state is within the alphabet's limits; beyond them it is seen but not expanded.
+func (s *walker) looksInto(n *spot) bool {
+	return n.state.Incident.Proposals <= s.proposals && n.state.Incident.RunCount <= s.runs
+}
+
+// quiet is where an incident may rest for ever.
+func (n *spot) quiet() bool {
+	_, open := n.state.OpenRun()
+	return n.state.Incident.State != IncidentOpen && !open
+}
+
+// TestExhaustiveSearch visits every state that an alphabet can reach, breadth first. The small ones are visited to the
+// last state, and from each of these there is a way back to quiet: nothing can be got stuck.
+func TestExhaustiveSearch(t *testing.T) {
+	everybody := []Actor{dbaA, dbaB, rob, eve}
+	for name, tc := range map[string]struct {
+		alphabet
+		states int // where to stop; zero for the end
+	}{
+		"alerts come and go while people vote": {alphabet{alerts: []string{"f1"}, people: everybody, proposals: 1, twoPlans: true}, *wantStates},
+		"a run to each of its ends":            {alphabet{alerts: []string{"f1"}, people: everybody[:2], proposals: 1, runs: 1, steers: true}, *wantStates},
+		"a person asks and runs":               {alphabet{people: everybody, proposals: 1, runs: 1, requests: true, steers: true}, *wantStates},
+		"everything beside everything":         {alphabet{alerts: []string{"f1", "f2"}, people: everybody, proposals: 3, runs: 2, requests: true, steers: true, twoPlans: true}, *wantStates},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			newWalker(t, tc.alphabet).walk(t, tc.states)
+		})
+	}
+}
+
+func (s *walker) walk(t *testing.T, limit int) {
+	t.Helper()
+	root := &spot{state: State{Incident: Incident{ID: "INC-1"}}, now: night}
+	seen := map[string]int32{s.key(root): 0}
+	all, level, moves := []*spot{root}, []*spot{root}, 0
+	var back [][]int32 // the states that lead to each state
+	back = append(back, nil)
+	started := time.Now()
+	for len(level) > 0 && (limit == 0 || len(all) < limit) {
+		steps, err := s.expand(level, seen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		moves += len(steps)
+		level = level[:0:0]
+		for _, st := range steps {
+			i, known := seen[st.key]
+			if !known {
+				i = int32(len(all))
+				seen[st.key], st.to.index = i, i
+				all, back = append(all, st.to), append(back, nil)
+				level = append(level, st.to)
+			}
+			back[i] = append(back[i], st.from)
+		}
+	}
+	t.Logf("%d states, %d transitions, depth %d, %s", len(all), moves, all[len(all)-1].depth, time.Since(started).Round(time.Millisecond))
+	if len(level) == 0 {
+		s.findTraps(t, all, back)
+	}
+}
+
+// findTraps walks backwards from the quiet states; what it does not reach can never come to rest.
+func (s *walker) findTraps(t *testing.T, all []*spot, back [][]int32) {
+	t.Helper()
+	out := make([]bool, len(all))
+	var queue []int32
+	for i, n := range all {
+		if n.quiet() || !s.looksInto(n) {
+			out[i], queue = true, append(queue, int32(i))
+		}
+	}
+	for len(queue) > 0 {
+		i := queue[0]
+		queue = queue[1:]
+		for _, j := range back[i] {
+			if !out[j] {
+				out[j], queue = true, append(queue, j)
+			}
+		}
+	}
+	for i, ok := range out {
+		if !ok {
+			t.Fatalf("no way leads out of the state after\n  %s", all[i].path())
+		}
+	}
+}
+
+type step struct {
+	from int32
+	key  string
+	to   *spot // nil if the state was known before this level
+}
+
+// expand decides every command in every state of a level, on all processors. seen is only read.
+func (s *walker) expand(level []*spot, seen map[string]int32) ([]step, error) {
+	workers := runtime.GOMAXPROCS(0)
+	parts, errs := make([][]step, workers), make([]error, workers)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < len(level) && errs[w] == nil; i += workers {
+				if s.looksInto(level[i]) {
+					parts[w], errs[w] = s.from(level[i], seen, parts[w])
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return slices.Concat(parts...), errors.Join(errs...)
+}
+
+func (s *walker) from(n *spot, seen map[string]int32, out []step) ([]step, error) {
+	for _, c := range s.commands(n) {
+		to, err := n.next(c)
+		if err != nil {
+			return out, fmt.Errorf("%w\n  %s", err, to.path())
+		}
+		st := step{from: n.index, key: s.key(to)}
+		if _, known := seen[st.key]; !known {
+			st.to = to
+			if back, err := stored(to.state); err != nil || !same(back, to.state) {
+				return out, fmt.Errorf("a store would lose something of the state (%v) after\n  %s", err, to.path())
+			}
+		}
+		out = append(out, st)
+	}
+	return out, nil
+}
