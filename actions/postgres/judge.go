@@ -33,6 +33,10 @@ func (s Situation) Judge(w Wish) pointsman.Evidence {
 		ev.Already, ev.AlreadyBy = true, by
 		return ev
 	}
+	if other, fact := s.otherPrimary(old, w.Candidate); other {
+		ev.Facts = append(ev.Facts, fact)
+		return ev
+	}
 	if old == "" {
 		ev.Facts = append(ev.Facts, oldFact)
 	} else {
@@ -151,6 +155,19 @@ func (s Situation) promotedBySomebody(old, candidate string) (string, bool) {
 		at = s.Sample.ChangedAt
 	}
 	return "somebody else: " + writers[0].Node + " was seen as primary at " + pointsman.Clock(at), true
+}
+
+// otherPrimary: the failover is done, but not the one that was planned.
+func (s Situation) otherPrimary(old, candidate string) (bool, pointsman.Fact) {
+	writers := s.in(Writable)
+	if len(writers) != 1 || candidate == "" || writers[0].Node == old || writers[0].Node == candidate {
+		return false, pointsman.Fact{}
+	}
+	w := writers[0]
+	return true, pointsman.Fact{
+		Guard: "G1", Kind: pointsman.Hard, Name: "primary", Value: w.Node, Limit: candidate, Source: w.Node, At: w.At, Result: pointsman.Fail,
+		Text: fmt.Sprintf("%s is primary, the plan promotes %s", w.Node, candidate), Clears: "nothing: the cluster has a primary",
+	}
 }
 
 func (s Situation) answersAnywhere(node string) bool {

@@ -1,0 +1,124 @@
+package postgres_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pointsman/pointsman/actions"
+	"github.com/pointsman/pointsman/actions/postgres"
+	"github.com/pointsman/pointsman/cmd/lab"
+)
+
+// asSuperuser gives the nodes' addresses the rights that closing a database needs.
+func asSuperuser(c *postgres.Cluster) {
+	for i := range c.Nodes {
+		c.Nodes[i].DSN = strings.Replace(c.Nodes[i].DSN, lab.Pointsman+"@", lab.Superuser+"@", 1)
+	}
+}
+
+func TestFence(t *testing.T) {
+	t.Parallel()
+
+	t.Run("primary_that_takes_writes_is_refused_unless_meant", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, lab.PairOptions{}, asSuperuser, func(c *postgres.Cluster) { c.Fence.Command = nil })
+		_, err := w.kind(t, "postgres.fence").Apply(t.Context(), input(fenceArgs))
+		if refused, ok := errors.AsType[*actions.RefusedError](err); !ok || !strings.Contains(refused.Error(), "pg-1 takes writes") {
+			t.Fatalf("error %v, want a refusal", err)
+		}
+		app, err := pgx.Connect(t.Context(), w.pair.Primary.AppDSN())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer app.Close(context.Background())
+		living := `{"cluster":"orders","node":"pg-1","living":true}`
+		out, _ := w.step(t, "postgres.fence", living)
+		if _, err := app.Exec(t.Context(), "SELECT 1"); err == nil {
+			t.Error("the session that was open still works")
+		}
+		if conn, err := pgx.Connect(t.Context(), w.pair.Primary.SuperuserDSN()); err == nil {
+			conn.Close(t.Context())
+			t.Error("a superuser still gets in")
+		}
+		in := input(living)
+		in.Memo = out.Memo
+		undo, ok := w.kind(t, "postgres.fence").(actions.Undoer)
+		if !ok {
+			t.Fatal("no undo")
+		}
+		if out, err := undo.Undo(t.Context(), in); err != nil {
+			t.Fatalf("undo %q: %v", out.Note, err)
+		}
+		if err := w.pair.Primary.Exec(t.Context(), "SELECT 1"); err != nil {
+			t.Errorf("after undo: %v", err)
+		}
+	})
+
+	t.Run("hook_runs_for_a_dead_node_with_its_name_and_none_of_our_environment", func(t *testing.T) {
+		t.Parallel()
+		seen := filepath.Join(t.TempDir(), "seen")
+		hook := script(t, `printf '%s %s' "$1" "${POINTSMAN_TEST_SECRET-unset}" >`+seen)
+		w := newWorld(t, lab.PairOptions{}, func(c *postgres.Cluster) { c.Fence.Command = []string{hook, "{node}"} })
+		if err := w.pair.KillPrimary(); err != nil {
+			t.Fatal(err)
+		}
+		w.step(t, "postgres.fence", fenceArgs)
+		if text, err := os.ReadFile(seen); err != nil || string(text) != "pg-1 unset" {
+			t.Errorf("the hook saw %q, error %v", text, err)
+		}
+	})
+
+	t.Run("hook_that_hangs_is_killed_with_its_children_and_does_not_count", func(t *testing.T) {
+		t.Parallel()
+		hook := script(t, "sleep 600 & sleep 600")
+		w := newWorld(t, lab.PairOptions{}, quickly, func(c *postgres.Cluster) {
+			c.Fence = postgres.Fence{Command: []string{hook}, Timeout: 300 * time.Millisecond}
+		})
+		if err := w.pair.KillPrimary(); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		out, err := w.kind(t, "postgres.fence").Apply(t.Context(), input(fenceArgs))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("it took %s", took)
+		}
+		var memo postgres.FenceMemo
+		if err := json.Unmarshal(out.Memo, &memo); err != nil || memo.Hook != "failed" {
+			t.Errorf("memo %s, error %v", out.Memo, err)
+		}
+		if !strings.Contains(out.Note, "did not end within 300ms and was killed") {
+			t.Errorf("note %q", out.Note)
+		}
+	})
+
+	t.Run("candidate_is_never_fenced", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, lab.PairOptions{})
+		in := input(`{"cluster":"orders","node":"pg-2","living":true}`)
+		in.Pins = map[string]string{"candidate": "pg-2", "old_primary": "pg-1"}
+		_, err := w.kind(t, "postgres.fence").Apply(t.Context(), in)
+		if refused, ok := errors.AsType[*actions.RefusedError](err); !ok || !strings.Contains(refused.Error(), "pg-2 is not the old primary") {
+			t.Errorf("error %v, want a refusal", err)
+		}
+	})
+}
+
+func script(t *testing.T, body string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "hook")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+body+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
