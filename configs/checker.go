@@ -117,8 +117,10 @@ func (c *checker) rooms() {
 	}{
 		{"storage", c.cfg.Storage.Validate()},
 		{"alertmanager", c.cfg.Alertmanager.Validate()},
+		{"slack", c.cfg.Slack.Validate()},
 		{"pagerduty", c.cfg.PagerDuty.Validate()},
 		{"targets.postgres", c.cfg.Targets.Postgres.Validate()},
+		{"targets.killswitch", c.cfg.Targets.KillSwitch.Validate()},
 	} {
 		c.section(s.path, s.faults)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/alerts"
+	"github.com/pointsman/pointsman/bot"
 	"github.com/pointsman/pointsman/comms/pagerduty"
 	"github.com/pointsman/pointsman/store"
 )
@@ -15,7 +16,7 @@ type Config struct {
 	Web          Web              `yaml:"web"`
 	Storage      store.Config     `yaml:"storage"`
 	Alertmanager alerts.Config    `yaml:"alertmanager"`
-	Slack        Slack            `yaml:"slack"`
+	Slack        bot.Config       `yaml:"slack"`
 	PagerDuty    pagerduty.Config `yaml:"pagerduty"`
 	People       []Person         `yaml:"people"`
 	Targets      Targets          `yaml:"targets"`

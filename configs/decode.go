@@ -20,10 +20,14 @@ type decoder struct {
 	faults []pointsman.Fault
 	lines  map[string]int // path -> line, for the checks that come later
 	visits int
+	depth  int
 }
 
-// maxVisits bounds what aliases can make of a small file.
-const maxVisits = 200_000
+// What aliases can make of a small file is bounded in both directions: an alias may stand for the list it is in.
+const (
+	maxVisits = 200_000
+	maxDepth  = 40
+)
 
 func newDecoder(file string) *decoder { return &decoder{file: file, lines: map[string]int{}} }
 
@@ -60,6 +64,12 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 		}
 		return
 	}
+	if d.depth++; d.depth > maxDepth {
+		d.fault(n, "", "the file is nested more than %d deep", maxDepth)
+		d.depth--
+		return
+	}
+	defer func() { d.depth-- }()
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}

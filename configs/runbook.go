@@ -36,25 +36,42 @@ func LoadRunbooks(fsys fs.FS, names ...string) ([]pointsman.Runbook, []pointsman
 	var out []pointsman.Runbook
 	var faults []pointsman.Fault
 	for _, name := range names {
-		files := []string{name}
-		if info, err := fs.Stat(fsys, name); err == nil && info.IsDir() {
-			files, _ = fs.Glob(fsys, path.Join(name, "*.yaml"))
-			if len(files) == 0 {
-				faults = append(faults, pointsman.Fault{File: name, Text: "the folder holds no *.yaml file"})
-			}
-		}
+		files, wrong := listing(fsys, name)
+		faults = append(faults, wrong...)
 		for _, f := range files {
 			data, err := fs.ReadFile(fsys, f)
 			if err != nil {
 				faults = append(faults, pointsman.Fault{File: f, Text: reason(err)})
 				continue
 			}
-			rb, fs := DecodeRunbook(f, data)
-			faults = append(faults, fs...)
+			rb, wrong := DecodeRunbook(f, data)
+			faults = append(faults, wrong...)
 			out = append(out, rb)
 		}
 	}
 	return out, append(faults, twice(out)...)
+}
+
+// listing is the file itself, or the *.yaml files of the folder.
+func listing(fsys fs.FS, name string) ([]string, []pointsman.Fault) {
+	entries, err := fs.ReadDir(fsys, name)
+	if err != nil {
+		return []string{name}, nil // no folder: reading it tells what is wrong, if anything is
+	}
+	var out []string
+	var faults []pointsman.Fault
+	for _, e := range entries {
+		switch path.Ext(e.Name()) {
+		case ".yaml":
+			out = append(out, path.Join(name, e.Name()))
+		case ".yml":
+			faults = append(faults, pointsman.Fault{File: path.Join(name, e.Name()), Text: "runbooks end with .yaml; rename it, or it is not read"})
+		}
+	}
+	if len(out)+len(faults) == 0 {
+		faults = append(faults, pointsman.Fault{File: name, Text: "the folder holds no *.yaml file"})
+	}
+	return out, faults
 }
 
 // RunbooksOnDisk reads folders and files of the operating system.

@@ -10,15 +10,16 @@ import (
 	"strings"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions/killswitch"
 	"github.com/pointsman/pointsman/actions/postgres"
 	"github.com/pointsman/pointsman/alerts"
 )
 
 // Targets are the things that runs change, by kind.
 type Targets struct {
-	Postgres   postgres.Config    `yaml:"postgres"`
-	KillSwitch []KillSwitchTarget `yaml:"killswitch"`
-	Service    []ServiceTarget    `yaml:"service"`
+	Postgres   postgres.Config   `yaml:"postgres"`
+	KillSwitch killswitch.Config `yaml:"killswitch"`
+	Service    []ServiceTarget   `yaml:"service"`
 }
 
 // AlertTargets are all configured targets with the matchers by which labels select them.
