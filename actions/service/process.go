@@ -1,0 +1,58 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"runtime"
+	"time"
+)
+
+// mercy is how long a process has between being asked to end and being killed.
+const mercy = time.Second
+
+// process is one execution of a program without a shell.
+type process struct {
+	path string
+	argv []string
+	env  []string
+}
+
+// ended is how it ended.
+type ended struct {
+	exit   int // -1 if a signal ended it
+	killed bool
+	output string
+}
+
+// run starts the process in a group of its own and waits for its end. When the context ends, the group is asked to
+// end, and a second later it is killed, grandchildren too. The error says that it was never started.
+func (p process) run(ctx context.Context) (ended, error) {
+	// The kernel sends the signal of a dying parent when the thread ends that started the child; so this thread must
+	// not end before the child does.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var out lastOutput
+	cmd := exec.CommandContext(ctx, p.path)
+	cmd.Args, cmd.Env, cmd.Dir = p.argv, p.env, "/"
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.SysProcAttr = ownGroup()
+	cmd.Cancel = func() error { return signalGroup(cmd.Process.Pid, false) }
+	// Also the time after which a grandchild that keeps the output open is not waited for any more: a service that was
+	// started in the background is no failure.
+	cmd.WaitDelay = mercy
+	if err := cmd.Start(); err != nil {
+		return ended{}, err
+	}
+	err := cmd.Wait()
+	end := ended{exit: cmd.ProcessState.ExitCode(), output: out.String()}
+	if ctx.Err() != nil && !(err == nil && cmd.ProcessState.Success()) {
+		end.killed = true
+		// ESRCH: nobody of the group is left, which is what is wanted.
+		if err := signalGroup(cmd.Process.Pid, true); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			end.output += " (its children could not be killed: " + err.Error() + ")"
+		}
+	}
+	return end, nil
+}
