@@ -1,0 +1,53 @@
+// Package builtin is the one list of action kinds. A kind that is not here does not exist; nothing registers itself.
+package builtin
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/pointsman/pointsman/actions"
+	"github.com/pointsman/pointsman/actions/killswitch"
+	"github.com/pointsman/pointsman/actions/postgres"
+	"github.com/pointsman/pointsman/actions/service"
+)
+
+// Config are the configured targets of all kinds.
+type Config struct {
+	Postgres   postgres.Config
+	KillSwitch killswitch.Config
+	Service    service.Config
+}
+
+// List holds what the kinds work on.
+type List struct {
+	Clusters *postgres.Clusters
+	Switches *killswitch.Watcher
+	services []actions.Action
+}
+
+// New makes the list. log may be nil.
+func New(cfg Config, log *slog.Logger) (*List, error) {
+	switches, err := killswitch.New(cfg.KillSwitch, log)
+	if err != nil {
+		return nil, err
+	}
+	services, err := service.Kinds(cfg.Service)
+	if err != nil {
+		return nil, err
+	}
+	return &List{Clusters: postgres.New(cfg.Postgres, log), Switches: switches, services: services}, nil
+}
+
+// Kinds are all kinds.
+func (l *List) Kinds() []actions.Action {
+	var out []actions.Action
+	out = append(out, l.Clusters.Kinds()...) // postgres.check, fence, promote, verify, lag
+	out = append(out, l.Switches.Kinds()...) // killswitch.engage, release, verify
+	out = append(out, l.services...) // http.check, exec.run
+	return out
+}
+
+// Loops keep watch while the program runs: what a healthy primary last wrote, what the kill switches say.
+func (l *List) Loops() []func(context.Context) error {
+	return []func(context.Context) error{postgres.Sampler{Clusters: l.Clusters}.Run, l.Switches.Run}
+}

@@ -1,0 +1,272 @@
+// Package app plugs the rooms together: it is the program without its process, so that the end-to-end tests and the
+// demo start the same thing as main.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions"
+	"github.com/pointsman/pointsman/alerts"
+	"github.com/pointsman/pointsman/cmd/api"
+	"github.com/pointsman/pointsman/comms"
+	"github.com/pointsman/pointsman/configs"
+	"github.com/pointsman/pointsman/store"
+)
+
+// Options are what only the caller knows.
+type Options struct {
+	Version string
+	Log     *slog.Logger
+	// Load reads the configuration again, for a reload; nil refuses reloads.
+	Load func() (*configs.Config, error)
+}
+
+// App is the program.
+type App struct {
+	opts     Options
+	log      *slog.Logger
+	cfg      *configs.Config
+	catalog  *Catalog
+	store    *store.Store
+	export   Exporter
+	webhook  *alerts.Handler
+	server   *server
+	planner  *actions.Planner
+	engine   *actions.Engine
+	talk     comms.Dispatcher
+	clock    comms.Clock
+	parts    parts
+	reg      *prometheus.Registry
+	reloaded prometheus.Gauge
+}
+
+// New opens the store, builds the rooms and binds the addresses. Nothing runs until Run; what New opened is closed if
+// it fails, else by Run.
+func New(ctx context.Context, cfg *configs.Config, opts Options) (_ *App, err error) {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	a := &App{opts: opts, log: opts.Log, cfg: cfg, catalog: &Catalog{}, reg: prometheus.NewRegistry()}
+	a.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	snap, faults, err := compile(cfg)
+	if err != nil || len(faults) > 0 {
+		return nil, errors.Join(err, joined(faults))
+	}
+	a.catalog.now.Store(snap)
+	key, err := LoadKey(cfg.Audit.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	if a.store, err = store.Open(ctx, cfg.Storage, a.log.With("room", "store")); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.store.Close())
+		}
+	}()
+	// Only one process may hold a SQLite file, so whoever held these leases is dead.
+	if err := a.store.ResetLeases(ctx); err != nil {
+		return nil, err
+	}
+	a.export = Exporter{Store: a.store, Key: key}
+	if err := a.build(snap); err != nil {
+		return nil, err
+	}
+	return a, a.bind(ctx)
+}
+
+func joined(faults []pointsman.Fault) error {
+	errs := make([]error, len(faults))
+	for i, f := range faults {
+		errs[i] = f
+	}
+	return errors.Join(errs...)
+}
+
+// build makes the rooms.
+func (a *App) build(snap *snapshot) error {
+	cfg := snap.cfg
+	owner := ownerName()
+	var err error
+	if a.webhook, err = alerts.New(cfg.Alertmanager, snap.router, a.store, a.store, a.log.With("room", "alerts")); err != nil {
+		return err
+	}
+	if a.parts, err = newParts(cfg, a); err != nil {
+		return err
+	}
+	registry, err := actions.NewRegistry(actions.NewMetrics(a.reg), a.parts.kinds...)
+	if err != nil {
+		return err
+	}
+	if err := lint(cfg, registry); err != nil {
+		return err
+	}
+	log := a.log.With("room", "actions")
+	a.planner = &actions.Planner{
+		Desk: a.store, Log: log,
+		Resolver: &actions.Resolver{Kinds: registry, Catalog: a.catalog, CheckTimeout: cfg.Timings.CheckTimeout, Log: log},
+	}
+	a.engine = &actions.Engine{
+		Ledger: a.store, Kinds: registry, Catalog: a.catalog, Owner: owner, Lease: cfg.Timings.Lease, Beat: cfg.Timings.Heartbeat,
+		Sweep: cfg.Timings.Sweep, CheckTimeout: cfg.Timings.CheckTimeout, Grace: 20 * time.Second, Log: log,
+	}
+	a.talk = comms.Dispatcher{
+		Outbox: a.store, Journal: a.store, Ways: a.parts.ways, Owner: owner, Metrics: comms.NewMetrics(a.reg), Log: a.log.With("room", "comms"),
+	}
+	a.clock = comms.Clock{Agenda: a.store, Log: a.log.With("room", "comms")}
+	a.reloaded = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "pointsman_config_last_reload_successful", Help: "Whether the last configuration that was offered is in force.",
+	})
+	a.reg.MustRegister(a.reloaded)
+	a.reloaded.Set(1)
+	return nil
+}
+
+// lint holds every runbook against the kinds that this version knows.
+func lint(cfg *configs.Config, registry *actions.Registry) error {
+	var faults []pointsman.Fault
+	for _, rb := range cfg.Runbooks {
+		faults = append(faults, registry.Check(rb)...)
+	}
+	return joined(faults)
+}
+
+// ownerName tells replicas apart in leases; a host may run two after a crash, so the pid is in it.
+func ownerName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "host"
+	}
+	return fmt.Sprintf("%s/%d", host, os.Getpid())
+}
+
+func (a *App) bind(ctx context.Context) error {
+	e := newEcho(a.log)
+	a.webhook.Register(e)
+	a.parts.register(e)
+	health{ready: a.Ready, reload: a.Reload, reg: a.reg}.register(e)
+	door := &api.Server{Store: a.store, Log: a.store, People: a.catalog, Desk: a.catalog, Switches: a.parts.switches, Exporter: a.export}
+	door.Register(e)
+	var err error
+	a.server, err = listen(ctx, e, a.cfg.Web.Listen, a.cfg.Web.Socket)
+	return err
+}
+
+// Addr is the address that the server listens on, with the port that the system chose.
+func (a *App) Addr() net.Addr { return a.server.tcp.Addr() }
+
+// Store is the store, for tests and the demo.
+func (a *App) Store() *store.Store { return a.store }
+
+// Exporter writes audit exports of the store.
+func (a *App) Exporter() Exporter { return a.export }
+
+// Ready tells whether requests can be served: the store answers.
+func (a *App) Ready(ctx context.Context) error { return a.store.Ping(ctx) }
+
+// Run serves until the context ends, then stops in order: no new requests, the steps at work end, the store closes.
+func (a *App) Run(ctx context.Context) error {
+	if err := a.note(ctx, "started", "version "+a.opts.Version); err != nil {
+		return errors.Join(err, a.server.stop(0), a.store.Close())
+	}
+	a.server.start()
+	a.log.Info("listening", "addr", a.Addr().String(), "socket", a.cfg.Web.Socket, "version", a.opts.Version)
+	g, gctx := errgroup.WithContext(ctx)
+	for _, loop := range append(a.parts.loops, a.planner.Run, a.engine.Run, a.talk.Run, a.clock.Run, a.signCheckpoints) {
+		g.Go(func() error { return loop(gctx) })
+	}
+	g.Go(func() error {
+		select {
+		case err := <-a.server.errs:
+			return err
+		case <-gctx.Done():
+			return a.server.stop(5 * time.Second)
+		}
+	})
+	err := g.Wait()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	_, signErr := a.store.Checkpoint(last, a.export.Key)
+	return errors.Join(err, a.note(last, "stopped", ""), signErr, a.store.Close())
+}
+
+func (a *App) note(ctx context.Context, what, more string) error {
+	text := "the server " + what
+	if more != "" {
+		text += ", " + more
+	}
+	return a.store.Note(ctx, pointsman.Event{Type: pointsman.EvServerState, Actor: pointsman.Actor{Door: pointsman.DoorEngine, Ref: ownerName()}, Text: text})
+}
+
+// signEvery bounds the part of the log that no signed checkpoint covers.
+const signEvery = time.Minute
+
+// signCheckpoints signs the log once a minute where it has grown.
+func (a *App) signCheckpoints(ctx context.Context) error {
+	tick := time.NewTicker(signEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if _, err := a.store.Checkpoint(ctx, a.export.Key); err != nil && ctx.Err() == nil {
+				a.log.Error("checkpoint not signed", "err", err)
+			}
+		}
+	}
+}
+
+// Reload puts another configuration in force for routes, runbooks and people, or keeps the old one and says why. What
+// needs a restart (addresses, storage, secrets, targets) is named and stays as it was.
+func (a *App) Reload(ctx context.Context, by pointsman.Actor) error {
+	err := a.reload()
+	outcome := "reloaded the configuration"
+	if err != nil {
+		a.reloaded.Set(0)
+		outcome = "kept its configuration, the offered one has faults: " + strings.SplitN(err.Error(), "\n", 2)[0]
+	} else {
+		a.reloaded.Set(1)
+	}
+	noteErr := a.store.Note(ctx, pointsman.Event{Type: pointsman.EvServerState, Actor: by, Text: "the server " + outcome})
+	return errors.Join(err, noteErr)
+}
+
+func (a *App) reload() error {
+	if a.opts.Load == nil {
+		return errors.New("this server was started without a configuration file")
+	}
+	cfg, err := a.opts.Load()
+	if err != nil {
+		return err
+	}
+	old := a.catalog.now.Load().cfg
+	if cfg.Digest != old.Digest {
+		return errors.New("targets changed; restart the server to put them in force")
+	}
+	snap, faults, err := compile(cfg)
+	if err != nil || len(faults) > 0 {
+		return errors.Join(err, joined(faults))
+	}
+	if err := lint(cfg, a.planner.Resolver.Kinds); err != nil {
+		return err
+	}
+	if err := a.webhook.Reload(cfg.Alertmanager, snap.router); err != nil {
+		return err
+	}
+	a.catalog.now.Store(snap)
+	return nil
+}

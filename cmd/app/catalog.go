@@ -1,0 +1,112 @@
+package app
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"sync/atomic"
+
+	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/alerts"
+	"github.com/pointsman/pointsman/configs"
+)
+
+// snapshot is one configuration in force, compiled. It does not change; a reload puts another one in its place, and
+// what is under way keeps the plan it was approved with.
+type snapshot struct {
+	cfg    *configs.Config
+	router *alerts.Router
+	people *configs.Directory
+}
+
+func compile(cfg *configs.Config) (*snapshot, []pointsman.Fault, error) {
+	router, faults := alerts.NewRouter(cfg.Route, cfg.AlertTargets(), cfg.Runbooks)
+	people, err := cfg.Directory()
+	if err != nil {
+		return nil, cfg.Locate(faults...), err
+	}
+	return &snapshot{cfg: cfg, router: router, people: people}, cfg.Locate(faults...), nil
+}
+
+// Catalog answers what the rooms ask about the configuration in force.
+type Catalog struct{ now atomic.Pointer[snapshot] }
+
+// Runbook finds a runbook by name.
+func (c *Catalog) Runbook(name string) (pointsman.Runbook, bool) {
+	return c.now.Load().cfg.Runbook(name)
+}
+
+// Runbooks lists all runbooks by name.
+func (c *Catalog) Runbooks() []pointsman.Runbook {
+	out := append([]pointsman.Runbook(nil), c.now.Load().cfg.Runbooks...)
+	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
+	return out
+}
+
+// People lists everybody who is configured.
+func (c *Catalog) People() []pointsman.Person { return c.now.Load().people.People() }
+
+// Digest is the digest of the configuration in force.
+func (c *Catalog) Digest() string { return c.now.Load().cfg.Digest }
+
+// BySlack finds the person who owns a Slack account.
+func (c *Catalog) BySlack(team, user string) (pointsman.Person, bool) {
+	return c.now.Load().people.BySlack(team, user)
+}
+
+// ByToken finds the person to whom a personal token belongs.
+func (c *Catalog) ByToken(token string) (pointsman.Person, bool) {
+	return c.now.Load().people.ByToken(token)
+}
+
+// ByUID finds the person whose uid on this machine it is.
+func (c *Catalog) ByUID(uid uint32) (pointsman.Person, bool) { return c.now.Load().people.ByUID(uid) }
+
+// Explain says in text what an alert with these labels would lead to.
+func (c *Catalog) Explain(labels map[string]string) string {
+	return c.now.Load().router.Explain(labels).String()
+}
+
+// Offer resolves a runbook and what a person typed after it: "orders", "cluster=orders". A word without "=" is the
+// value of the runbook's target.
+func (c *Catalog) Offer(runbook string, args []string) (pointsman.Offer, error) {
+	rb, ok := c.Runbook(runbook)
+	if !ok {
+		return pointsman.Offer{}, pointsman.Errorf(pointsman.CodeNotFound, "there is no runbook %q; known are %s", runbook, c.names())
+	}
+	values := map[string]string{}
+	for _, a := range args {
+		name, value, pair := strings.Cut(a, "=")
+		if !pair {
+			name, value = rb.Target, a
+		}
+		if name == "" {
+			return pointsman.Offer{}, pointsman.Errorf(pointsman.CodeInvalid, "%s takes no target, so %q means nothing to it", runbook, a)
+		}
+		if old, twice := values[name]; twice {
+			return pointsman.Offer{}, pointsman.Errorf(pointsman.CodeInvalid, "%s is given twice: %q and %q", name, old, value)
+		}
+		values[name] = value
+	}
+	return c.now.Load().router.Offer(runbook, values)
+}
+
+func (c *Catalog) names() string {
+	var out []string
+	for _, rb := range c.Runbooks() {
+		out = append(out, rb.Name)
+	}
+	return strings.Join(out, ", ")
+}
+
+// quorumWarnings names runbooks that nobody, or too few, could approve today.
+func quorumWarnings(books []pointsman.Runbook, people []pointsman.Person) []pointsman.Fault {
+	var out []pointsman.Fault
+	for _, rb := range books {
+		if st := rb.Approval.Count(people); !st.Met {
+			out = append(out, pointsman.Fault{File: rb.File, Line: rb.Line, Path: "approval.require",
+				Text: fmt.Sprintf("%s needs %s, but of the configured people only %s places can be filled", rb.Name, rb.Approval, st)})
+		}
+	}
+	return out
+}

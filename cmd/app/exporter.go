@@ -1,0 +1,76 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pointsman/pointsman/store"
+	"github.com/pointsman/pointsman/store/audit"
+)
+
+// Exporter writes signed exports of the log.
+type Exporter struct {
+	Store *store.Store
+	Key   audit.Key
+}
+
+// Export writes the zip of one incident, or of the whole log.
+func (x Exporter) Export(ctx context.Context, w io.Writer, incident string) error {
+	if _, err := x.Store.Checkpoint(ctx, x.Key); err != nil {
+		return fmt.Errorf("sign a checkpoint for the export: %w", err)
+	}
+	export, err := x.Store.Export(ctx, incident, x.Key)
+	if err != nil {
+		return err
+	}
+	return audit.WriteZip(w, export)
+}
+
+// LoadKey reads the log's signing key, or makes one at the first start. The file must not be readable by others: who
+// has the key can rewrite the record.
+func LoadKey(path string) (audit.Key, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return makeKey(path)
+	}
+	if err != nil {
+		return audit.Key{}, fmt.Errorf("audit.key_file: %w", err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return audit.Key{}, fmt.Errorf("audit.key_file: %w", err)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return audit.Key{}, fmt.Errorf("audit.key_file: %s has mode %04o, others can read it; run: chmod 600 %s", path, mode, path)
+	}
+	key, err := audit.ParseKey(strings.TrimSpace(string(b)))
+	if err != nil {
+		return audit.Key{}, fmt.Errorf("audit.key_file: %s: %w", path, err)
+	}
+	return key, nil
+}
+
+func makeKey(path string) (audit.Key, error) {
+	secret, _, err := audit.NewKey("pointsman")
+	if err != nil {
+		return audit.Key{}, fmt.Errorf("audit.key_file: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return audit.Key{}, fmt.Errorf("audit.key_file: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return audit.Key{}, fmt.Errorf("audit.key_file: %w", err)
+	}
+	_, err = f.WriteString(secret + "\n")
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return audit.Key{}, fmt.Errorf("audit.key_file: %w", err)
+	}
+	return audit.ParseKey(secret)
+}

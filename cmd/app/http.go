@@ -1,0 +1,151 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/cmd/api"
+)
+
+// health answers the questions of load balancers, kubelets and Prometheus.
+type health struct {
+	ready  func(context.Context) error
+	reload func(context.Context, pointsman.Actor) error
+	reg    *prometheus.Registry
+}
+
+// register mounts the paths that users of Prometheus' programs know, and the ones that the kubelet is usually given.
+func (h health) register(e *echo.Echo) {
+	alive := func(c echo.Context) error { return c.String(http.StatusOK, "Pointsman is alive.\n") }
+	ready := func(c echo.Context) error {
+		ctx, cancel := context.WithTimeout(c.Request().Context(), 2*time.Second)
+		defer cancel()
+		if err := h.ready(ctx); err != nil {
+			return c.String(http.StatusServiceUnavailable, "Pointsman is not ready: "+err.Error()+"\n")
+		}
+		return c.String(http.StatusOK, "Pointsman is ready.\n")
+	}
+	for _, path := range []string{"/-/healthy", "/health/live"} {
+		e.GET(path, alive)
+		e.HEAD(path, alive)
+	}
+	for _, path := range []string{"/-/ready", "/health/ready"} {
+		e.GET(path, ready)
+		e.HEAD(path, ready)
+	}
+	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(h.reg, promhttp.HandlerOpts{})))
+	e.POST("/-/reload", func(c echo.Context) error {
+		if err := h.reload(c.Request().Context(), pointsman.Actor{Door: pointsman.DoorHTTP, Ref: "from " + c.RealIP()}); err != nil {
+			return c.String(http.StatusUnprocessableEntity, "The old configuration stays in force:\n"+err.Error()+"\n")
+		}
+		return c.String(http.StatusOK, "The configuration is reloaded.\n")
+	})
+}
+
+func newEcho(log *slog.Logger) *echo.Echo {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{
+		DisablePrintStack: true,
+		LogErrorFunc: func(c echo.Context, err error, stack []byte) error {
+			log.Error("request panicked", "path", c.Path(), "err", err, "stack", string(stack))
+			return err
+		},
+	}))
+	// An unknown path or method is answered like everything else: with a sentence.
+	e.HTTPErrorHandler = func(err error, c echo.Context) {
+		if c.Response().Committed {
+			return
+		}
+		code, text := http.StatusInternalServerError, "something went wrong inside; the log has more"
+		if he, ok := errors.AsType[*echo.HTTPError](err); ok {
+			code, text = he.Code, fmt.Sprint(he.Message)
+		} else {
+			log.Error("request not answered", "path", c.Path(), "err", err)
+		}
+		_ = c.JSON(code, pointsman.Answer{Code: pointsman.CodeInvalid, Text: text}) // the caller is gone if this fails
+	}
+	return e
+}
+
+// server listens on TCP and on a Unix socket with one handler.
+type server struct {
+	http    *http.Server
+	tcp     net.Listener
+	unix    net.Listener
+	errs    chan error
+	stopped chan struct{}
+}
+
+func listen(ctx context.Context, handler http.Handler, addr, socket string) (*server, error) {
+	s := &server{errs: make(chan error, 2), stopped: make(chan struct{})}
+	s.http = &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		ConnContext: api.WithPeer,
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	var err error
+	if s.tcp, err = (&net.ListenConfig{}).Listen(ctx, "tcp", addr); err != nil {
+		return nil, fmt.Errorf("web.listen: %w", err)
+	}
+	if socket != "" {
+		if s.unix, err = listenUnix(ctx, socket); err != nil {
+			return nil, errors.Join(err, s.tcp.Close())
+		}
+	}
+	return s, nil
+}
+
+// listenUnix makes the socket, in place of one that a dead server left.
+func listenUnix(ctx context.Context, path string) (net.Listener, error) {
+	if conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "unix", path); err == nil {
+		return nil, errors.Join(fmt.Errorf("web.socket: another server answers on %s", path), conn.Close())
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("web.socket: %w", err)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("web.socket: %w", err)
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("web.socket: %w", err)
+	}
+	// Everybody on the machine may knock; the kernel says who it is, and only configured people are let in.
+	if err := os.Chmod(path, 0o666); err != nil { //nolint:gosec // see above
+		return nil, errors.Join(fmt.Errorf("web.socket: %w", err), l.Close())
+	}
+	return l, nil
+}
+
+func (s *server) start() {
+	serve := func(l net.Listener) {
+		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			s.errs <- err
+		}
+	}
+	go serve(s.tcp)
+	if s.unix != nil {
+		go serve(s.unix)
+	}
+}
+
+// stop lets requests at work end, at most for the given time.
+func (s *server) stop(grace time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	return s.http.Shutdown(ctx)
+}

@@ -1,0 +1,83 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions"
+	"github.com/pointsman/pointsman/alerts"
+	"github.com/pointsman/pointsman/configs"
+)
+
+// Check holds the whole configuration against what this version knows, without opening or reaching anything.
+func Check(cfg *configs.Config) error {
+	_, faults, err := compile(cfg)
+	return joinAll(err, append(faults, LintRunbooks(cfg.Runbooks)...))
+}
+
+func joinAll(err error, faults []pointsman.Fault) error {
+	if err != nil {
+		return err
+	}
+	return joined(faults)
+}
+
+// LintRunbooks checks what needs no configuration: matchers, parameters, kinds and their arguments.
+func LintRunbooks(books []pointsman.Runbook) []pointsman.Fault {
+	var faults []pointsman.Fault
+	registry, err := actions.NewRegistry(nil, allKinds()...)
+	if err != nil {
+		return []pointsman.Fault{{Text: err.Error()}}
+	}
+	for _, rb := range books {
+		faults = append(append(faults, alerts.Check(rb)...), registry.Check(rb)...)
+	}
+	return faults
+}
+
+// Explain says in text what an alert with these labels would lead to under the configuration.
+func Explain(cfg *configs.Config, labels map[string]string) (string, error) {
+	snap, faults, err := compile(cfg)
+	if err := joinAll(err, faults); err != nil {
+		return "", err
+	}
+	return snap.router.Explain(labels).String(), nil
+}
+
+// Plan is the dry run of a runbook: it resolves it and runs every check, reads only, and stores nothing.
+func Plan(ctx context.Context, cfg *configs.Config, runbook string, args []string) (pointsman.Proposal, error) {
+	snap, faults, err := compile(cfg)
+	if err := joinAll(err, faults); err != nil {
+		return pointsman.Proposal{}, err
+	}
+	catalog := &Catalog{}
+	catalog.now.Store(snap)
+	offer, err := catalog.Offer(runbook, args)
+	if err != nil {
+		return pointsman.Proposal{}, err
+	}
+	kinds, err := kindsOf(cfg)
+	if err != nil {
+		return pointsman.Proposal{}, err
+	}
+	registry, err := actions.NewRegistry(nil, kinds...)
+	if err != nil {
+		return pointsman.Proposal{}, err
+	}
+	log := slog.New(slog.DiscardHandler)
+	resolver := &actions.Resolver{Kinds: registry, Catalog: catalog, CheckTimeout: cfg.Timings.CheckTimeout, Log: log}
+	cmd := pointsman.Request{Offer: offer, By: pointsman.Actor{Person: pointsman.Person{ID: "dry-run", Name: "dry run"}, Door: pointsman.DoorCLI}}
+	st, _, ans := pointsman.Decide(pointsman.State{Incident: pointsman.Incident{ID: "DRY-RUN"}}, cmd, time.Now())
+	if !ans.OK() {
+		return pointsman.Proposal{}, fmt.Errorf("%s", ans.Text)
+	}
+	found := resolver.Resolve(ctx, st.Proposals[0], actions.Propose)
+	st, _, _ = pointsman.Decide(st, pointsman.Ready{
+		Proposal: st.Proposals[0].ID, Generation: 1, Plan: found.Plan, Facts: found.Facts,
+		Already: found.Already, Problem: found.Problem, Eligible: found.Eligible,
+	}, time.Now())
+	return st.Proposals[0], nil
+}

@@ -1,0 +1,125 @@
+package app
+
+import (
+	"context"
+	"net/url"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/pointsman/pointsman/actions"
+	"github.com/pointsman/pointsman/actions/builtin"
+	"github.com/pointsman/pointsman/bot"
+	"github.com/pointsman/pointsman/cmd/api"
+	"github.com/pointsman/pointsman/comms"
+	"github.com/pointsman/pointsman/comms/pagerduty"
+	"github.com/pointsman/pointsman/configs"
+)
+
+// parts are the rooms that depend on what is configured: kinds with their targets, ways out, doors.
+type parts struct {
+	kinds    []actions.Action
+	ways     []comms.Way
+	loops    []func(context.Context) error
+	switches *switches
+	bot      *bot.Bot // nil without Slack
+}
+
+func newParts(cfg *configs.Config, a *App) (parts, error) {
+	var p parts
+	built, err := builtin.New(builtin.Config{
+		Postgres: cfg.Targets.Postgres, KillSwitch: cfg.Targets.KillSwitch, Service: cfg.Targets.Service,
+	}, a.log.With("room", "actions"))
+	if err != nil {
+		return p, err
+	}
+	p.kinds, p.loops = built.Kinds(), built.Loops()
+	p.switches = &switches{store: a.store, offer: a.catalog.Offer, status: func() []api.SwitchStatus { return statuses(built) }}
+	if cfg.Slack.Enabled {
+		if p.bot, err = newBot(cfg, a, p.switches); err != nil {
+			return p, err
+		}
+		p.ways = append(p.ways, p.bot.Sender)
+		if cfg.Slack.Mode != bot.ModeHTTP {
+			p.loops = append(p.loops, p.bot.Listen)
+		}
+	}
+	if cfg.PagerDuty.Enabled() {
+		pager, err := pagerduty.New(cfg.PagerDuty, site(cfg.Web.ExternalURL), link(cfg.Web.ExternalURL), nil)
+		if err != nil {
+			return p, err
+		}
+		p.ways = append(p.ways, pager)
+	}
+	return p, nil
+}
+
+func newBot(cfg *configs.Config, a *App, s *switches) (*bot.Bot, error) {
+	return bot.New(cfg.Slack, bot.Deps{
+		Store: a.store, Read: a.store, Notes: a.store, People: a.catalog, Desk: a.catalog, Switches: forBot{s},
+		Log: a.log.With("room", "bot"), Metrics: a.reg,
+	})
+}
+
+// forBot gives the kill switches in the bot's own words.
+type forBot struct{ *switches }
+
+// Status implements bot.Switches.
+func (f forBot) Status(context.Context) ([]bot.Switch, error) {
+	var out []bot.Switch
+	for _, s := range f.status() {
+		out = append(out, bot.Switch(s))
+	}
+	return out, nil
+}
+
+func statuses(b *builtin.List) []api.SwitchStatus {
+	var out []api.SwitchStatus
+	for _, s := range b.Switches.All() {
+		out = append(out, api.SwitchStatus{Name: s.Name, Engaged: s.Engaged(), Stale: s.State == "stale", Reason: s.Reason, Text: s.Text()})
+	}
+	return out
+}
+
+// site tells installations apart that page the same service.
+func site(external string) string {
+	if u, err := url.Parse(external); err == nil && u.Host != "" {
+		return u.Host
+	}
+	return "pointsman"
+}
+
+func link(external string) func(string) string {
+	return func(incident string) string {
+		if external == "" {
+			return ""
+		}
+		return strings.TrimSuffix(external, "/") + "/api/v1/incidents/" + url.PathEscape(incident)
+	}
+}
+
+// register mounts Slack's doors, where Slack calls us.
+func (p parts) register(e *echo.Echo) {
+	if p.bot == nil {
+		return
+	}
+	p.bot.Handler.Register(e)
+}
+
+// kindsOf makes the kinds of a configuration without the program around them, for dry runs.
+func kindsOf(cfg *configs.Config) ([]actions.Action, error) {
+	built, err := builtin.New(builtin.Config{Postgres: cfg.Targets.Postgres, KillSwitch: cfg.Targets.KillSwitch, Service: cfg.Targets.Service}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return built.Kinds(), nil
+}
+
+// allKinds are all kinds without any target: enough to know their names and arguments.
+func allKinds() []actions.Action {
+	built, err := builtin.New(builtin.Config{}, nil)
+	if err != nil {
+		return nil
+	}
+	return built.Kinds()
+}

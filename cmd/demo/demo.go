@@ -1,0 +1,226 @@
+// Package demo tells the main story on this machine with real servers: a PostgreSQL primary dies, Alertmanager says
+// so, a card asks for approval, the standby is promoted and takes a verified write, and the record proves it. Only
+// Slack is a stand-in, with a web page that shows the channel.
+package demo
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/cmd/lab"
+	"github.com/pointsman/pointsman/store/audit"
+)
+
+// Options say how the story is told.
+type Options struct {
+	Auto    bool   // nobody is asked: it kills, clicks and ends by itself
+	Pages   string // folder for the pages of which screenshots are made; empty for none
+	Export  string // folder to make for the audit export
+	Version string
+	In      io.Reader
+	Out     io.Writer
+}
+
+// Run tells the story and stops everything it started, also when the context ends in the middle. It returns nil only
+// if the new primary took a verified write and the record is intact.
+func Run(ctx context.Context, o Options) (err error) {
+	s := &show{Options: o, began: time.Now(), lines: make(chan struct{})}
+	defer func() { err = errors.Join(err, s.close()) }()
+	go s.listen()
+	if err := s.setTheStage(ctx); err != nil {
+		return err
+	}
+	if err := s.tell(ctx); err != nil {
+		return err
+	}
+	s.say("Done in %s.", pointsman.Span(time.Since(s.began)))
+	if !o.Auto {
+		return s.prompt(ctx, "Everything is still running: look around. Press Enter to stop it.")
+	}
+	return nil
+}
+
+// show is one telling.
+type show struct {
+	Options
+	began time.Time
+	stage stage
+	lines chan struct{} // one for each Enter
+}
+
+func (s *show) say(format string, args ...any) {
+	fmt.Fprintf(s.Out, "%5.1fs  %s\n", time.Since(s.began).Seconds(), fmt.Sprintf(format, args...))
+}
+
+func (s *show) listen() {
+	in := bufio.NewScanner(s.In)
+	for in.Scan() {
+		s.lines <- struct{}{}
+	}
+}
+
+func (s *show) prompt(ctx context.Context, text string) error {
+	s.say("%s", text)
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.lines:
+		return nil
+	}
+}
+
+// tell plays the acts.
+func (s *show) tell(ctx context.Context) error {
+	st := &s.stage
+	s.say("The channel: %s", st.slackURL)
+	if s.Auto {
+		s.say("Killing the primary %s with SIGKILL.", st.pair.Primary.Name)
+	} else if err := s.prompt(ctx, "Open that page, then press Enter to kill the primary."); err != nil {
+		return err
+	}
+	killed := time.Now()
+	if err := st.pair.KillPrimary(); err != nil {
+		return err
+	}
+	id, err := s.proposed(ctx)
+	if err != nil {
+		return err
+	}
+	s.say("A card with evidence is in the channel, %s after the kill.", pointsman.Span(time.Since(killed)))
+	if err := s.approved(ctx, id); err != nil {
+		return err
+	}
+	run, err := s.carriedOut(ctx, id)
+	if err != nil {
+		return err
+	}
+	s.say("%s: %s", run.ID, run.Note)
+	for i, step := range run.Steps {
+		s.say("  step %d, %s: %s in %s. %s", i+1, step.Summary, step.State, pointsman.Span(step.EndedAt.Sub(step.StartedAt)), step.Note)
+	}
+	if err := s.provenByOurselves(ctx); err != nil {
+		return err
+	}
+	if err := s.resolved(ctx, id); err != nil {
+		return err
+	}
+	if err := s.pages(ctx, "resolved"); err != nil {
+		return err
+	}
+	return s.exported(ctx, id)
+}
+
+// await waits for a state of the incident, at most for the given time.
+func (s *show) await(ctx context.Context, id, what string, most time.Duration, ok func(pointsman.State) (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	for {
+		changed := s.stage.app.Store().Changed()
+		st, err := s.stage.app.Store().State(ctx, id)
+		if err == nil {
+			if done, err := ok(st); done || err != nil {
+				return err
+			}
+		}
+		select {
+		case err := <-s.stage.ended:
+			return fmt.Errorf("pointsman ended: %w", err)
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for %s: %w", what, ctx.Err())
+		case <-changed:
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// firstIncident is the id that the first incident of a new store gets.
+const firstIncident = "INC-1"
+
+func (s *show) proposed(ctx context.Context) (string, error) {
+	err := s.await(ctx, firstIncident, "the proposal", time.Minute, func(st pointsman.State) (bool, error) {
+		ranked := pointsman.Ranked(st.Proposals)
+		return len(ranked) > 0 && ranked[0].State == pointsman.ProposalReady && ranked[0].Runbook == "postgres-failover", nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return firstIncident, s.pages(ctx, "card")
+}
+
+// approved waits for a person, or clicks as one.
+func (s *show) approved(ctx context.Context, id string) error {
+	if s.Auto {
+		s.say("Clicking Approve as Ana Ruiz.")
+		if err := s.stage.click(ctx, "U0ANA", "Approve"); err != nil {
+			return err
+		}
+	} else {
+		s.say("Click Approve on the card as Ana or Ben. (Eve may not; try it.)")
+	}
+	return s.await(ctx, id, "the approval", time.Hour, func(st pointsman.State) (bool, error) { return len(st.Runs) > 0, nil })
+}
+
+func (s *show) carriedOut(ctx context.Context, id string) (pointsman.Run, error) {
+	var run pointsman.Run
+	err := s.await(ctx, id, "the end of the run", 2*time.Minute, func(st pointsman.State) (bool, error) {
+		run = st.Runs[len(st.Runs)-1]
+		if run.State == pointsman.RunParked || run.State == pointsman.RunVoided {
+			return false, fmt.Errorf("%s is %s: %s", run.ID, run.State, run.Note)
+		}
+		return run.State == pointsman.RunDone, nil
+	})
+	return run, err
+}
+
+// provenByOurselves does not take Pointsman's word: the demo itself writes to the new primary.
+func (s *show) provenByOurselves(ctx context.Context) error {
+	var standby bool
+	var timeline string
+	dsn := s.stage.pair.Standby.DSN(lab.App, lab.AppDatabase)
+	if err := ask(ctx, dsn, `SELECT pg_is_in_recovery(), substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)`, &standby, &timeline); err != nil {
+		return fmt.Errorf("ask the new primary: %w", err)
+	}
+	var order int64
+	if err := ask(ctx, dsn, `INSERT INTO orders (item) VALUES ('the first ticket after the failover') RETURNING id`, &order); err != nil {
+		return fmt.Errorf("write to the new primary: %w", err)
+	}
+	s.say("%s is primary on timeline %s and took order %d. Customers: %d orders written, %d attempts failed meanwhile.",
+		s.stage.pair.Standby.Name, strings.TrimLeft(timeline, "0"), order, s.stage.customers.written.Load(), s.stage.customers.failed.Load())
+	return nil
+}
+
+func (s *show) resolved(ctx context.Context, id string) error {
+	return s.await(ctx, id, "the end of the incident", 2*time.Minute, func(st pointsman.State) (bool, error) {
+		return st.Incident.State == pointsman.IncidentResolved, nil
+	})
+}
+
+// exported leaves the record and has it verified as anybody could, without the server.
+func (s *show) exported(ctx context.Context, id string) error {
+	path := filepath.Join(s.Export, fmt.Sprintf("%s-audit-%s.zip", id, s.began.UTC().Format("20060102-150405")))
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(s.stage.app.Exporter().Export(ctx, f, id), f.Close()); err != nil {
+		return err
+	}
+	report, err := audit.VerifyPath(path, audit.Trust{Keys: []string{s.stage.app.Exporter().Key.Public}})
+	if err != nil {
+		return err
+	}
+	if report.ExitCode() != 0 {
+		return errors.Join(errors.New("the audit export does not verify"), report.Write(s.Out))
+	}
+	s.say("The record of %s, %d entries, is intact: %s", id, report.Entries, path)
+	s.say("Check it yourself: bin/pointsman audit verify %s", path)
+	return nil
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pointsman/pointsman/store/audit"
+)
+
+func auditCommand() *cobra.Command {
+	root := &cobra.Command{Use: "audit", Short: "Export the record and verify exports"}
+	root.AddCommand(auditExportCommand(), auditVerifyCommand())
+	return root
+}
+
+func auditExportCommand() *cobra.Command {
+	var incident, out string
+	cmd := &cobra.Command{
+		Use:   "export --incident INC-1",
+		Short: "Write the record of one incident, or of everything, with its proofs",
+		Long: "Writes a folder with the timeline (timeline.md for people, rows.jsonl for programs), the signed checkpoint and\n" +
+			"the proofs; with an --output that ends in .zip, one file. The export itself becomes part of the record.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := newClient(cmd)
+			if err != nil {
+				return err
+			}
+			if out == "" {
+				out = "pointsman-audit"
+				if incident != "" {
+					out = incident + "-audit"
+				}
+			}
+			resp, err := c.send(cmd.Context(), http.MethodGet, "/api/v1/audit/export?incident="+url.QueryEscape(incident), nil)
+			if err != nil {
+				return err
+			}
+			defer resp.Body.Close()
+			body, err := io.ReadAll(resp.Body)
+			if err != nil {
+				return fmt.Errorf("the export broke off, nothing was written: %w", err)
+			}
+			if err := save(out, body); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s\nVerify it with: pointsman audit verify %s\n", out, out)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&incident, "incident", "", "the incident; empty for the whole log")
+	cmd.Flags().StringVarP(&out, "output", "o", "", "folder to make, or file.zip (default INC-1-audit)")
+	return cmd
+}
+
+// save writes the zip, or unpacks it into a folder that does not exist yet: an older export is never overwritten.
+func save(out string, body []byte) error {
+	archive, err := zip.NewReader(bytes.NewReader(body), int64(len(body)))
+	if err != nil {
+		return fmt.Errorf("the export is no whole zip file, nothing was written: %w", err)
+	}
+	if strings.HasSuffix(out, ".zip") {
+		f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return err
+		}
+		_, err = f.Write(body)
+		return errors.Join(err, f.Close())
+	}
+	if err := os.Mkdir(out, 0o700); err != nil {
+		return err
+	}
+	return os.CopyFS(out, archive)
+}
+
+func auditVerifyCommand() *cobra.Command {
+	var keys, anchors []string
+	cmd := &cobra.Command{
+		Use:   "verify FILE",
+		Short: "Say whether an export is intact, or which entry was touched",
+		Long: "Reads an export (zip, folder or bare JSON Lines) and needs no server, network, database or configuration.\n" +
+			"Exit code: 0 intact, 1 touched, 2 cannot be told.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			trust := audit.Trust{}
+			for _, k := range keys {
+				text, err := fileOrText(k)
+				if err != nil {
+					return err
+				}
+				trust.Keys = append(trust.Keys, strings.TrimSpace(text))
+			}
+			for _, a := range anchors {
+				b, err := os.ReadFile(a)
+				if err != nil {
+					return fmt.Errorf("anchor: %w", err)
+				}
+				trust.Anchors = append(trust.Anchors, b)
+			}
+			report, err := audit.VerifyPath(args[0], trust)
+			if err != nil {
+				fmt.Fprintln(cmd.OutOrStdout(), "cannot tell:", err)
+				return exitError{2}
+			}
+			if err := report.Write(cmd.OutOrStdout()); err != nil {
+				return err
+			}
+			if code := report.ExitCode(); code != 0 {
+				return exitError{code}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringArrayVar(&keys, "key", nil, "public key that you trust, or a file with it; may be given again")
+	cmd.Flags().StringArrayVar(&anchors, "anchor", nil, "file with a checkpoint that was kept elsewhere; may be given again")
+	return cmd
+}
+
+// fileOrText reads the file of that name if there is one: a key never looks like a path that exists.
+func fileOrText(s string) (string, error) {
+	b, err := os.ReadFile(s)
+	if errors.Is(err, os.ErrNotExist) {
+		return s, nil
+	}
+	return string(b), err
+}

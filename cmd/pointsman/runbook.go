@@ -1,0 +1,111 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/cmd/app"
+	"github.com/pointsman/pointsman/configs"
+)
+
+func runbookCommand() *cobra.Command {
+	root := &cobra.Command{Use: "runbook", Short: "Check runbooks and see what they would do"}
+	root.AddCommand(runbookLintCommand(), runbookPlanCommand())
+	return root
+}
+
+func runbookLintCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "lint [FILE | FOLDER ...]", Short: "Check runbooks without a configuration; the shipped ones if none is named",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			books, faults := configs.ShippedRunbooks()
+			if len(args) > 0 {
+				books, faults = configs.RunbooksOnDisk(args...)
+			}
+			faults = append(faults, app.LintRunbooks(books)...)
+			for _, f := range faults {
+				fmt.Fprintln(cmd.OutOrStdout(), f)
+			}
+			if len(faults) > 0 {
+				return errors.New(countOf(len(faults), "fault"))
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), countOf(len(books), "runbook")+" checked, no faults")
+			return nil
+		},
+	}
+}
+
+// runbookPlanCommand is the dry run: it resolves, checks and shows everything and changes nothing.
+func runbookPlanCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "plan RUNBOOK [TARGET | param=value ...]", Short: "Resolve a runbook and run its checks now; changes nothing", Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := loadConfig(cmd)
+			if err != nil {
+				return err
+			}
+			p, err := app.Plan(cmd.Context(), cfg, args[0], args[1:])
+			if err != nil {
+				return err
+			}
+			printProposal(cmd.OutOrStdout(), p)
+			if no := pointsman.Refusals(p.Facts); len(no) > 0 || p.Problem != "" {
+				return errors.New("it would be refused")
+			}
+			return nil
+		},
+	}
+	configFlags(cmd)
+	return cmd
+}
+
+func routesCommand() *cobra.Command {
+	root := &cobra.Command{Use: "routes", Short: "See where alerts lead"}
+	test := &cobra.Command{
+		Use: "test alertname=PrimaryDown cluster=orders ...", Short: "Say which incident, runbooks and parameters an alert with these labels would lead to", Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			labels := map[string]string{}
+			query := url.Values{}
+			for _, a := range args {
+				k, v, ok := strings.Cut(a, "=")
+				if !ok || k == "" {
+					return fmt.Errorf("%q is no label; write name=value", a)
+				}
+				labels[k] = v
+				query.Set(k, v)
+			}
+			if asks, _ := cmd.Flags().GetBool("running"); asks {
+				c, err := newClient(cmd)
+				if err != nil {
+					return err
+				}
+				var text string
+				if err := c.call(cmd.Context(), http.MethodGet, "/api/v1/routes?"+query.Encode(), nil, &text); err != nil {
+					return err
+				}
+				fmt.Fprint(cmd.OutOrStdout(), text)
+				return nil
+			}
+			cfg, err := loadConfig(cmd)
+			if err != nil {
+				return err
+			}
+			text, err := app.Explain(cfg, labels)
+			if err != nil {
+				return err
+			}
+			fmt.Fprint(cmd.OutOrStdout(), text)
+			return nil
+		},
+	}
+	test.Flags().Bool("running", false, "ask the running server instead of reading the configuration file")
+	configFlags(test)
+	root.AddCommand(test)
+	return root
+}
