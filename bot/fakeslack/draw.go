@@ -28,7 +28,8 @@ type dayView struct {
 }
 
 type personView struct {
-	ID, Name, Title, Initials, Color string
+	ID, Name, Title, Initials string
+	Color                     template.CSS
 }
 
 type messageView struct {
@@ -159,7 +160,7 @@ func person(u User) personView {
 	sum.Write([]byte(u.ID))
 	return personView{
 		ID: u.ID, Name: name, Title: u.Title, Initials: strings.ToUpper(initials[:min(len(initials), 2)]),
-		Color: fmt.Sprintf("hsl(%d 45%% 46%%)", sum.Sum32()%360),
+		Color: template.CSS(fmt.Sprintf("hsl(%d 45%% 46%%)", sum.Sum32()%360)),
 	}
 }
 

@@ -62,7 +62,9 @@ func TestATriggerOpensOneModalWithinThreeSeconds(t *testing.T) {
 	})
 }
 
-func inProcess(h http.HandlerFunc) *http.Client { return &http.Client{Transport: fakeslack.Transport(h)} }
+func inProcess(h http.HandlerFunc) *http.Client {
+	return &http.Client{Transport: fakeslack.Transport(h)}
+}
 
 func TestAModalIsFilledInRefusedAndTaken(t *testing.T) {
 	t.Parallel()

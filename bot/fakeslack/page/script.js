@@ -48,6 +48,7 @@ function showModal() {
   }
   modal.dataset.key = source.dataset.key;
   if (!modal.open) modal.showModal();
+  modal.querySelector(".field input, .field textarea, .field select")?.focus();
 }
 
 function ask(d) {
