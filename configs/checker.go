@@ -120,6 +120,7 @@ func (c *checker) rooms() {
 		{"slack", c.cfg.Slack.Validate()},
 		{"pagerduty", c.cfg.PagerDuty.Validate()},
 		{"targets.postgres", c.cfg.Targets.Postgres.Validate()},
+		{"targets.service", c.cfg.Targets.Service.Validate()},
 		{"targets.killswitch", c.cfg.Targets.KillSwitch.Validate()},
 	} {
 		c.section(s.path, s.faults)

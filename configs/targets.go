@@ -12,6 +12,7 @@ import (
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions/killswitch"
 	"github.com/pointsman/pointsman/actions/postgres"
+	"github.com/pointsman/pointsman/actions/service"
 	"github.com/pointsman/pointsman/alerts"
 )
 
@@ -19,7 +20,7 @@ import (
 type Targets struct {
 	Postgres   postgres.Config   `yaml:"postgres"`
 	KillSwitch killswitch.Config `yaml:"killswitch"`
-	Service    []ServiceTarget   `yaml:"service"`
+	Service    service.Config    `yaml:"service"`
 }
 
 // AlertTargets are all configured targets with the matchers by which labels select them.
