@@ -81,7 +81,7 @@ func unreadable(s *watched, err error) pointsman.Fact {
 		last = fmt.Sprintf("the last read was %s ago", pointsman.Span(st.Age))
 	}
 	return pointsman.Fact{
-		Name: "kill switch " + s.Name, Value: "unknown", Limit: "readable from the primary", At: time.Now().UTC(), Result: pointsman.Unknown,
+		Name: "kill switch " + s.Name, Value: "unknown", Limit: "readable from the primary", Source: "table " + s.Table, At: time.Now().UTC(), Result: pointsman.Unknown,
 		Text:   fmt.Sprintf("%s cannot be read (%v); %s, and without one for %s it counts as engaged", s.Name, err, last, s.StaleAfter),
 		Clears: "make the database of the switch reachable",
 	}

@@ -61,7 +61,7 @@ func (k release) Check(ctx context.Context, in actions.Input) (pointsman.Evidenc
 	case r.Engaged:
 		ev.Pins = map[string]string{pin(s): r.UpdatedAt.Format(time.RFC3339Nano)}
 	default:
-		now.Result = pointsman.Fail
+		now.Result, now.Clears = pointsman.Fail, "nothing; it is what was wanted"
 		now.Text = fmt.Sprintf("there is nothing to release: %s is %s", s.Name, r.standing())
 		ev.Already, ev.AlreadyBy = true, r.by()
 	}
@@ -73,7 +73,7 @@ func reasonGiven(reason string) pointsman.Fact {
 	n := len([]rune(strings.TrimSpace(reason)))
 	f := pointsman.Fact{
 		Kind: pointsman.Hard, Name: "reason for the release", Value: fmt.Sprintf("%d characters", n), Limit: fmt.Sprintf("at least %d", minReason),
-		Source: "request", Result: pointsman.Pass,
+		Source: "request", At: time.Now().UTC(), Result: pointsman.Pass,
 	}
 	if n < minReason {
 		f.Result, f.Clears = pointsman.Fail, "ask again with a reason"

@@ -82,7 +82,10 @@ func (k verify) Check(ctx context.Context, in actions.Input) (pointsman.Evidence
 }
 
 // Apply has nothing to do.
-func (verify) Apply(context.Context, actions.Input) (actions.Outcome, error) {
+func (k verify) Apply(_ context.Context, in actions.Input) (actions.Outcome, error) {
+	if _, err := k.args(in); err != nil {
+		return actions.Outcome{}, actions.Refuse("%v", err)
+	}
 	return actions.Outcome{}, nil
 }
 

@@ -113,7 +113,10 @@ func (k check) Check(ctx context.Context, in actions.Input) (pointsman.Evidence,
 }
 
 // Apply has nothing to do.
-func (check) Apply(context.Context, actions.Input) (actions.Outcome, error) {
+func (k check) Apply(_ context.Context, in actions.Input) (actions.Outcome, error) {
+	if _, err := k.args(in); err != nil {
+		return actions.Outcome{}, actions.Refuse("%v", err)
+	}
 	return actions.Outcome{}, nil
 }
 
