@@ -59,7 +59,7 @@ func (c caps) headline(p ProposalView, r RunView) string {
 	case pointsman.RunParked:
 		return "🛑 " + name + " is *parked and needs a person*" + note
 	case pointsman.RunDone:
-		return "✅ " + name + " is *done and verified* in " + pointsman.Span(r.Took) + objective(p.RTO, r.Took) + note
+		return "✅ " + name + " is *done and verified* in " + pointsman.Span(r.Took) + objective(p.RTO, r.Took)
 	case pointsman.RunAborted:
 		return "⏹️ " + name + " was aborted" + note
 	}

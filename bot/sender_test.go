@@ -1,0 +1,191 @@
+package bot
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/bot/fakeslack"
+)
+
+// oneCard checks that the channel shows the incident once.
+func (w *world) oneCard() fakeslack.Message {
+	w.t.Helper()
+	var top []fakeslack.Message
+	for _, m := range w.room.Messages() {
+		if m.ThreadTS == "" && m.OnlyTo == "" {
+			top = append(top, m)
+		}
+	}
+	if len(top) != 1 {
+		w.t.Fatalf("one incident has %d messages in the channel:\n%s", len(top), w.room.Channel)
+	}
+	return top[0]
+}
+
+func TestWhateverSlackAnswersThereIsOneCard(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []fakeslack.Mode{
+		fakeslack.RateLimited, fakeslack.ServerError, fakeslack.Drop, fakeslack.DropAfter, fakeslack.Hang, fakeslack.HangAfter, "internal_error",
+	} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.tell(webhook(primaryDown(pointsman.AlertFiring)))
+			w.slack.FailNext("chat.postMessage", 1, mode)
+			w.flush()
+			w.oneCard()
+		})
+	}
+	t.Run("the line of a thread comes once, too", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		card := w.asked(2)
+		w.slack.FailNext("chat.postMessage", 1, fakeslack.DropAfter)
+		card.Click("U0ANA", "Approve")
+		w.flush()
+		n := 0
+		for _, m := range card.Thread() {
+			if m.Says("Ana Ruiz approved") {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("the approval is told %d times:\n%s", n, w.room.Channel)
+		}
+	})
+	t.Run("an unknown answer, then a crash, then another event", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.tell(webhook(primaryDown(pointsman.AlertFiring)))
+		w.flush()
+		w.mu.Lock()
+		clear(w.refs) // the process died before it could write down where the card is
+		w.mu.Unlock()
+		w.asked(1)
+		w.oneCard()
+	})
+}
+
+func TestASilentSlackDelaysNothingElseThanItsOwnRetry(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *fakeslack.Config) { c.RetryAfter = 2 * time.Second })
+	w.tell(webhook(primaryDown(pointsman.AlertFiring)))
+	w.slack.FailNext("chat.postMessage", 1, fakeslack.RateLimited)
+	began := time.Now()
+	w.flush()
+	if took := time.Since(began); took < 2*time.Second {
+		t.Errorf("posted again after %s, Slack asked for 2 s", took)
+	}
+	if n := len(w.slack.Calls("chat.postMessage")); n != 2 {
+		t.Errorf("%d posts, want the refused one and the one after it", n)
+	}
+}
+
+func TestWhatNoRepetitionCuresIsGivenUpVisibly(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"channel_not_found", "invalid_auth", "is_archived", "missing_scope"} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.tell(webhook(primaryDown(pointsman.AlertFiring)))
+			w.slack.FailNext("chat.postMessage", 1, fakeslack.Mode(code))
+			if parked := w.flush(); len(parked) != 1 || !strings.Contains(parked[0], code) {
+				t.Errorf("given up: %q", parked)
+			}
+		})
+	}
+}
+
+func TestADeletedCardIsPostedAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.asked(1)
+	w.slack.FailNext("chat.update", 1, "message_not_found")
+	w.tell(pointsman.Recheck{Proposal: "INC-7/P1", By: by(ben)})
+	w.flush()
+	if n := len(w.slack.Calls("chat.postMessage")); n < 3 { // card, line, card
+		t.Errorf("%d posts", n)
+	}
+}
+
+func TestPlanSaysWhatIsWorthSaying(t *testing.T) {
+	t.Parallel()
+	ev := func(typ pointsman.EventType) pointsman.Logged {
+		return pointsman.Logged{Seq: 9, Event: pointsman.Event{ID: "E9", Type: typ, Incident: "INC-7", Text: "<it> happened"}}
+	}
+	told := func(typ pointsman.EventType) string {
+		var out []string
+		for _, d := range (&Sender{}).Plan(ev(typ)) {
+			out = append(out, d.Lane+" "+string(d.Class))
+			if d.Newest != (d.Destination == destCard) {
+				t.Errorf("%s to %s: newest %v", typ, d.Destination, d.Newest)
+			}
+		}
+		return strings.Join(out, ", ")
+	}
+	want := map[pointsman.EventType]string{
+		pointsman.EvIncidentOpened: "slack/INC-7/card urgent",
+		pointsman.EvAlertFiring:    "slack/INC-7/card urgent",
+		pointsman.EvProposalReady:  "slack/INC-7/card urgent, slack/INC-7/thread normal",
+		pointsman.EvVoteCounted:    "slack/INC-7/card urgent, slack/INC-7/thread normal",
+		pointsman.EvIncidentUpdate: "slack/INC-7/thread normal",
+		pointsman.EvVoteRefused:    "",
+		pointsman.EvServerState:    "",
+	}
+	for typ, lanes := range want {
+		if got := told(typ); got != lanes {
+			t.Errorf("%s: %q, want %q", typ, got, lanes)
+		}
+	}
+	if got := (&Sender{}).Plan(ev(pointsman.EvRunDone)); cmp.Diff(got, (&Sender{}).Plan(ev(pointsman.EvRunDone))) != "" || strings.Contains(string(got[1].Payload), "<it>") {
+		t.Errorf("%s", got[1].Payload)
+	}
+}
+
+func TestUpdatesReachTheChannelAndNotOnlyTheThread(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.asked(1)
+	w.tell(pointsman.WriteUpdate{Incident: "INC-7", Text: "we fail over at 03:10", By: by(ben)})
+	w.flush()
+	calls := w.slack.Calls("chat.postMessage")
+	if last := calls[len(calls)-1]; !strings.Contains(string(dump(last)), "we fail over at 03:10") || !strings.Contains(string(dump(last)), "reply_broadcast") {
+		t.Errorf("%s", dump(last))
+	}
+}
+
+func TestSocketModeIsTheSameDoor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	server := httptest.NewServer(w.slack)
+	t.Cleanup(server.Close)
+	w.slack.SetBaseURL(server.URL)
+	w.slack.SetRequestURLs("", "")
+	w.bot = w.newBot(ModeSocket, server.URL, http.DefaultTransport)
+	card := w.asked(1)
+	listening := make(chan error, 1)
+	ctx, stop := testContext(t)
+	go func() { listening <- w.bot.Listen(ctx) }()
+	if err := w.slack.WaitConnected(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.room.Slash("U0BEN", "/pointsman", "status"); !strings.Contains(string(r.Body), "waits for approval") {
+		t.Errorf("status answers %s", r.Body)
+	}
+	w.slack.Disconnect("warning") // Slack renews a connection; the next click finds the other one or the new one
+	if err := w.slack.WaitConnected(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	card.Click("U0ANA", "Approve")
+	w.room.WaitEphemeral("U0ANA", "starts now as INC-7/R1")
+	stop()
+	if err := <-listening; err != nil {
+		t.Error(err)
+	}
+}
