@@ -141,12 +141,15 @@ func (c Cluster) validate(at string) []pointsman.Fault {
 	if c.Quorum < 0 || c.Quorum > 1+len(c.Probes) && c.Quorum > DefaultQuorum {
 		fault(".quorum", "%d vantage points are asked for, there are %d: this process and the probes", c.Quorum, 1+len(c.Probes))
 	}
-	for path, d := range map[string]time.Duration{
-		".read_timeout": c.ReadTimeout, ".sample_every": c.SampleEvery, ".fence.timeout": c.Fence.Timeout,
-		".limits.lost_time": c.Limits.LostTime, ".limits.receiver_silence": c.Limits.ReceiverSilence,
+	for _, set := range []struct {
+		path string
+		d    time.Duration
+	}{
+		{".read_timeout", c.ReadTimeout}, {".sample_every", c.SampleEvery}, {".fence.timeout", c.Fence.Timeout},
+		{".limits.lost_time", c.Limits.LostTime}, {".limits.receiver_silence", c.Limits.ReceiverSilence},
 	} {
-		if d < 0 {
-			fault(path, "%s is negative", d)
+		if set.d < 0 {
+			fault(set.path, "%s is negative", set.d)
 		}
 	}
 	if len(c.Fence.Command) > 0 && c.Fence.Command[0] == "" {

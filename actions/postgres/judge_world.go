@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pointsman/pointsman"
@@ -14,15 +15,11 @@ func (s Situation) writers() pointsman.Fact {
 	for _, r := range s.in(Writable) {
 		list = append(list, fmt.Sprintf("%s on timeline %d", r.Node, r.Timeline))
 	}
-	for node := range s.Probes {
-		if s.reading(node).State == Writable {
-			continue
-		}
-		for _, v := range s.sightings(node)[1:] {
-			if v.State == Writable {
-				list = append(list, fmt.Sprintf("%s as seen from %s", node, v.From))
-				break
-			}
+	for _, r := range s.Readings {
+		far := s.sightings(r.Node)[1:]
+		i := slices.IndexFunc(far, func(v view) bool { return v.State == Writable })
+		if i >= 0 && r.State != Writable {
+			list = append(list, fmt.Sprintf("%s as seen from %s", r.Node, far[i].From))
 		}
 	}
 	f.Value = fmt.Sprint(len(list))

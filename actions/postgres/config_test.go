@@ -1,0 +1,118 @@
+package postgres
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+)
+
+const example = `
+- name: orders
+  environment: production
+  match: ['cluster="orders"']
+  database: app
+  nodes:
+    - {name: pg-1, dsn_file: /run/secrets/pg-1}
+    - {name: pg-2, dsn: "postgres://u:secret@pg-2:5432/app", never_promote: true}
+  clients: {dsn_file: /run/secrets/orders, more: [{dsn_file: /run/secrets/pooler-b}]}
+  probes: [{name: probe-b, url: "https://probe-b.example:9097", token_file: /run/secrets/probe-b}]
+  fence: {command: [/usr/local/bin/stop-node, "{node}"], timeout: 15s}
+  limits: {lost_bytes: 16MiB, lost_time: 30s}
+`
+
+func TestConfig_reads_its_section(t *testing.T) {
+	t.Parallel()
+	var c Config
+	if err := yaml.Unmarshal([]byte(example), &c); err != nil {
+		t.Fatal(err)
+	}
+	if faults := c.Validate(); len(faults) > 0 {
+		t.Errorf("faults %v", faults)
+	}
+	got := c[0].WithDefaults()
+	if got.Limits.LostBytes != 16<<20 || got.Fence.Timeout != 15*time.Second || got.Quorum != 2 || got.HeartbeatTable != DefaultHeartbeatTable ||
+		got.Nodes[0].DSNFile == "" || !got.Nodes[1].NeverPromote || len(got.Clients.More) != 1 || got.Clients.DSNFile == "" {
+		t.Errorf("config %+v", got)
+	}
+	if text := fmt.Sprintf("%v %+v %#v", c, c, c); strings.Contains(text, "secret@") {
+		t.Errorf("printing the configuration shows a password: %s", text)
+	}
+}
+
+func TestValidate_names_every_fault_at_once(t *testing.T) {
+	t.Parallel()
+	bad := Config{{
+		Name: "orders", HeartbeatTable: "beat; DROP TABLE x", Quorum: 5, ReadTimeout: -time.Second,
+		Nodes: []Node{
+			{Name: "pg-1", Address: Address{DSN: "postgres://u:canary@h:port/db"}}, {Name: "pg-1", Address: Address{DSN: "postgres://a:1,b:2/db"}}, {},
+		},
+		Probes: []Probe{{URL: "ftp://u:canary@x"}},
+	}, {Name: "orders"}}
+	var got []string
+	for _, f := range bad.Validate() {
+		got = append(got, f.Path)
+		if strings.Contains(f.Error(), "canary") {
+			t.Errorf("the fault shows a password: %v", f)
+		}
+	}
+	want := []string{
+		"[0].heartbeat_table", "[0].quorum", "[0].read_timeout", "[0].clients", "[0].nodes[0].dsn", "[0].nodes[1].name", "[0].nodes[1].dsn",
+		"[0].nodes[2].name", "[0].nodes[2]", "[0].probes[0].url", "[0].probes[0].name", "[0].probes[0]",
+		"[1].name", "[1].nodes", "[1].clients",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSize(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]Size{"1024": 1024, "16MiB": 16 << 20, "16MB": 16 << 20, "1 GiB": 1 << 30, "512kB": 512 << 10, "0": 0} {
+		var s Size
+		if err := s.UnmarshalText([]byte(in)); err != nil || s != want {
+			t.Errorf("%q is %d, error %v, want %d", in, s, err, want)
+		}
+	}
+	for _, in := range []string{"", "MiB", "-1", "16XB", "1.5GiB", "99999999999TiB"} {
+		var s Size
+		if err := s.UnmarshalText([]byte(in)); err == nil {
+			t.Errorf("%q was read as %d", in, s)
+		}
+	}
+}
+
+func TestSample_remembers_what_bounds_a_loss(t *testing.T) {
+	t.Parallel()
+	m := &memory{last: map[string]Sample{}}
+	s := dead()
+	s.set(primary("pg-1", 1, 1000))
+	m.saw(s)
+	later := primary("pg-1", 1, 5000)
+	later.At = now.Add(2 * time.Second)
+	s.set(later)
+	if got := m.saw(s); got.Rate != 2000 || got.LSN != 5000 || !got.LostAt.IsZero() {
+		t.Errorf("healthy: %+v", got)
+	}
+	m.missed("orders", "pg-1", now.Add(3*time.Second))
+	gone := Reading{Node: "pg-1", Sighting: seen(Hung)}
+	gone.At = now.Add(7 * time.Second)
+	s.set(gone)
+	m.saw(s)
+	gone.At = now.Add(time.Hour)
+	s.set(gone)
+	if got := m.saw(s); got.LSN != 5000 || !got.LostAt.Equal(now.Add(3*time.Second)) {
+		t.Errorf("gone: %+v, want the first unanswered question", got)
+	}
+	s.set(primary("pg-2", 2, 6000))
+	if got := m.saw(s); got.Primary != "pg-2" || got.Before != "pg-1" || got.Rate >= 0 {
+		t.Errorf("promoted: %+v", got)
+	}
+	s.set(primary("pg-1", 1, 7000))
+	if got := m.saw(s); got.Primary != "pg-2" || got.LSN != 6000 {
+		t.Errorf("two writers taught something: %+v", got)
+	}
+}
