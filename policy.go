@@ -37,13 +37,22 @@ type Requirement struct {
 // String is how a requirement is written in runbooks and on cards: "2 of dba".
 func (r Requirement) String() string { return fmt.Sprintf("%d of %s", r.Count, r.Role) }
 
-// String lists all requirements: "2 of dba and 1 of incident-commander".
+// String lists all requirements, equal roles together: "2 of dba and 1 of incident-commander".
 func (p Policy) String() string {
 	if len(p.Require) == 0 {
 		return "nobody"
 	}
-	parts := make([]string, len(p.Require))
-	for i, r := range p.Require {
+	var sum []Requirement
+	for _, r := range p.Require {
+		i := slices.IndexFunc(sum, func(s Requirement) bool { return s.Role == r.Role })
+		if i < 0 {
+			sum = append(sum, Requirement{Count: r.Count, Role: r.Role})
+			continue
+		}
+		sum[i].Count += r.Count
+	}
+	parts := make([]string, len(sum))
+	for i, r := range sum {
 		parts[i] = r.String()
 	}
 	return strings.Join(parts, " and ")

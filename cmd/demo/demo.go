@@ -81,6 +81,9 @@ func (s *show) prompt(ctx context.Context, text string) error {
 func (s *show) tell(ctx context.Context) error {
 	st := &s.stage
 	s.say("The channel: %s", st.slackURL)
+	if err := s.business(ctx); err != nil {
+		return err
+	}
 	if s.Auto {
 		s.say("Killing the primary %s with SIGKILL.", st.pair.Primary.Name)
 	} else if err := s.prompt(ctx, "Open that page, then press Enter to kill the primary."); err != nil {
@@ -112,7 +115,7 @@ func (s *show) tell(ctx context.Context) error {
 	if err := s.resolved(ctx, id); err != nil {
 		return err
 	}
-	if err := s.pages(ctx, "resolved"); err != nil {
+	if err := s.pages(ctx, "resolved", "INC-1"); err != nil {
 		return err
 	}
 	return s.exported(ctx, id)
@@ -152,21 +155,46 @@ func (s *show) proposed(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return firstIncident, s.pages(ctx, "card")
+	return firstIncident, s.pages(ctx, "card", "Approve")
 }
 
-// approved waits for a person, or clicks as one.
-func (s *show) approved(ctx context.Context, id string) error {
-	if s.Auto {
-		s.say("Clicking Approve as Ana Ruiz.")
-		if err := s.stage.click(ctx, "U0ANA", "Approve"); err != nil {
-			return err
+// business lets the customers buy for a moment: what was seen of a healthy primary is what says, once it is dead, how
+// much may be lost.
+func (s *show) business(ctx context.Context) error {
+	const enough = 250
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for s.stage.customers.written.Load() < enough {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
 		}
-	} else {
+	}
+	s.say("Customers have written %d orders through the clients' address.", s.stage.customers.written.Load())
+	return nil
+}
+
+// approved waits for people, or clicks as them: as one more where the plan has a risk that a second person accepts.
+func (s *show) approved(ctx context.Context, id string) error {
+	if !s.Auto {
 		s.say("Click Approve on the card as Ana or Ben. (Eve may not; try it.)")
 	}
-	return s.await(ctx, id, "the approval", time.Hour, func(st pointsman.State) (bool, error) { return len(st.Runs) > 0, nil })
+	voted := 0
+	return s.await(ctx, id, "the approval", time.Hour, func(st pointsman.State) (bool, error) {
+		p := pointsman.Ranked(st.Proposals)[0]
+		if len(st.Runs) > 0 || !s.Auto || len(p.Votes) < voted || voted == len(approvers) {
+			return len(st.Runs) > 0, nil
+		}
+		who := approvers[voted]
+		voted++
+		s.say("Clicking Approve as %s (plan %s, needs %s).", who.name, pointsman.ShortDigest(p.Digest), p.Policy)
+		return false, s.stage.click(ctx, who.id, "Approve")
+	})
 }
+
+// approvers are the people of the demo who may approve.
+var approvers = []struct{ id, name string }{{"U0ANA", "Ana Ruiz"}, {"U0BEN", "Ben Okafor"}}
 
 func (s *show) carriedOut(ctx context.Context, id string) (pointsman.Run, error) {
 	var run pointsman.Run

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -28,42 +29,25 @@ func (st *stage) click(ctx context.Context, user, button string) error {
 	return nil
 }
 
-// pages keeps what a person sees at this moment: the card alone and the whole channel, each as one HTML file.
-func (s *show) pages(ctx context.Context, name string) error {
+// pages keeps what a person sees at this moment: the card alone, and the whole channel, each as one file.
+func (s *show) pages(ctx context.Context, name, says string) error {
 	if s.Pages == "" {
 		return nil
 	}
-	card, err := s.stage.slack.Channel(channel).WaitMessage(ctx, "INC-1")
+	card, err := s.stage.slack.Channel(channel).WaitMessage(ctx, says)
 	if err != nil {
 		return err
 	}
-	for file, path := range map[string]string{
-		name + ".html":         "message/" + channel + "/" + card.TS,
-		name + "-channel.html": "?channel=" + channel + "&thread=" + card.TS,
-	} {
-		if err := fetch(ctx, s.stage.slackURL+path, filepath.Join(s.Pages, file)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(
+		write(filepath.Join(s.Pages, name+".html"), func(w io.Writer) error { return s.stage.slack.WriteMessage(w, channel, card.TS, false) }),
+		write(filepath.Join(s.Pages, name+"-thread.html"), func(w io.Writer) error { return s.stage.slack.WriteMessage(w, channel, card.TS, true) }),
+	)
 }
 
-func fetch(ctx context.Context, url, file string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+func write(file string, page func(io.Writer) error) error {
+	f, err := os.Create(file)
 	if err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	page, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answered %s", url, resp.Status)
-	}
-	return os.WriteFile(file, page, 0o600)
+	return errors.Join(page(f), f.Close())
 }

@@ -35,7 +35,7 @@ packages() {
 	alertmanager) echo prometheus-alertmanager ;;
 	redis) echo redis-server ;;
 	cc) echo gcc libc6-dev ;;
-	chromium) echo chromium fonts-dejavu-core fonts-noto-color-emoji ;;
+	chromium) echo chromium fonts-dejavu-core fonts-noto-color-emoji fonts-lato ;;
 	*) echo "$1" ;;
 	esac
 }
