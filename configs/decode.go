@@ -25,7 +25,7 @@ type decoder struct {
 
 // What aliases can make of a small file is bounded in both directions: an alias may stand for the list it is in.
 const (
-	maxVisits = 200_000
+	maxVisits = 20_000
 	maxDepth  = 40
 )
 
