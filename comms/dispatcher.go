@@ -102,36 +102,6 @@ type lane struct {
 	class pointsman.Class
 }
 
-// follow turns the log into deliveries of one way.
-func (r *dispatch) follow(ctx context.Context, w Way) {
-	net := time.NewTicker(time.Second)
-	defer net.Stop()
-	for {
-		changed := r.Journal.Changed() // before the look, so that nothing is missed in between
-		p := planner{way: w}
-		n, err := r.Outbox.Follow(ctx, w.Name(), page, p.plan)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			r.Log.Warn("log not followed", "way", w.Name(), "err", err)
-		case n > 0:
-			r.wake()
-			r.tellLost(ctx, p.lost...)
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-changed:
-			if err != nil {
-				pause(ctx, time.Second) // a store in trouble is not asked at every wake
-			}
-		case <-net.C:
-		}
-	}
-}
-
 // claimAll hands out what is due until the context ends.
 func (r *dispatch) claimAll(ctx context.Context) {
 	net := time.NewTicker(time.Second)

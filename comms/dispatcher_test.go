@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,6 +24,7 @@ type way struct {
 	name   string
 	class  pointsman.Class
 	newest bool
+	mute   bool
 	send   func(ctx context.Context, d pointsman.Delivery) error
 
 	mu   sync.Mutex
@@ -35,6 +37,9 @@ func (w *way) Name() string { return w.name }
 func (w *way) Plan(ev pointsman.Logged) []pointsman.Delivery {
 	if ev.Text == "poison" {
 		panic("cannot read this")
+	}
+	if w.mute {
+		return nil
 	}
 	dest, _, _ := strings.Cut(ev.Text, " ")
 	return []pointsman.Delivery{{Destination: dest, Class: w.class, Newest: w.newest, Payload: []byte(fmt.Sprintf("%q", ev.Text))}}
@@ -316,6 +321,32 @@ func TestDispatcherAndTheStore(t *testing.T) {
 			synctest.Wait()
 			if got := w.all(); len(got) != 1 {
 				t.Errorf("said %v", got)
+			}
+		})
+	})
+	t.Run("a way with nothing to say writes its cursor once a second, not at every event", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			m := commstest.NewMemory()
+			var follows atomic.Int64
+			m.Fault = func(call string) error {
+				if call == "Follow" {
+					follows.Add(1)
+				}
+				return nil
+			}
+			mute := &way{name: "pagerduty", mute: true}
+			say(t, m, "thread 0")
+			defer run(t, m, comms.Dispatcher{Ways: []comms.Way{mute}})()
+			synctest.Wait()
+			before := follows.Load()
+			for i := range 500 {
+				say(t, m, fmt.Sprintf("thread %d", i))
+				time.Sleep(10 * time.Millisecond)
+			}
+			synctest.Wait()
+			if n := follows.Load() - before; n < 5 || n > 12 {
+				t.Errorf("followed %d times in 5 s and 500 events", n)
 			}
 		})
 	})

@@ -1,0 +1,79 @@
+package comms
+
+import (
+	"context"
+	"time"
+
+	"github.com/pointsman/pointsman"
+)
+
+// follow turns the log into deliveries of one way.
+func (r *dispatch) follow(ctx context.Context, w Way) {
+	net := time.NewTicker(time.Second)
+	defer net.Stop()
+	f := follower{way: w}
+	for due := true; ; {
+		changed := r.Journal.Changed() // before the look, so that nothing is missed in between
+		n, err := 0, error(nil)
+		if due || f.wants(ctx, r.Journal) {
+			p := planner{way: w}
+			n, err = r.Outbox.Follow(ctx, w.Name(), page, f.note(&p))
+			if n > 0 {
+				r.wake()
+				r.tellLost(ctx, p.lost...)
+			}
+		}
+		switch {
+		case ctx.Err() != nil:
+			return
+		case n > 0:
+			due = true
+			continue
+		case err != nil:
+			r.Log.Warn("log not followed", "way", w.Name(), "err", err)
+			pause(ctx, time.Second) // a store in trouble is not asked at every wake
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+			due = err != nil
+		case <-net.C:
+			due = true
+		}
+	}
+}
+
+// follower keeps a way that has nothing to say from writing its cursor at every event. On SQLite that write would
+// stand before the message that another way is about to send; so the cursor is brought up once a second instead.
+type follower struct {
+	way  Way
+	seen int64 // the newest event that was planned or is known to need no plan; 0 before the first
+}
+
+// note is the way's plan, with a note of how far it got.
+func (f *follower) note(p *planner) func(pointsman.Logged) []pointsman.Delivery {
+	return func(ev pointsman.Logged) []pointsman.Delivery {
+		f.seen = max(f.seen, ev.Seq)
+		return p.plan(ev)
+	}
+}
+
+// wants reports whether there is something new that the way has a word for, or that it cannot tell.
+func (f *follower) wants(ctx context.Context, j Journal) bool {
+	if f.seen == 0 {
+		return true
+	}
+	events, err := j.Events(ctx, "", f.seen, page)
+	if err != nil {
+		return true
+	}
+	p := planner{way: f.way}
+	for _, ev := range events {
+		if len(p.plan(ev)) > 0 || len(p.lost) > 0 {
+			return true
+		}
+		f.seen = ev.Seq
+	}
+	return len(events) == page
+}
