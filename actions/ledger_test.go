@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,6 +19,9 @@ type ledger struct {
 	events  []pointsman.Event
 	changed chan struct{}
 	down    error // set: every call fails with it
+
+	seeded   bug // a mistake made on purpose
+	violated func(format string, args ...any)
 }
 
 type lease struct {
@@ -37,8 +41,11 @@ func (l *ledger) Do(_ context.Context, cmd pointsman.Command) (pointsman.Result,
 		return pointsman.Result{}, l.down
 	}
 	sub := cmd.Subject()
-	if sub.Run != "" && l.leases[sub.Run].epoch != sub.Epoch {
-		return pointsman.Result{}, pointsman.Errorf(pointsman.CodeConflict, "%s: epoch %d is over", sub.Run, sub.Epoch)
+	if held := l.leases[sub.Run]; sub.Run != "" && held.epoch != sub.Epoch {
+		if l.seeded != bugFencing {
+			return pointsman.Result{}, pointsman.Errorf(pointsman.CodeConflict, "%s: epoch %d is over", sub.Run, sub.Epoch)
+		}
+		defer l.compare(sub, held.epoch, len(l.events))
 	}
 	id := sub.Incident
 	for k, s := range l.states {
@@ -52,11 +59,29 @@ func (l *ledger) Do(_ context.Context, cmd pointsman.Command) (pointsman.Result,
 		st.Incident.ID = id
 	}
 	after, events, ans := pointsman.Decide(st, cmd, time.Now())
+	if l.seeded == bugPage {
+		events = slices.DeleteFunc(events, func(e pointsman.Event) bool { return e.Type == pointsman.EvPageTriggered })
+	}
 	l.states[id] = after
 	l.events = append(l.events, events...)
-	close(l.changed)
-	l.changed = make(chan struct{})
+	if len(events) > 0 {
+		close(l.changed)
+		l.changed = make(chan struct{})
+	}
 	return pointsman.Result{Answer: ans, State: after}, nil
+}
+
+// compare tells of a write that was taken although its lease had gone to another owner.
+func (l *ledger) compare(sub pointsman.Subject, epoch int64, before int) {
+	if len(l.events) > before {
+		l.violated("%s: a write under epoch %d was taken after fencing by epoch %d", sub.Run, sub.Epoch, epoch)
+	}
+}
+
+func (l *ledger) state(id string) pointsman.State {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.states[id]
 }
 
 func (l *ledger) Changed() <-chan struct{} {
@@ -95,6 +120,9 @@ func (l *ledger) ClaimRun(_ context.Context, owner string, ttl time.Duration) (p
 				r.State == pointsman.RunRunning && over
 			if !due {
 				continue
+			}
+			if l.seeded == bugEpoch && old.epoch > 0 {
+				old.epoch--
 			}
 			l.leases[r.ID] = lease{owner: owner, epoch: old.epoch + 1, until: now.Add(ttl)}
 			return pointsman.Claim{Run: r, Epoch: old.epoch + 1, Takeover: r.State == pointsman.RunRunning}, true, nil
@@ -160,6 +188,7 @@ type points struct {
 	lag        float64
 	pin        string
 	panics     bool
+	slow       time.Duration // how long a check takes
 	risk       string        // an ACK guard that is not passed
 	stuck      chan struct{} // Check heeds no context until it is closed
 	stuckApply chan struct{} // nor does Apply, and it has no effect
@@ -177,7 +206,12 @@ func (p *points) Describe(in Input) (string, error) {
 	return "set points " + a.Line, nil
 }
 
-func (p *points) Check(_ context.Context, in Input) (pointsman.Evidence, error) {
+func (p *points) Check(ctx context.Context, in Input) (pointsman.Evidence, error) {
+	select {
+	case <-ctx.Done():
+		return pointsman.Evidence{}, ctx.Err()
+	case <-time.After(p.pace()):
+	}
 	if p.stuck != nil {
 		<-p.stuck
 	}
@@ -203,6 +237,12 @@ func (p *points) Check(_ context.Context, in Input) (pointsman.Evidence, error) 
 	}
 	_ = in
 	return ev, p.checkErr
+}
+
+func (p *points) pace() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.slow
 }
 
 func (p *points) Apply(ctx context.Context, _ Input) (Outcome, error) {

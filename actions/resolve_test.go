@@ -100,7 +100,7 @@ func TestResolver(t *testing.T) {
 				t.Fatalf("%v %+v", err, plan.Policy)
 			}
 			w.cat.people = w.cat.people[:1]
-			if no := pointsman.Refusals(w.resolved().Facts); len(no) != 1 || !strings.Contains(no[0].Text, "needs 1 of dba and 1 of dba, but only 1 of 2") {
+			if no := pointsman.Refusals(w.resolved().Facts); len(no) != 1 || !strings.Contains(no[0].Text, "needs 2 of dba, but only 1 of 2") {
 				t.Fatalf("%v", no)
 			}
 		})

@@ -129,10 +129,15 @@ func (e *Engine) before(ctx context.Context, run pointsman.Run, plan pointsman.P
 		return len(no) > 0 || ctx.Err() != nil
 	case again:
 		ev, err := e.check(ctx, act, in)
-		if err == nil && ev.Already {
-			end.State, end.Note, end.Facts = pointsman.StepDone, "an earlier attempt or somebody else had done it", ev.Facts
+		end.Facts = ev.Facts
+		switch {
+		case err != nil:
+			// Somebody said retry, but not that it did not happen: what cannot be seen is not repeated blindly.
+			end.State, end.Note = pointsman.StepUnknown, fmt.Sprintf("whether an earlier attempt did it cannot be told, so it was not repeated: %v", err)
+		case ev.Already:
+			end.State, end.Note = pointsman.StepDone, "an earlier attempt or somebody else had done it"
 		}
-		return err == nil && ev.Already || ctx.Err() != nil
+		return end.State != "" || ctx.Err() != nil
 	}
 	return false
 }
