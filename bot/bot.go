@@ -118,7 +118,7 @@ func New(cfg Config, d Deps) (*Bot, error) {
 	b.Sender = &Sender{api: api, channel: cfg.Channel, read: d.Read, pace: newPace(), metrics: m, log: d.Log}
 	b.Handler = &Handler{
 		deps: d, api: api, team: cfg.Team, channel: cfg.Channel, signing: keys.signing, metrics: m, log: d.Log,
-		replies: newReplies(cfg, api, client, d.Log), refused: newRefusals(d.Notes, d.Log), played: newReplays(),
+		replies: newReplies(cfg, api, client, d.Log), refused: newRefusals(d.Notes, d.Log), played: newReplays(), often: newOften(),
 	}
 	return b, nil
 }

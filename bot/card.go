@@ -49,6 +49,13 @@ func (c caps) draw(v View) []slack.Block {
 	if v.Summary != "" {
 		out = append(out, quote(v.Summary, c.text))
 	}
+	if n := len(v.Also); n > 0 && v.State == pointsman.IncidentOpen {
+		also := "Also firing: " + md(strings.Join(v.Also[:min(n, c.lists)], ", "), c.text)
+		if n > c.lists {
+			also += fmt.Sprintf(" and %d more", n-c.lists)
+		}
+		out = append(out, small(also))
+	}
 	if v.State == pointsman.IncidentResolved {
 		out = append(out, c.resolved(v))
 	}

@@ -50,7 +50,7 @@ func accepted(p ProposalView) string {
 		s = cut(line(p.Target), 60) + ", plan " + p.Digest
 	}
 	if take := append(append([]string(nil), p.Bounds...), p.Risks...); len(take) > 0 {
-		s += ". You accept: " + cut(line(strings.Join(take, "; ")), 150)
+		s += ". You accept: " + cut(line(strings.Join(take, "; ")), 190)
 	}
 	var steps []string
 	for _, st := range p.Steps {

@@ -125,7 +125,8 @@ func TestCard(t *testing.T) {
 			c.Offers = nil
 			return s.must(c)
 		},
-		"paged": func(s *tale) *tale { return s.ready().after(6 * time.Minute).must(pointsman.Tick{Incident: "INC-7"}) },
+		"three_alerts": func(s *tale) *tale { return s.ready().must(webhook(threeAlerts()...)) },
+		"paged":        func(s *tale) *tale { return s.ready().after(6 * time.Minute).must(pointsman.Tick{Incident: "INC-7"}) },
 	}
 	for name, told := range stories {
 		t.Run(name, func(t *testing.T) {
@@ -142,6 +143,16 @@ func TestCard(t *testing.T) {
 
 func switchover() pointsman.Plan {
 	return failover(func(p *pointsman.Plan) { p.Runbook, p.Title = "postgres-switchover", "PostgreSQL switchover" })
+}
+
+func threeAlerts() []pointsman.Alert {
+	var out []pointsman.Alert
+	for i, name := range []string{"PrimaryDown", "APIDown", "APIDown"} {
+		a := primaryDown(pointsman.AlertFiring)
+		a.Fingerprint, a.Labels = "f"+number(i+1), map[string]string{"alertname": name}
+		out = append(out, a)
+	}
+	return out
 }
 
 func noTarget() pointsman.ReceiveAlerts {

@@ -1,9 +1,13 @@
 package bot
 
 import (
+	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/slack-go/slack/socketmode"
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/bot/fakeslack"
@@ -238,5 +242,55 @@ func TestAParkedRunIsSteeredFromTheCard(t *testing.T) {
 	r := w.story.Submit(v, map[string]string{"reason": "seen on the host"})
 	if !strings.Contains(string(r.Body), "The card was older than the run") {
 		t.Errorf("a decision about the first attempt counted for the second: %s", r.Body)
+	}
+}
+
+func TestManyClicksAtOnceAreOneVote(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	card := w.asked(1)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() { card.Click("U0ANA", "Approve") })
+	}
+	all.Wait()
+	w.bot.Handler.Drain()
+	if n := w.count(pointsman.EvRunQueued); n != 1 {
+		t.Errorf("%d runs", n)
+	}
+	for range 8 {
+		card.Click("U0ANA", "Refresh checks")
+	}
+	w.room.WaitEphemeral("U0ANA", "very often in a short time")
+}
+
+func TestAnEnvelopeThatComesAgainIsCarriedOutOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.asked(2)
+	req := socketmode.Request{Type: socketmode.RequestTypeInteractive, EnvelopeID: "e1", Payload: json.RawMessage(`{
+		"type": "block_actions", "team": {"id": "T0POINTS"}, "user": {"id": "U0ANA", "team_id": "T0POINTS"}, "channel": {"id": "C0INC"},
+		"message": {"ts": "1.2"}, "actions": [{"type": "button", "action_id": "approve", "block_id": "b", "action_ts": "3.4", "value": "` +
+		route{ID: "INC-7/P1", Digest: pointsman.ShortDigest(w.state.Proposals[0].Digest), Mark: "1"}.String() + `"}]}`)}
+	for range 3 {
+		if out := w.bot.Handler.unwrap(t.Context(), req); out.err != nil {
+			t.Fatal(out.err)
+		}
+	}
+	if _, n := w.vote(); n != 1 || w.count(pointsman.EvVoteCounted) != 1 {
+		t.Errorf("%d votes", n)
+	}
+}
+
+func TestAStrangeRequestIsRefusedAndTheNextOneServed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.asked(1)
+	for _, payload := range []string{`{`, `[]`, `null`, `{"type":"block_actions","user":{"id":"U0ANA","team_id":"T0POINTS"},"actions":[null]}`, `{"type":"view_submission","user":{"id":"U0ANA","team_id":"T0POINTS"}}`} {
+		req := socketmode.Request{Type: socketmode.RequestTypeInteractive, Payload: json.RawMessage(payload)}
+		w.bot.Handler.guarded(t.Context(), func() outcome { return w.bot.Handler.unwrap(t.Context(), req) })
+	}
+	if st, n := w.vote(); st != pointsman.ProposalReady || n != 0 {
+		t.Errorf("%s, %d votes", st, n)
 	}
 }

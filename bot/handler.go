@@ -39,6 +39,7 @@ type Handler struct {
 	replies       *replies
 	refused       *refusals
 	played        *replays
+	often         *often
 	metrics       *metrics
 	log           *slog.Logger
 	afterwards    sync.WaitGroup

@@ -17,6 +17,9 @@ func (h *Handler) interaction(ctx context.Context, cb slack.InteractionCallback)
 		h.refused.tell(ctx, by, why)
 		return h.say(to, why)
 	}
+	if !h.often.may(by.Ref) {
+		return h.say(to, tooOften)
+	}
 	switch cb.Type {
 	case slack.InteractionTypeBlockActions:
 		if len(cb.ActionCallback.BlockActions) != 1 {
@@ -28,6 +31,8 @@ func (h *Handler) interaction(ctx context.Context, cb slack.InteractionCallback)
 	}
 	return outcome{} // a closed form, a menu that asks for options: nothing of ours
 }
+
+const tooOften = "That was very often in a short time; nothing was decided. Wait a moment and try again."
 
 // who finds the person. The team is the user's own: in a shared channel the message's team is another one. Only who is
 // listed in the configuration can decide, so guests and strangers are unknown people unless somebody listed them.

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -10,6 +11,7 @@ import (
 type metrics struct {
 	requests *prometheus.HistogramVec
 	calls    *prometheus.CounterVec
+	open     prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -21,11 +23,24 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "pointsman_slack_calls_total", Help: "Messages posted and edited, by outcome.",
 		}, []string{"method", "result"}),
+		open: prometheus.NewGauge(prometheus.GaugeOpts{Name: "pointsman_slack_connections", Help: "Open connections of Socket Mode."}),
 	}
-	if reg != nil {
-		reg.MustRegister(m.requests, m.calls)
-	}
+	m.requests, m.calls, m.open = registered(reg, m.requests), registered(reg, m.calls), registered(reg, m.open)
 	return m
+}
+
+// registered returns the collector that is there already, if a reload made the bot anew.
+func registered[C prometheus.Collector](reg prometheus.Registerer, c C) C {
+	if reg == nil {
+		return c
+	}
+	err := reg.Register(c)
+	if there, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
+		if old, ok := there.ExistingCollector.(C); ok {
+			return old
+		}
+	}
+	return c
 }
 
 func (m *metrics) answered(kind, result string, since time.Time) {

@@ -154,9 +154,9 @@ func noted(m slack.Message, key, value string) bool {
 // pages bounds how far back is looked, at 200 messages a page.
 const pages = 5
 
-// search looks for the incident's card in the channel, from a minute before the incident was opened: the clocks differ.
+// search looks for the incident's card in the channel, from ten minutes before the incident was opened: the clocks differ.
 func (s *Sender) search(ctx context.Context, d pointsman.Delivery, since time.Time) (string, bool, error) {
-	p := slack.GetConversationHistoryParameters{ChannelID: s.channel, Limit: 200, IncludeAllMetadata: true, Oldest: stamp(since.Add(-time.Minute))}
+	p := slack.GetConversationHistoryParameters{ChannelID: s.channel, Limit: 200, IncludeAllMetadata: true, Oldest: stamp(since.Add(-10 * time.Minute))}
 	for range pages {
 		got, err := s.api.GetConversationHistoryContext(ctx, &p)
 		s.metrics.called("history", err)

@@ -56,6 +56,9 @@ func (h *Handler) command(ctx context.Context, c slack.SlashCommand) outcome {
 		h.refused.tell(ctx, by, why)
 		return reply(md(why, 300))
 	}
+	if !h.often.may(by.Ref) {
+		return reply(tooOften)
+	}
 	w := parse(c.Text)
 	if w.verb != "help" && !by.Known() {
 		h.refused.tell(ctx, by, c.Command+" "+w.verb+" is for people of the configuration only")

@@ -52,6 +52,7 @@ func TestSlashCommand(t *testing.T) {
 	w.asked(1)
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
+			w.bot.Handler.often = newOften()
 			r := w.room.Slash(c.user, "/pointsman", c.text)
 			var body strings.Builder
 			enc := json.NewEncoder(&body)

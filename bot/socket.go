@@ -7,15 +7,15 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/slack-go/slack"
 	"github.com/slack-go/slack/socketmode"
-	"golang.org/x/sync/errgroup"
 )
 
 // Listen is the door of Socket Mode: it dials Slack and handles what comes until the context ends. In mode http it
-// only waits. The error says that Slack refuses the token, which no repetition cures.
+// only waits. A refused token is logged and tried again, because approving must go on by the other doors meanwhile.
 //
 // Nothing in Socket Mode is signed; whoever holds the app-level token is Slack. An envelope that is not acknowledged in
 // time comes again, on any connection: each click is carried out once because its command names it.
@@ -28,34 +28,56 @@ func (b *Bot) Listen(ctx context.Context) error {
 	if n == 0 {
 		n = 2 // Slack renews connections every few hours; clicks in the gap go to the other one
 	}
-	g, ctx := errgroup.WithContext(ctx)
+	var all sync.WaitGroup
 	for range n {
-		g.Go(func() error { return b.connection(ctx) })
+		all.Go(func() {
+			for again := time.NewTimer(0); ; again.Reset(redial) {
+				select {
+				case <-ctx.Done():
+					return
+				case <-again.C:
+					b.connection(ctx)
+				}
+			}
+		})
 	}
-	err := g.Wait()
+	all.Wait()
 	b.Handler.Drain()
-	if errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
+	return nil
 }
 
-// connection keeps one connection alive.
-func (b *Bot) connection(ctx context.Context) error {
+// redial is the pause after Slack refused a token. The library itself dials again after everything else.
+const redial = 15 * time.Second
+
+// connection keeps one connection alive until the context ends or Slack refuses the token.
+func (b *Bot) connection(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	sm := socketmode.New(b.api, socketmode.OptionLog(quiet{b.log}))
 	ended := make(chan error, 1)
 	go func() { ended <- sm.RunContext(ctx) }()
+	open := false
+	now := func(is bool) {
+		if is != open {
+			b.Handler.metrics.open.Add(map[bool]float64{true: 1, false: -1}[is])
+		}
+		open = is
+	}
+	defer now(false)
 	for {
 		select {
 		case err := <-ended:
-			if ctx.Err() != nil {
-				return nil
+			if ctx.Err() == nil {
+				b.log.ErrorContext(ctx, "slack refuses the connection", "err", err)
 			}
-			return fmt.Errorf("slack socket mode: %w", err)
+			return
 		case ev := <-sm.Events:
 			switch ev.Type {
 			case socketmode.EventTypeConnected:
+				now(true)
 				b.log.InfoContext(ctx, "slack connected")
+			case socketmode.EventTypeConnecting, socketmode.EventTypeDisconnect:
+				now(false)
 			case socketmode.EventTypeConnectionError, socketmode.EventTypeIncomingError, socketmode.EventTypeErrorBadMessage:
 				b.log.WarnContext(ctx, "slack connection", "err", fmt.Sprint(ev.Data))
 			case socketmode.EventTypeInteractive, socketmode.EventTypeSlashCommand, socketmode.EventTypeEventsAPI:

@@ -2,6 +2,8 @@ package bot
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -24,6 +26,7 @@ type View struct {
 	Since     time.Time // since when it fires, as the alert says
 	Resolved  time.Time
 	Firing    int
+	Also      []string // other alerts that fire now: "APIDown", "ReplicationLag ×3"
 	Total     int
 	Truncated int
 	Reopened  int
@@ -110,13 +113,40 @@ func ViewOf(s pointsman.State, now time.Time) View {
 	} else {
 		v.OpenedBy = inc.OpenedBy.String()
 	}
+	v.Also = alsoFiring(s)
 	for _, p := range order(s) {
+		if p.State == pointsman.ProposalReady && !now.Before(p.ExpiresAt) {
+			p.State = pointsman.ProposalExpired // the clock has not come by yet, and a live button would be a lie
+		}
 		v.Proposals = append(v.Proposals, proposalView(s, p))
 	}
 	_, running := s.OpenRun()
 	v.Closable = inc.State == pointsman.IncidentOpen && inc.Firing == 0 && !running
 	v.Icon, v.Standing = standing(v)
 	return v
+}
+
+// alsoFiring names the other alerts of the same outage, each once.
+func alsoFiring(s pointsman.State) []string {
+	count := map[string]int{}
+	for _, a := range s.Alerts {
+		if a.Status == pointsman.AlertFiring {
+			count[a.Name()]++
+		}
+	}
+	if first := s.Incident.First.Name(); count[first] > 0 {
+		count[first]-- // it is in the header
+	}
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(count)) {
+		switch n := count[name]; {
+		case n > 1:
+			out = append(out, fmt.Sprintf("%s ×%d", name, n))
+		case n == 1:
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // summary is what the alert says of itself; the title where it says nothing else.
