@@ -297,8 +297,8 @@ func (n *spot) quiet() bool {
 	return n.state.Incident.State != IncidentOpen && !open
 }
 
-// TestExhaustiveSearch visits every state that an alphabet can reach, breadth first. The small ones are visited to the
-// last state, and from each of these there is a way back to quiet: nothing can be got stuck.
+// TestExhaustiveSearch visits every state that an alphabet can reach, breadth first, up to the given number. Within it
+// nothing can be got stuck: from each state a way leads to quiet, or on to where the search has not been.
 func TestExhaustiveSearch(t *testing.T) {
 	everybody := []Actor{dbaA, dbaB, rob, eve}
 	for name, tc := range map[string]struct {
@@ -307,7 +307,7 @@ func TestExhaustiveSearch(t *testing.T) {
 	}{
 		"alerts come and go while people vote": {alphabet{alerts: []string{"f1"}, people: everybody, proposals: 1, twoPlans: true}, *wantStates},
 		"a run to each of its ends":            {alphabet{alerts: []string{"f1"}, people: everybody[:2], proposals: 1, runs: 1, steers: true}, *wantStates},
-		"a person asks and runs":               {alphabet{people: everybody, proposals: 1, runs: 1, requests: true, steers: true}, *wantStates},
+		"a person asks and runs":               {alphabet{people: everybody[:2], proposals: 1, runs: 1, requests: true, steers: true}, *wantStates},
 		"everything beside everything":         {alphabet{alerts: []string{"f1", "f2"}, people: everybody, proposals: 3, runs: 2, requests: true, steers: true, twoPlans: true}, *wantStates},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -344,18 +344,17 @@ func (s *walker) walk(t *testing.T, limit int) {
 		}
 	}
 	t.Logf("%d states, %d transitions, depth %d, %s", len(all), moves, all[len(all)-1].depth, time.Since(started).Round(time.Millisecond))
-	if len(level) == 0 {
-		s.findTraps(t, all, back)
-	}
+	s.findTraps(t, all, back, len(all)-len(level))
 }
 
-// findTraps walks backwards from the quiet states; what it does not reach can never come to rest.
-func (s *walker) findTraps(t *testing.T, all []*spot, back [][]int32) {
+// findTraps walks backwards from the quiet states and from those that were not looked into, the last level and what
+// lies beyond the alphabet's limits. What it does not reach can never come to rest.
+func (s *walker) findTraps(t *testing.T, all []*spot, back [][]int32, looked int) {
 	t.Helper()
 	out := make([]bool, len(all))
 	var queue []int32
 	for i, n := range all {
-		if n.quiet() || !s.looksInto(n) {
+		if i >= looked || n.quiet() || !s.looksInto(n) {
 			out[i], queue = true, append(queue, int32(i))
 		}
 	}
