@@ -40,7 +40,9 @@ type View struct {
 
 // ProposalView is one runbook on the card.
 type ProposalView struct {
-	ID, Title, Runbook, Target string
+	ID, Title, Runbook string
+	Target             string // with its environment, for the dialog
+	Apart              string // the target where it is not the incident's own, which stands in the header
 
 	State      pointsman.ProposalState
 	Why        string

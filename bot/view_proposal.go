@@ -19,6 +19,9 @@ func proposalView(s pointsman.State, p pointsman.Proposal) ProposalView {
 		Needs: p.Policy.String(), Eligible: p.Eligible, Expires: p.ExpiresAt, Already: p.Already, Problem: p.Problem,
 		Changed: p.Changed, DecidedBy: p.DecidedBy, DecidedAt: p.DecidedAt,
 	}
+	if p.Target.Key() != s.Incident.Target.Key() {
+		v.Apart = v.Target
+	}
 	v.Votes = p.Policy.Count(p.Approvers()).String()
 	v.TooFew = len(p.Policy.Require) > 0 && len(p.Eligible) < p.Policy.Needed()
 	for _, vote := range p.Votes {
