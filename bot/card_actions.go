@@ -70,7 +70,7 @@ func steering(p ProposalView) []slack.BlockElement {
 	}
 	r := *p.Run
 	to := route{ID: r.ID, Mark: r.Mark}.String()
-	retry := confirmed(button(doRetry, "Retry step", to, slack.StylePrimary), "Run the step again?", fmt.Sprintf("%s: %s runs again. The checks of the step come first.", r.ID, r.Step), "Retry")
+	retry := confirmed(button(doRetry, "Retry step", to, slack.StyleDefault), "Run the step again?", fmt.Sprintf("%s: %s runs again. The checks of the step come first.", r.ID, r.Step), "Retry")
 	done := button(doDone, "Mark done…", to, slack.StyleDefault)
 	abort := button(doAbort, "Abort…", to, slack.StyleDanger)
 	switch {

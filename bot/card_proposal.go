@@ -17,7 +17,7 @@ func (c caps) full(v View, p ProposalView) []slack.Block {
 	}
 	switch p.State {
 	case pointsman.ProposalChecking:
-		out = append(out, section("⏳ *"+c.name(p)+"*: checking…\n_"+md(p.Why, c.text)+"_"),
+		out = append(out, section("⏳ *"+c.name(p)+"*: checking…\n_Why: "+md(p.Why, c.text)+"_"),
 			small("The checks run now; evidence and buttons follow here in a few seconds."))
 	case pointsman.ProposalReady:
 		out = append(out, c.ready(p)...)
@@ -36,8 +36,8 @@ func (c caps) full(v View, p ProposalView) []slack.Block {
 
 func (c caps) name(p ProposalView) string {
 	s := md(p.Title, 120)
-	if p.Target != "" {
-		s += " · " + md(p.Target, 80)
+	if p.Apart != "" {
+		s += " · " + md(p.Apart, 80)
 	}
 	return s
 }
@@ -52,7 +52,7 @@ func (c caps) lines(in []string, mark string) []string {
 
 // ready shows everything that an informed click needs.
 func (c caps) ready(p ProposalView) []slack.Block {
-	head := "*Proposed: " + c.name(p) + "*\n_" + md(p.Why, c.text) + "_"
+	head := "*Proposed: " + c.name(p) + "*\n_Why: " + md(p.Why, c.text) + "_"
 	if p.Pins != "" {
 		head += "\n" + md(p.Pins, c.text)
 	}
@@ -122,7 +122,7 @@ func (c caps) refused(p ProposalView) []slack.Block {
 	if p.Problem != "" {
 		return []slack.Block{section(head + ": " + md(p.Problem, 2*c.text))}
 	}
-	out := []slack.Block{section(head + ".\n_" + md(p.Why, c.text) + "_")}
+	out := []slack.Block{section(head + ".\n_Why it fits: " + md(p.Why, c.text) + "_")}
 	return append(out, c.evidence("*Checks*, measured "+at(p.Checked), p.Facts))
 }
 

@@ -259,3 +259,23 @@ func textOf(blocks []slack.Block) string {
 	_ = enc.Encode(blocks) // our own types
 	return b.String()
 }
+
+func TestAQuestionThatIsOverdueHasNoLiveButton(t *testing.T) {
+	t.Parallel()
+	s := begin(t).ready().after(20 * time.Minute)
+	if shown := textOf(Card(ViewOf(s.state, s.now))); strings.Contains(shown, `"action_id":"approve"`) || !strings.Contains(shown, "Expired is not denied") {
+		t.Error(shown)
+	}
+}
+
+func TestAPrivateCopyHasNoButtons(t *testing.T) {
+	t.Parallel()
+	for _, told := range []func(*tale) *tale{(*tale).ready, (*tale).parked, (*tale).handTask, (*tale).alert} {
+		s := told(begin(t))
+		v := ViewOf(s.state, s.now)
+		v.Quiet = true
+		if shown := textOf(Card(v)); strings.Contains(shown, "action_id") {
+			t.Error(shown)
+		}
+	}
+}
