@@ -20,6 +20,8 @@ type Subject struct {
 	Epoch int64
 	// Alerts are the fingerprints whose stored alerts Decide must see.
 	Alerts []string
+	// Firing asks for every stored alert of the incident that fires.
+	Firing bool
 	// Once names a request that must act at most once (a click, an envelope); empty for none.
 	Once string
 }
@@ -174,7 +176,8 @@ type WriteUpdate struct {
 	Once     string
 }
 
-// CloseIncident resolves an incident that no alert will resolve: one that a person opened.
+// CloseIncident resolves an incident that no alert will resolve: one that a person opened, or, with a reason, one whose
+// alerts will never be reported as ended.
 type CloseIncident struct {
 	Incident string
 	Reason   string
@@ -234,7 +237,9 @@ func (c Steer) Subject() Subject { return Subject{Incident: IncidentOf(c.Run), O
 func (c WriteUpdate) Subject() Subject { return Subject{Incident: c.Incident, Once: c.Once} }
 
 // Subject implements Command.
-func (c CloseIncident) Subject() Subject { return Subject{Incident: c.Incident, Once: c.Once} }
+func (c CloseIncident) Subject() Subject {
+	return Subject{Incident: c.Incident, Firing: true, Once: c.Once}
+}
 
 func fenced(run string, epoch int64) Subject {
 	return Subject{Incident: IncidentOf(run), Run: run, Epoch: epoch}

@@ -187,8 +187,8 @@ func (t *turn) closeIncident(c CloseIncident) Answer {
 		return answer(CodeNotAllowed, "%s is not a person of the configuration; an operator can add the account under people", c.By)
 	case inc.State == IncidentResolved:
 		return answer(CodeDuplicate, "%s was resolved at %s already", inc.ID, Clock(inc.ResolvedAt))
-	case inc.Firing > 0:
-		return answer(CodeInvalid, "%s has %d alert(s) firing and closes by itself when Alertmanager reports their end; a silence keeps that report back, so end a wrong alert with amtool alert add --end", inc.ID, inc.Firing)
+	case inc.Firing > 0 && strings.TrimSpace(c.Reason) == "":
+		return answer(CodeInvalid, "%s has %d alert(s) firing and closes by itself when Alertmanager reports their end; to close it now, give a reason", inc.ID, inc.Firing)
 	}
 	if r, open := t.state.OpenRun(); open {
 		return answer(CodeInvalid, "%s has an open run: %s; end it first", inc.ID, r.Standing())
@@ -198,6 +198,21 @@ func (t *turn) closeIncident(c CloseIncident) Answer {
 			t.withdraw(p, c.By, "the incident was closed")
 		}
 	}
+	t.giveUp(c)
 	t.resolve(c.By)
 	return Answer{Code: CodeAccepted, Text: inc.ID + " is closed", ID: inc.ID}
+}
+
+// giveUp takes every alert that still fires as over. A silence or a lost Alertmanager keeps the report of an end back
+// for ever, and an incident that nobody can close would post updates for ever. A new firing opens it again.
+func (t *turn) giveUp(c CloseIncident) {
+	for i := range t.state.Alerts {
+		a := &t.state.Alerts[i]
+		if a.Status != AlertFiring {
+			continue
+		}
+		a.Status, a.EndsAt = AlertResolved, t.now
+		t.state.Incident.Firing--
+		t.say(EvAlertResolved, c.By, fmt.Sprintf("%s is taken as over by %s%s", a.Name(), c.By, because(c.Reason)), reason(c.Reason), with(*a))
+	}
 }

@@ -150,6 +150,22 @@ func TestWebhooks(t *testing.T) {
 			t.Fatal("something was opened")
 		}
 	})
+	t.Run("a person closes what will never be reported as over, with a reason, and a new firing opens it again", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		s.do(webhook(primaryDown("f1", night, AlertFiring), primaryDown("f2", night, AlertFiring)))
+		s.want(s.do(CloseIncident{Incident: "INC-1", By: dbaA}), CodeInvalid, "give a reason")
+		s.want(s.do(CloseIncident{Incident: "INC-1", By: dbaA, Reason: "silenced, a test of the rules"}), CodeAccepted, "closed")
+		if i := s.state.Incident; i.State != IncidentResolved || i.Firing != 0 {
+			t.Fatalf("%+v", i)
+		}
+		s.want(s.do(webhook(primaryDown("f1", night, AlertFiring), primaryDown("f2", night, AlertResolved))), CodeDuplicate, "known already")
+		s.now = night.Add(time.Minute)
+		s.do(webhook(primaryDown("f1", s.now, AlertFiring)))
+		if i := s.state.Incident; i.State != IncidentOpen || i.Firing != 1 {
+			t.Fatalf("%+v", i)
+		}
+	})
 	t.Run("a label that selects no target is said at once", func(t *testing.T) {
 		t.Parallel()
 		s := begin(t)

@@ -39,7 +39,7 @@ func (s *Store) load(ctx context.Context, w *work, sub pointsman.Subject) (*load
 	if l.number == 0 {
 		l.contents(&b, id)
 		l.locks(&b, id)
-		l.alerts(&b, id, sub.Alerts)
+		l.alerts(&b, id, sub)
 	}
 	if sub.Once != "" {
 		l.seen(&b, sub.Once)
@@ -136,14 +136,18 @@ func (l *loaded) locks(b *batch, id string) {
 // alertsAtOnce bounds the parameters of one statement.
 const alertsAtOnce = 500
 
-func (l *loaded) alerts(b *batch, id string, fingerprints []string) {
+func (l *loaded) alerts(b *batch, id string, sub pointsman.Subject) {
 	each := func(r Row) error {
 		a, doc, err := scanDoc[pointsman.Alert](r)
 		l.docs[alertID(a)] = doc
 		l.state.Alerts = append(l.state.Alerts, a)
 		return err
 	}
-	fingerprints = slices.Compact(slices.Sorted(slices.Values(fingerprints)))
+	if sub.Firing {
+		b.query(each, `SELECT doc FROM alerts WHERE incident_id = $1 AND status = 'firing' ORDER BY starts_at, fingerprint`, id)
+		return
+	}
+	fingerprints := slices.Compact(slices.Sorted(slices.Values(sub.Alerts)))
 	for len(fingerprints) > 0 {
 		n := min(len(fingerprints), alertsAtOnce)
 		args := []any{id}

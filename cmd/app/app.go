@@ -161,7 +161,7 @@ func (a *App) bind(ctx context.Context) error {
 	door := &api.Server{Store: a.store, Log: a.store, People: a.catalog, Desk: a.catalog, Switches: a.parts.switches, Exporter: a.export}
 	door.Register(e)
 	var err error
-	a.server, err = listen(ctx, e, a.cfg.Web.Listen, a.cfg.Web.Socket)
+	a.server, err = listen(ctx, e, a.cfg.Web)
 	return err
 }
 

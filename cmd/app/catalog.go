@@ -1,7 +1,6 @@
 package app
 
 import (
-	"fmt"
 	"sort"
 	"strings"
 	"sync/atomic"
@@ -97,16 +96,4 @@ func (c *Catalog) names() string {
 		out = append(out, rb.Name)
 	}
 	return strings.Join(out, ", ")
-}
-
-// quorumWarnings names runbooks that nobody, or too few, could approve today.
-func quorumWarnings(books []pointsman.Runbook, people []pointsman.Person) []pointsman.Fault {
-	var out []pointsman.Fault
-	for _, rb := range books {
-		if st := rb.Approval.Count(people); !st.Met {
-			out = append(out, pointsman.Fault{File: rb.File, Line: rb.Line, Path: "approval.require",
-				Text: fmt.Sprintf("%s needs %s, but of the configured people only %s places can be filled", rb.Name, rb.Approval, st)})
-		}
-	}
-	return out
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/cmd/api"
+	"github.com/pointsman/pointsman/configs"
 )
 
 // health answers the questions of load balancers, kubelets and Prometheus.
@@ -90,19 +92,45 @@ type server struct {
 	stopped chan struct{}
 }
 
-func listen(ctx context.Context, handler http.Handler, addr, socket string) (*server, error) {
+// certificates is the TLS side of the TCP address; nil for plain HTTP. Alertmanager's door checks a client certificate
+// against its own authority, so here one is only asked for, never judged.
+func certificates(cert, key string) (*tls.Config, error) {
+	if cert == "" && key == "" {
+		return nil, nil
+	}
+	if _, err := tls.LoadX509KeyPair(cert, key); err != nil {
+		return nil, fmt.Errorf("web.tls_cert_file: %w", err)
+	}
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		ClientAuth: tls.RequestClientCert,
+		// Read anew for each connection: a renewed certificate needs no restart.
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			pair, err := tls.LoadX509KeyPair(cert, key)
+			return &pair, err
+		},
+	}, nil
+}
+
+func listen(ctx context.Context, handler http.Handler, web configs.Web) (*server, error) {
 	s := &server{errs: make(chan error, 2), stopped: make(chan struct{})}
 	s.http = &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		ConnContext: api.WithPeer,
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
-	var err error
-	if s.tcp, err = (&net.ListenConfig{}).Listen(ctx, "tcp", addr); err != nil {
+	secured, err := certificates(web.TLSCert, web.TLSKey)
+	if err != nil {
+		return nil, err
+	}
+	if s.tcp, err = (&net.ListenConfig{}).Listen(ctx, "tcp", web.Listen); err != nil {
 		return nil, fmt.Errorf("web.listen: %w", err)
 	}
-	if socket != "" {
-		if s.unix, err = listenUnix(ctx, socket); err != nil {
+	if secured != nil {
+		s.tcp = tls.NewListener(s.tcp, secured)
+	}
+	if web.Socket != "" {
+		if s.unix, err = listenUnix(ctx, web.Socket); err != nil {
 			return nil, errors.Join(err, s.tcp.Close())
 		}
 	}
