@@ -134,6 +134,11 @@ func TestDispatcher(t *testing.T) {
 			if got := len(pager.all()); got != 100 {
 				t.Errorf("%d of 100 pages went out while slack hung", got)
 			}
+			say(t, m, "lane101 hello") // now that every worker of slack is at work
+			synctest.Wait()
+			if got := len(pager.all()); got != 101 {
+				t.Errorf("a page waits for the workers of slack")
+			}
 		},
 		"a broken delivery keeps its own lane back and no other": func(t *testing.T, m *commstest.Memory) {
 			w := &way{name: "slack", send: func(_ context.Context, d pointsman.Delivery) error {

@@ -127,6 +127,7 @@ func (w *Watcher) watch(ctx context.Context, s *watched) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			w.tell(s) // it may have become stale since, and be read again in a moment: that happened all the same
 		}
 	}
 }

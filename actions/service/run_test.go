@@ -205,6 +205,14 @@ func TestRunKeepsSecrets(t *testing.T) {
 	}
 }
 
+func TestRunGivesNoVariableThatIsNotNamed(t *testing.T) {
+	t.Setenv("NOT_NAMED", "other-secret")
+	out, err := apply(t, kind(t, service.KindRun, service.Target{Name: "api", Commands: map[string][]string{"restart": {"env"}}}), 10*time.Second)
+	if err != nil || strings.Contains(out.Note, "=") {
+		t.Errorf("note %q, error %v, want an empty environment", out.Note, err)
+	}
+}
+
 func TestRunWithEndlessOutput(t *testing.T) {
 	t.Parallel()
 	k := kind(t, service.KindRun, api(`head -c 20000000 /dev/zero | tr '\0' 'x'; echo; echo the last word`))
