@@ -53,8 +53,10 @@ func TestLostAnswersOfTheStoreCostMomentsNotATakeover(t *testing.T) {
 // engine starts an engine alone over the given ledger.
 func (w *world) engine(l Ledger) (crash func()) {
 	ctx, cancel := context.WithCancel(w.t.Context())
-	e := &Engine{Ledger: l, Kinds: w.kinds, Catalog: w.cat, Owner: "e", Lease: 6 * time.Second, Beat: 2 * time.Second, Sweep: time.Second,
-		CheckTimeout: 3 * time.Second, Log: slog.New(slog.DiscardHandler)}
+	e := &Engine{
+		Ledger: l, Kinds: w.kinds, Catalog: w.cat, Owner: "e", Lease: 6 * time.Second, Beat: 2 * time.Second, Sweep: time.Second,
+		CheckTimeout: 3 * time.Second, Log: slog.New(slog.DiscardHandler),
+	}
 	done := make(chan struct{})
 	go func() { _ = e.Run(ctx); close(done) }()
 	return func() { cancel(); <-done }

@@ -62,8 +62,10 @@ func (w *world) work(owner string) (crash func()) {
 	log := slog.New(slog.DiscardHandler)
 	res := &Resolver{Kinds: w.kinds, Catalog: w.cat, CheckTimeout: 3 * time.Second, Log: log}
 	planner := &Planner{Desk: w.ledger, Resolver: res, Log: log}
-	engine := &Engine{Ledger: w.ledger, Kinds: w.kinds, Catalog: w.cat, Owner: owner, Lease: 6 * time.Second, Beat: 2 * time.Second,
-		Sweep: time.Second, CheckTimeout: 3 * time.Second, Log: log}
+	engine := &Engine{
+		Ledger: w.ledger, Kinds: w.kinds, Catalog: w.cat, Owner: owner, Lease: 6 * time.Second, Beat: 2 * time.Second,
+		Sweep: time.Second, CheckTimeout: 3 * time.Second, Log: log,
+	}
 	done := make(chan struct{}, 2)
 	go func() { _ = planner.Run(ctx); done <- struct{}{} }()
 	go func() { _ = engine.Run(ctx); done <- struct{}{} }()
@@ -82,8 +84,10 @@ func (w *world) do(cmd pointsman.Command) pointsman.Answer {
 // propose asks for the runbook and waits until its checks have answered.
 func (w *world) propose() pointsman.Proposal {
 	w.t.Helper()
-	w.do(pointsman.Request{Key: "yard", By: pointsman.Actor{Person: ben, Door: pointsman.DoorCLI}, Reason: "test",
-		Offer: pointsman.Offer{Runbook: "switch-track", Title: "Switch the track", Target: pointsman.Target{Kind: "yard", Name: "north"}, Params: map[string]string{"yard": "north"}}})
+	w.do(pointsman.Request{
+		Key: "yard", By: pointsman.Actor{Person: ben, Door: pointsman.DoorCLI}, Reason: "test",
+		Offer: pointsman.Offer{Runbook: "switch-track", Title: "Switch the track", Target: pointsman.Target{Kind: "yard", Name: "north"}, Params: map[string]string{"yard": "north"}},
+	})
 	synctest.Wait()
 	return w.ledger.states["INC-1"].Proposals[0]
 }

@@ -59,8 +59,10 @@ func outside(plan pointsman.Plan, i int, ev pointsman.Evidence) []pointsman.Fact
 	var out []pointsman.Fact
 	s := plan.Steps[i]
 	refuse := func(name, value, limit, text string) {
-		out = append(out, pointsman.Fact{Guard: "G6", Kind: pointsman.Hard, Name: name, Value: value, Limit: limit,
-			Source: s.Kind, Result: pointsman.Fail, Text: text, Clears: "approve the new plan"})
+		out = append(out, pointsman.Fact{
+			Guard: "G6", Kind: pointsman.Hard, Name: name, Value: value, Limit: limit,
+			Source: s.Kind, Result: pointsman.Fail, Text: text, Clears: "approve the new plan",
+		})
 	}
 	for _, name := range slices.Sorted(maps.Keys(ev.Pins)) {
 		if planned, pinned := plan.Pins[name]; pinned && planned != ev.Pins[name] {

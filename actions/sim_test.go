@@ -166,7 +166,8 @@ func (l lever) Check(ctx context.Context, in Input) (pointsman.Evidence, error) 
 		return pointsman.Evidence{}, errors.New("no route to host")
 	}
 	return pointsman.Evidence{Already: l.bug != bugBlind && l.done(in), Facts: []pointsman.Fact{
-		{Guard: "T1", Kind: pointsman.Hard, Name: l.kind, Value: "ok", At: time.Now(), Result: pointsman.Pass}}}, nil
+		{Guard: "T1", Kind: pointsman.Hard, Name: l.kind, Value: "ok", At: time.Now(), Result: pointsman.Pass},
+	}}, nil
 }
 
 func (l lever) Apply(ctx context.Context, in Input) (Outcome, error) {
@@ -289,8 +290,10 @@ func (r *replica) live(ctx context.Context, t *testing.T) {
 		}
 		log := slog.New(slog.DiscardHandler)
 		planner := &Planner{Desk: r, Log: log, Resolver: &Resolver{Kinds: kinds, Catalog: r.cat, CheckTimeout: 3 * time.Second, Log: log}}
-		engine := &Engine{Ledger: r, Kinds: kinds, Catalog: r.cat, Owner: fmt.Sprint(r.name, ".", life), Lease: 6 * time.Second,
-			Beat: 2 * time.Second, Sweep: time.Second, CheckTimeout: 3 * time.Second, Log: log}
+		engine := &Engine{
+			Ledger: r, Kinds: kinds, Catalog: r.cat, Owner: fmt.Sprint(r.name, ".", life), Lease: 6 * time.Second,
+			Beat: 2 * time.Second, Sweep: time.Second, CheckTimeout: 3 * time.Second, Log: log,
+		}
 		var wg sync.WaitGroup
 		wg.Go(func() { _ = planner.Run(run) })
 		time.Sleep(time.Duration(r.draw(999_983, r.name, "apart")) + 1)
@@ -309,8 +312,10 @@ func (r *replica) click(ctx context.Context) {
 	if r.bug == bugRequester {
 		asker.Person = pointsman.Person{ID: "somebody", Roles: []string{"dba"}}
 	}
-	_, _ = r.store.Do(ctx, pointsman.Request{Key: "yard", By: asker, Reason: "test",
-		Offer: pointsman.Offer{Runbook: "switch-track", Title: "Switch the track", Target: yard, Params: map[string]string{"yard": "north"}}})
+	_, _ = r.store.Do(ctx, pointsman.Request{
+		Key: "yard", By: asker, Reason: "test",
+		Offer: pointsman.Offer{Runbook: "switch-track", Title: "Switch the track", Target: yard, Params: map[string]string{"yard": "north"}},
+	})
 	for ctx.Err() == nil {
 		time.Sleep(time.Second + time.Duration(r.draw(1_000_000_000, "click")))
 		st := r.store.state("INC-1")

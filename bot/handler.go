@@ -123,7 +123,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, kind string, han
 	case out.err != nil:
 		h.played.forget(r.Header)
 		h.log.ErrorContext(ctx, "slack request not decided", "kind", kind, "err", out.err)
-		http.Error(w, "nothing was decided; try again", http.StatusServiceUnavailable)
+		http.Error(w, "the store did not answer; try again", http.StatusServiceUnavailable)
 	case out.payload != nil:
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		if err := json.NewEncoder(w).Encode(out.payload); err != nil {

@@ -67,7 +67,7 @@ func (h *Handler) say(to reader, text string, blocks ...slack.Block) outcome {
 
 // undecided says that the store did not answer; the request is not acknowledged, so Slack marks the button as failed.
 func (h *Handler) undecided(to reader, err error) outcome {
-	out := h.say(to, "Nothing was decided: the store did not answer. Click again in a moment; the command line on the server works too.")
+	out := h.say(to, "The store did not answer, so this may not have been decided. Click again in a moment: it counts once.")
 	out.err = err
 	return out
 }

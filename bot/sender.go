@@ -122,8 +122,10 @@ func (s *Sender) line(ctx context.Context, d pointsman.Delivery, what said) (str
 			return ref, err
 		}
 	}
-	options := []slack.MsgOption{slack.MsgOptionTS(ts), slack.MsgOptionText(what.Text, false), slack.MsgOptionMetadata(note(d)),
-		slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl()}
+	options := []slack.MsgOption{
+		slack.MsgOptionTS(ts), slack.MsgOptionText(what.Text, false), slack.MsgOptionMetadata(note(d)),
+		slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl(),
+	}
 	if what.Broadcast {
 		options = append(options, slack.MsgOptionBroadcast())
 	}

@@ -86,7 +86,7 @@ func (h *Handler) command(ctx context.Context, c slack.SlashCommand) outcome {
 	if out.err != nil {
 		// Slack shows only its own error for a command that is not answered, so this one is answered in words.
 		h.log.ErrorContext(ctx, "slack command not carried out", "err", out.err)
-		return reply("✋ Nothing was done: the store did not answer. Try again in a moment; the command line on the server works too.")
+		return reply("✋ The store did not answer, so this may not have been done. Try again in a moment: it is done once.")
 	}
 	return out
 }

@@ -104,7 +104,7 @@ func TestAStoreThatIsDownIsSaidInWords(t *testing.T) {
 	w.mu.Lock()
 	w.down = true
 	w.mu.Unlock()
-	if r := w.room.Slash("U0ANA", "/pointsman", "status"); !strings.Contains(string(r.Body), "the store did not answer") {
+	if r := w.room.Slash("U0ANA", "/pointsman", "status"); !strings.Contains(string(r.Body), "The store did not answer") {
 		t.Errorf("%s", r.Body)
 	}
 }

@@ -85,23 +85,25 @@ func (h *Handler) turn(ctx context.Context, verb, name, reason string, by points
 		if inForm {
 			return h.formAnswer(d.ans, d.err, to)
 		}
-		if d.err != nil {
-			return outcome{err: d.err}
-		}
-		return reply(mark(d.ans) + md(sentence(d.ans.Text), 1000))
+		return reply(md(turned(name, d.ans, d.err), 1000))
 	case <-t.C:
 	}
 	out := h.said(to, func() string {
 		d := <-result
-		if d.err != nil {
-			return "✋ It is not known whether " + name + " changed: the store did not answer. Look with /pointsman killswitch."
-		}
-		return mark(d.ans) + sentence(d.ans.Text)
+		return turned(name, d.ans, d.err)
 	})
 	if !inForm {
 		out.payload = private("⏳ At work on " + code(name, 60) + "; nothing is known yet, the answer follows here.")
 	}
 	return out
+}
+
+// turned tells the outcome. After an error nobody knows whether the switch changed, and nobody may believe that it did.
+func turned(name string, ans pointsman.Answer, err error) string {
+	if err != nil {
+		return "✋ It is not known whether " + name + " changed: the store did not answer. Look with /pointsman killswitch, then repeat it."
+	}
+	return mark(ans) + sentence(ans.Text)
 }
 
 // said is a private answer that is still being found.

@@ -17,115 +17,6 @@ import (
 	"github.com/pointsman/pointsman/bot/fakeslack"
 )
 
-// ledger is a store in memory around the reducer: state, log, answers by request, deliveries.
-type ledger struct {
-	mu    sync.Mutex
-	state pointsman.State
-	now   time.Time
-	down  bool
-	log   []pointsman.Event
-	seen  map[string]pointsman.Answer
-	plan  func(pointsman.Logged) []pointsman.Delivery
-	queue []*pointsman.Delivery
-	refs  map[string]string
-}
-
-var errDown = errors.New("the database does not answer")
-
-func (l *ledger) Do(_ context.Context, cmd pointsman.Command) (pointsman.Result, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.down {
-		return pointsman.Result{}, errDown
-	}
-	sub := cmd.Subject()
-	if ans, ok := l.seen[sub.Once]; ok && sub.Once != "" {
-		return pointsman.Result{Answer: ans, State: l.state}, nil
-	}
-	after, events, ans := pointsman.Decide(l.state, cmd, l.now)
-	l.state = after
-	if sub.Once != "" {
-		l.seen[sub.Once] = ans
-	}
-	for _, ev := range events {
-		l.append(ev)
-	}
-	return pointsman.Result{Answer: ans, State: after}, nil
-}
-
-func (l *ledger) append(ev pointsman.Event) {
-	ev.ID = "E" + number(len(l.log)+1)
-	l.log = append(l.log, ev)
-	if l.plan == nil {
-		return
-	}
-	for _, d := range l.plan(pointsman.Logged{Seq: int64(len(l.log)), Event: ev}) {
-		l.queue = append(l.queue, &d)
-	}
-}
-
-func (l *ledger) Note(_ context.Context, events ...pointsman.Event) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, ev := range events {
-		l.append(ev)
-	}
-	return nil
-}
-
-func (l *ledger) State(_ context.Context, id string) (pointsman.State, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.down {
-		return pointsman.State{}, errDown
-	}
-	if id != l.state.Incident.ID || l.state.Incident.State == "" {
-		return pointsman.State{}, pointsman.Errorf(pointsman.CodeNotFound, "there is no incident %s", id)
-	}
-	return l.state, nil
-}
-
-func (l *ledger) Incidents(context.Context, bool, int) ([]pointsman.Incident, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.down {
-		return nil, errDown
-	}
-	if l.state.Incident.State != pointsman.IncidentOpen {
-		return nil, nil
-	}
-	return []pointsman.Incident{l.state.Incident}, nil
-}
-
-func (l *ledger) Ref(_ context.Context, _, incident, dest string) (string, bool, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	ref, ok := l.refs[incident+" "+dest]
-	return ref, ok, nil
-}
-
-func (l *ledger) count(typ pointsman.EventType) (n int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, ev := range l.log {
-		if ev.Type == typ {
-			n++
-		}
-	}
-	return n
-}
-
-func (l *ledger) last(typ pointsman.EventType) string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for i := len(l.log) - 1; i >= 0; i-- {
-		if l.log[i].Type == typ {
-			return l.log[i].Text
-		}
-	}
-	return ""
-}
-
 type phoneBook map[string]pointsman.Person
 
 func (p phoneBook) BySlack(team, user string) (pointsman.Person, bool) {
@@ -184,8 +75,12 @@ func newWorld(t *testing.T, edit ...func(*fakeslack.Config)) *world {
 	t.Helper()
 	cfg := fakeslack.Config{
 		Channels: []fakeslack.ChannelConfig{{ID: "C0INC", Name: "incidents"}},
-		Users: []fakeslack.User{{ID: "U0ANA", Name: "ana", Real: "Ana Ruiz"}, {ID: "U0BEN", Name: "ben", Real: "Ben Okafor"},
-			{ID: "U0EVE", Name: "eve", Real: "Eve Lind"}, {ID: "U0MAL", Name: "mal", Real: "Mal Ory"}},
+		Users: []fakeslack.User{
+			{ID: "U0ANA", Name: "ana", Real: "Ana Ruiz"},
+			{ID: "U0BEN", Name: "ben", Real: "Ben Okafor"},
+			{ID: "U0EVE", Name: "eve", Real: "Eve Lind"},
+			{ID: "U0MAL", Name: "mal", Real: "Mal Ory"},
+		},
 		BaseURL: "http://slack.example",
 	}
 	for _, e := range edit {

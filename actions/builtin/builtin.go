@@ -43,7 +43,7 @@ func (l *List) Kinds() []actions.Action {
 	var out []actions.Action
 	out = append(out, l.Clusters.Kinds()...) // postgres.check, fence, promote, verify, lag
 	out = append(out, l.Switches.Kinds()...) // killswitch.engage, release, verify
-	out = append(out, l.services...) // http.check, exec.run
+	out = append(out, l.services...)         // http.check, exec.run
 	return out
 }
 

@@ -145,8 +145,11 @@ func (c Cluster) validate(at string) []pointsman.Fault {
 		path string
 		d    time.Duration
 	}{
-		{".read_timeout", c.ReadTimeout}, {".sample_every", c.SampleEvery}, {".fence.timeout", c.Fence.Timeout},
-		{".limits.lost_time", c.Limits.LostTime}, {".limits.receiver_silence", c.Limits.ReceiverSilence},
+		{".read_timeout", c.ReadTimeout},
+		{".sample_every", c.SampleEvery},
+		{".fence.timeout", c.Fence.Timeout},
+		{".limits.lost_time", c.Limits.LostTime},
+		{".limits.receiver_silence", c.Limits.ReceiverSilence},
 	} {
 		if set.d < 0 {
 			fault(set.path, "%s is negative", set.d)

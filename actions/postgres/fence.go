@@ -89,8 +89,10 @@ func (a Fencing) Check(ctx context.Context, in actions.Input) (pointsman.Evidenc
 // judgeFence is pure. A node is never fenced by mistake: not the candidate, not a standby, not a primary that works.
 func (s Situation) judgeFence(args FenceArgs, pins map[string]string) pointsman.Evidence {
 	r := s.reading(args.Node)
-	target := pointsman.Fact{Guard: "G14", Kind: pointsman.Hard, Name: "node to fence", Value: args.Node + " is " + string(r.State),
-		Limit: "the old primary", Source: args.Node, At: r.At, Result: pointsman.Pass}
+	target := pointsman.Fact{
+		Guard: "G14", Kind: pointsman.Hard, Name: "node to fence", Value: args.Node + " is " + string(r.State),
+		Limit: "the old primary", Source: args.Node, At: r.At, Result: pointsman.Pass,
+	}
 	if old := pins["old_primary"]; args.Node == pins["candidate"] || old != "" && old != args.Node || r.State == Standby && old == "" {
 		target.Result = pointsman.Fail
 		target.Text = fmt.Sprintf("%s is not the old primary of this plan: it is %s", args.Node, r.State)
@@ -157,8 +159,10 @@ func (a Fencing) Verify(ctx context.Context, in actions.Input) (pointsman.Eviden
 // hook and people accepted that; after a failed hook the node must be seen stopped.
 func (s Situation) judgeFenced(node string, memo FenceMemo) (pointsman.Evidence, error) {
 	views := s.sightings(node)
-	f := pointsman.Fact{Guard: "G1", Kind: pointsman.Hard, Name: "fenced " + node, Value: told(views), Limit: "writable from nowhere",
-		Source: node, At: s.At, Result: pointsman.Pass}
+	f := pointsman.Fact{
+		Guard: "G1", Kind: pointsman.Hard, Name: "fenced " + node, Value: told(views), Limit: "writable from nowhere",
+		Source: node, At: s.At, Result: pointsman.Pass,
+	}
 	gone, stopped := 0, 0
 	for _, v := range views {
 		switch {

@@ -27,8 +27,10 @@ func dead() Situation {
 		Cluster:  c,
 		Readings: []Reading{{Node: "pg-1", Sighting: seen(Refused)}, standby("pg-2", 0x5000000)},
 		Probes:   map[string][]ProbeSight{"pg-1": {{Probe: "probe-b", Sighting: seen(Refused)}}, "pg-2": {{Probe: "probe-b", Sighting: seen(Standby)}}},
-		Sample: Sample{Primary: "pg-1", SystemID: "7001", Timeline: 1, LSN: 0x5000000, Rate: 1000, At: now.Add(-800 * time.Millisecond),
-			Beat: now.Add(-time.Second), LostAt: now},
+		Sample: Sample{
+			Primary: "pg-1", SystemID: "7001", Timeline: 1, LSN: 0x5000000, Rate: 1000, At: now.Add(-800 * time.Millisecond),
+			Beat: now.Add(-time.Second), LostAt: now,
+		},
 		At: now,
 	}
 }
@@ -36,8 +38,10 @@ func dead() Situation {
 func seen(s State) probe.Sighting { return probe.Sighting{State: s, At: now} }
 
 func standby(name string, at LSN) Reading {
-	return Reading{Node: name, Sighting: seen(Standby), SystemID: "7001", ClusterName: name, StartedAt: started.Add(time.Duration(len(name) + int(name[3]))), Timeline: 1,
-		Receive: at, Replay: at, Beat: now.Add(-1500 * time.Millisecond), BeatWrites: true, Durable: true}
+	return Reading{
+		Node: name, Sighting: seen(Standby), SystemID: "7001", ClusterName: name, StartedAt: started.Add(time.Duration(len(name) + int(name[3]))), Timeline: 1,
+		Receive: at, Replay: at, Beat: now.Add(-1500 * time.Millisecond), BeatWrites: true, Durable: true,
+	}
 }
 
 func primary(name string, timeline int, at LSN) Reading {

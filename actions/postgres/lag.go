@@ -214,8 +214,10 @@ func (s Situation) livingPrimary() pointsman.Fact {
 
 // behind measures one standby. It warns and does not refuse: catching up is what the runbook is for.
 func (s Situation) behind(r, primary Reading, limits lagLimits) (pointsman.Fact, bool) {
-	f := pointsman.Fact{Kind: pointsman.Warn, Name: "lag of " + r.Node, Limit: pointsman.Bytes(limits.bytes) + ", " + pointsman.Span(limits.time),
-		Source: r.Node + " replay against " + primary.Node, At: r.At, Result: pointsman.Fail}
+	f := pointsman.Fact{
+		Kind: pointsman.Warn, Name: "lag of " + r.Node, Limit: pointsman.Bytes(limits.bytes) + ", " + pointsman.Span(limits.time),
+		Source: r.Node + " replay against " + primary.Node, At: r.At, Result: pointsman.Fail,
+	}
 	if r.State != Standby {
 		f.Value, f.Result = "unknown", pointsman.Unknown
 		f.Text = fmt.Sprintf("the lag of %s is unknown: it is %s%s", r.Node, r.State, detail(r.Detail))

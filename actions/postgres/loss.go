@@ -36,8 +36,10 @@ type loss struct {
 // loss compares the last that is known of the old primary with what the candidate received. Between the last sample
 // and the first unanswered question the primary is taken to have written at its peak rate.
 func (s Situation) loss(old string, candidate Reading) loss {
-	l := loss{old: old, candidate: candidate.Node, at: candidate.At,
-		sourceAt: "heartbeat as replayed on " + candidate.Node}
+	l := loss{
+		old: old, candidate: candidate.Node, at: candidate.At,
+		sourceAt: "heartbeat as replayed on " + candidate.Node,
+	}
 	p := s.Sample
 	lost := p.LostAt
 	if lost.IsZero() {
@@ -119,8 +121,10 @@ func (l loss) outside(accepted []pointsman.Bound) []pointsman.Fact {
 		if a.Name != LostBytes && a.Name != LostSeconds {
 			continue
 		}
-		f := pointsman.Fact{Guard: "G5", Kind: pointsman.Hard, Name: "approved " + a.Name, Limit: a.Text, Source: l.sourceBytes, At: l.at,
-			Result: pointsman.Pass, Clears: "approve the new figure"}
+		f := pointsman.Fact{
+			Guard: "G5", Kind: pointsman.Hard, Name: "approved " + a.Name, Limit: a.Text, Source: l.sourceBytes, At: l.at,
+			Result: pointsman.Pass, Clears: "approve the new figure",
+		}
 		now, known := fresh[a.Name]
 		switch {
 		case !known:

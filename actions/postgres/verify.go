@@ -75,8 +75,10 @@ func (a Verify) Check(ctx context.Context, in actions.Input) (pointsman.Evidence
 		return pointsman.Evidence{}, err
 	}
 	r := s.reading(args.Candidate)
-	table := pointsman.Fact{Guard: "G22", Kind: pointsman.Hard, Name: "heartbeat table", Value: cluster.HeartbeatTable, Limit: "can be written",
-		Source: args.Candidate, At: r.At, Result: pointsman.Pass}
+	table := pointsman.Fact{
+		Guard: "G22", Kind: pointsman.Hard, Name: "heartbeat table", Value: cluster.HeartbeatTable, Limit: "can be written",
+		Source: args.Candidate, At: r.At, Result: pointsman.Pass,
+	}
 	if !r.BeatWrites {
 		table.Result = pointsman.Fail
 		table.Text = fmt.Sprintf("%s cannot tell that Pointsman's role may write the table %s: the promotion could not be verified", args.Candidate, cluster.HeartbeatTable)
@@ -85,9 +87,11 @@ func (a Verify) Check(ctx context.Context, in actions.Input) (pointsman.Evidence
 	ev := pointsman.Evidence{Facts: []pointsman.Fact{table}}
 	if slices.Contains(in.Promised, "postgres.promote") {
 		for _, e := range cluster.endpoints() {
-			ev.Facts = append(ev.Facts, pointsman.Fact{Guard: "G22", Kind: pointsman.Hard, Name: "write through " + e.name,
+			ev.Facts = append(ev.Facts, pointsman.Fact{
+				Guard: "G22", Kind: pointsman.Hard, Name: "write through " + e.name,
 				Value: "not due yet", Limit: "arrives on " + args.Candidate, Source: e.name, At: s.At, Result: pointsman.Later, BeforeN: in.StepN,
-				Text: fmt.Sprintf("a write through %s will be checked in step %d", e.name, in.StepN)})
+				Text: fmt.Sprintf("a write through %s will be checked in step %d", e.name, in.StepN),
+			})
 		}
 	}
 	return ev, nil
@@ -149,8 +153,10 @@ func (a Verify) Verify(ctx context.Context, in actions.Input) (pointsman.Evidenc
 		}
 	}
 	if memo.Token == "" {
-		return pointsman.Evidence{Facts: []pointsman.Fact{{Guard: "G22", Kind: pointsman.Hard, Name: "write through clients", Value: "none",
-			Source: "memo", Result: pointsman.Unknown, Text: "no write is recorded, so none can be read back"}}}, nil
+		return pointsman.Evidence{Facts: []pointsman.Fact{{
+			Guard: "G22", Kind: pointsman.Hard, Name: "write through clients", Value: "none",
+			Source: "memo", Result: pointsman.Unknown, Text: "no write is recorded, so none can be read back",
+		}}}, nil
 	}
 	points := cluster.endpoints()
 	seen, faults := make([]arrival, len(points)), make([]error, len(points))
@@ -174,8 +180,10 @@ func (a Verify) Verify(ctx context.Context, in actions.Input) (pointsman.Evidenc
 // arrived is G22 for one endpoint.
 func (s Situation) arrived(endpoint, primary, token string, a arrival, err error) pointsman.Fact {
 	r := s.reading(primary)
-	f := pointsman.Fact{Guard: "G22", Kind: pointsman.Hard, Name: "write through " + endpoint, Limit: "arrives on " + primary,
-		Source: endpoint, At: a.At, Result: pointsman.Fail, Clears: "let " + endpoint + " lead to " + primary}
+	f := pointsman.Fact{
+		Guard: "G22", Kind: pointsman.Hard, Name: "write through " + endpoint, Limit: "arrives on " + primary,
+		Source: endpoint, At: a.At, Result: pointsman.Fail, Clears: "let " + endpoint + " lead to " + primary,
+	}
 	switch {
 	case err != nil:
 		f.Result, f.Value = pointsman.Unknown, "no answer"

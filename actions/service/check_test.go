@@ -35,8 +35,10 @@ func TestCheck(t *testing.T) {
 	}{
 		"well":             {answer: func(http.ResponseWriter, *http.Request) {}, holds: true},
 		"well with a word": {answer: func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"status":"ok"}`) }, contains: `"ok"`, holds: true},
-		"a page that says 200 and is not ours": {answer: func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "Under maintenance") }, contains: `"ok"`,
-			text: `api answers 200 at URL, but the answer does not contain "\"ok\""`},
+		"a page that says 200 and is not ours": {
+			answer: func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "Under maintenance") }, contains: `"ok"`,
+			text: `api answers 200 at URL, but the answer does not contain "\"ok\""`,
+		},
 		"503":                {answer: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, text: "api answers 503 at URL, well is 200"},
 		"redirect elsewhere": {answer: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, 302) }, text: "api does not answer at URL: redirected to another host, " + strings.TrimPrefix(elsewhere.URL, "http://")},
 		"redirect here": {answer: func(w http.ResponseWriter, r *http.Request) {

@@ -78,8 +78,10 @@ func (s *Slack) drawChannel(channel, user string) (*channelView, error) {
 	if !ok {
 		return nil, fmt.Errorf("no user %s", user)
 	}
-	view := &channelView{Team: s.cfg.TeamName, AppName: s.cfg.AppName, Channel: room.ChannelConfig,
-		Direct: room.direct != "", Members: len(s.members(room)), Me: person(u)}
+	view := &channelView{
+		Team: s.cfg.TeamName, AppName: s.cfg.AppName, Channel: room.ChannelConfig,
+		Direct: room.direct != "", Members: len(s.members(room)), Me: person(u),
+	}
 	for _, other := range s.users {
 		view.People = append(view.People, person(other))
 	}

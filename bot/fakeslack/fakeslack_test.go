@@ -189,8 +189,10 @@ func TestAClickIsSignedWholeAndAnswered(t *testing.T) {
 
 	in := <-clicks
 	action := in.ActionCallback.BlockActions[0]
-	got := []string{string(in.Type), in.User.ID, in.User.TeamID, in.Team.ID, in.Channel.ID, in.Container.MessageTs, in.Message.Text,
-		action.ActionID, action.BlockID, action.Value, action.Text.Text, string(action.Type)}
+	got := []string{
+		string(in.Type), in.User.ID, in.User.TeamID, in.Team.ID, in.Channel.ID, in.Container.MessageTs, in.Message.Text,
+		action.ActionID, action.BlockID, action.Value, action.Text.Text, string(action.Type),
+	}
 	want := []string{"block_actions", "U0ANA", "T0POINTS", "T0POINTS", "C0INC", m.TS, "failover", "approve", "decide", "run-1/step-1", "Approve", "button"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

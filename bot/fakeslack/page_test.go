@@ -42,8 +42,10 @@ func TestThePageShowsTheChannelToEachPerson(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, ana := browse(t, s, "GET", "/channel/C0INC?as=U0ANA", nil)
-	for _, want := range []string{"<h3>PostgreSQL failover</h3>", "<strong>pg-a</strong>", `class="btn primary"`, `class="btn danger"`,
-		`data-confirm="Promote pg-b?"`, "running 4/7 promote", "1 reply", "Only visible to you", "you cannot approve your own", "Database on call"} {
+	for _, want := range []string{
+		"<h3>PostgreSQL failover</h3>", "<strong>pg-a</strong>", `class="btn primary"`, `class="btn danger"`,
+		`data-confirm="Promote pg-b?"`, "running 4/7 promote", "1 reply", "Only visible to you", "you cannot approve your own", "Database on call",
+	} {
 		if !strings.Contains(ana, want) {
 			t.Errorf("the page of ana lacks %s", want)
 		}

@@ -121,8 +121,10 @@ func (s *switches) ask(ctx context.Context, runbook, name, reason string, by poi
 		}
 		select {
 		case <-ctx.Done():
-			return pointsman.Proposal{}, pointsman.Answer{Code: pointsman.CodeCounted, ID: res.Answer.ID,
-				Text: fmt.Sprintf("%s is still being checked; approve it when its card is ready", res.Answer.ID)}, nil
+			return pointsman.Proposal{}, pointsman.Answer{
+				Code: pointsman.CodeCounted, ID: res.Answer.ID,
+				Text: fmt.Sprintf("%s is still being checked; approve it when its card is ready", res.Answer.ID),
+			}, nil
 		case <-changed:
 		}
 	}

@@ -93,8 +93,11 @@ func TestVerifyFS_of_a_part(t *testing.T) {
 		{"not the key given", func(fstest.MapFS) {}, Trust{Keys: []string{other.Public}}, 0, WrongKey},
 		{"anchor with another root", func(fstest.MapFS) {}, Trust{Anchors: [][]byte{forger.checkpoint(t, 40)}}, 0, BadAnchor},
 		{"older anchor of another history", func(fstest.MapFS) {}, Trust{Anchors: [][]byte{forger.checkpoint(t, 20)}}, 0, BadAnchor},
-		{"everything forged with the stolen key", func(f fstest.MapFS) { clear(f); maps.Copy(f, unzipped(t, stolen)) },
-			Trust{Keys: []string{key.Public}, Anchors: [][]byte{b.checkpoint(t, 10)}}, 0, BadAnchor},
+		{
+			"everything forged with the stolen key", func(f fstest.MapFS) { clear(f); maps.Copy(f, unzipped(t, stolen)) },
+			Trust{Keys: []string{key.Public}, Anchors: [][]byte{b.checkpoint(t, 10)}},
+			0, BadAnchor,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := export(incident)

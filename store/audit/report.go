@@ -112,6 +112,7 @@ func (r *Report) fault(seq uint64, kind FaultKind, format string, args ...any) {
 func (r *Report) holds(format string, args ...any) {
 	r.Holds = append(r.Holds, fmt.Sprintf(format, args...))
 }
+
 func (r *Report) lacks(format string, args ...any) {
 	r.Lacks = append(r.Lacks, fmt.Sprintf(format, args...))
 }
