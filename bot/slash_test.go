@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pointsman/pointsman"
 )
@@ -96,6 +97,18 @@ func TestEngagingWithoutAReasonAsksForOne(t *testing.T) {
 	if len(w.switches.did) != 1 || !strings.Contains(w.switches.did[0], "prices are wrong since 02:50 by Ana Ruiz") {
 		t.Errorf("%q", w.switches.did)
 	}
+}
+
+func TestASlowKillSwitchIsAcknowledgedInTimeAndAnsweredLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.switches.slow = make(chan struct{})
+	r := w.room.Slash("U0ANA", "/pointsman", "killswitch engage trading prices are wrong")
+	if !strings.Contains(string(r.Body), "nothing is known yet") || strings.Contains(string(r.Body), "is engaged") || r.Took > 3*time.Second {
+		t.Errorf("after %s: %s", r.Took, r.Body)
+	}
+	close(w.switches.slow)
+	w.room.WaitEphemeral("U0ANA", "trading is engaged and was read back")
 }
 
 func TestAStoreThatIsDownIsSaidInWords(t *testing.T) {

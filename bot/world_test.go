@@ -41,8 +41,9 @@ func (desk) Offer(name string, args []string) (pointsman.Offer, error) {
 }
 
 type switchboard struct {
-	mu  sync.Mutex
-	did []string
+	mu   sync.Mutex
+	did  []string
+	slow chan struct{} // if set, Engage waits for it
 }
 
 func (s *switchboard) Status(context.Context) ([]Switch, error) {
@@ -50,6 +51,9 @@ func (s *switchboard) Status(context.Context) ([]Switch, error) {
 }
 
 func (s *switchboard) Engage(_ context.Context, name, reason string, by pointsman.Actor, _ string) (pointsman.Answer, error) {
+	if s.slow != nil {
+		<-s.slow
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.did = append(s.did, "engage "+name+": "+reason+" by "+by.String())
