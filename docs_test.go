@@ -6,11 +6,15 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"unicode"
+
+	"github.com/pointsman/pointsman/actions"
+	"github.com/pointsman/pointsman/actions/builtin"
 )
 
 // page is one Markdown file: its prose without code blocks, and the blocks.
@@ -239,6 +243,52 @@ func TestGuardsPage_lists_every_guard(t *testing.T) {
 			if !strings.Contains(rows[m[1]], "`"+filepath.ToSlash(filepath.Dir(file))) {
 				t.Errorf("%s checks %s, but its line in %s names no file of %s", file, m[1], guardsPage, filepath.Dir(file))
 			}
+		}
+	}
+}
+
+// TestAction_pages_and_suites_are_complete holds the four touches of docs/adding-an-action.md: whatever is in the list has
+// a page and passes the shared suite.
+func TestAction_pages_and_suites_are_complete(t *testing.T) {
+	t.Parallel()
+	list, err := builtin.New(builtin.Config{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := []string{actions.KindWait, actions.KindManual}
+	for _, a := range list.Kinds() {
+		kinds = append(kinds, a.Kind())
+		folder := strings.TrimPrefix(reflect.Indirect(reflect.ValueOf(a)).Type().PkgPath(), "github.com/pointsman/pointsman/")
+		suite := false
+		for _, file := range sources(t, "_test.go") {
+			if filepath.ToSlash(filepath.Dir(file)) != folder {
+				continue
+			}
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			suite = suite || strings.Contains(string(b), "actiontest.Run(")
+		}
+		if !suite {
+			t.Errorf("%s: no test of %s calls actiontest.Run", a.Kind(), folder)
+		}
+	}
+	pages, err := filepath.Glob("docs/actions/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range pages {
+		pages[i] = strings.TrimSuffix(filepath.Base(p), ".md")
+	}
+	for _, k := range kinds {
+		if !slices.Contains(pages, k) {
+			t.Errorf("%s has no page docs/actions/%s.md", k, k)
+		}
+	}
+	for _, p := range pages {
+		if p != "README" && !slices.Contains(kinds, p) {
+			t.Errorf("docs/actions/%s.md is about a kind that is not in the list", p)
 		}
 	}
 }
