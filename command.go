@@ -49,6 +49,14 @@ type Offer struct {
 	Problem  string // why no plan can be made although the runbook fits: no target, or two
 }
 
+// Key is the key of the incident that a person's request opens: the same that an alert on the target would have.
+func (o Offer) Key() string {
+	if k := o.Target.Key(); k != "" {
+		return "target:" + k
+	}
+	return "runbook:" + o.Runbook
+}
+
 // Request is a person's wish to run a runbook. Key is used when Incident is empty.
 type Request struct {
 	Incident string
@@ -163,6 +171,7 @@ const (
 type Steer struct {
 	Run    string
 	Verb   Verb
+	Mark   string // Run.Mark as the person saw it; empty where nothing was shown
 	Reason string
 	By     Actor
 	Once   string

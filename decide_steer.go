@@ -55,6 +55,8 @@ func (t *turn) maySteer(r *Run, c Steer) (Answer, bool) {
 		return answer(CodeInvalid, "%q is neither retry, done nor abort", c.Verb), false
 	case r.State.Terminal():
 		return answer(CodeDecided, "%s is already %s: %s", r.ID, r.State, r.Note), false
+	case c.Mark != "" && c.Mark != r.Mark():
+		return answer(CodeChanged, "what you saw was older than the run: %s now; look at the card again", r.Standing()), false
 	case r.State == RunQueued && c.Verb != VerbAbort, r.State == RunRunning:
 		return answer(CodeInvalid, "%s is %s; it takes decisions when it waits or is parked", r.ID, r.State), false
 	case r.State == RunWaiting && c.Verb == VerbRetry:

@@ -160,7 +160,7 @@ func (t *turn) queue(p *Proposal, by Actor) *Run {
 	inc.RunCount++
 	r := Run{
 		ID: fmt.Sprintf("%s/R%d", inc.ID, inc.RunCount), Proposal: p.ID, Runbook: p.Runbook, Title: p.Title, Target: p.Target,
-		Holds: plan.Lock && p.Target.Key() != "", Plan: p.Plan, Digest: p.Digest, QueuedAt: t.now,
+		Holds: plan.Lock && p.Target.Key() != "", Plan: p.Plan, Digest: p.Digest, ApprovedBy: p.DecidedBy, QueuedAt: t.now,
 	}
 	for _, s := range plan.Steps {
 		r.Steps = append(r.Steps, RunStep{Name: s.Name, Kind: s.Kind, Summary: s.Summary, Irreversible: s.Irreversible, State: StepPending})

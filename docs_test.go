@@ -164,6 +164,24 @@ func TestDocs_name_only_files_that_exist(t *testing.T) {
 	}
 }
 
+// placed is how a page says where something is declared: a name, the word in, and a file.
+var placed = regexp.MustCompile("`(\\w+)`,? in `([\\w./]+\\.go)`")
+
+func TestDocs_name_things_in_the_file_that_declares_them(t *testing.T) {
+	t.Parallel()
+	for _, p := range pages(t) {
+		for _, m := range placed.FindAllStringSubmatch(p.prose, -1) {
+			b, err := os.ReadFile(m[2])
+			if err != nil {
+				continue // told by the test above
+			}
+			if !regexp.MustCompile(`(?m)^(func (\([^)]*\) )?|type |var |const |\t)` + m[1] + `\b`).Match(b) {
+				t.Errorf("%s says that %s is in %s, which does not declare it", p.path, m[1], m[2])
+			}
+		}
+	}
+}
+
 var (
 	namedTest    = regexp.MustCompile("`((?:Test|Benchmark|Fuzz)[A-Z]\\w*)(?:/([^`]+))?`")
 	declaredTest = regexp.MustCompile(`(?m)^func ((?:Test|Benchmark|Fuzz)\w+)\(`)

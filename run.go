@@ -49,23 +49,24 @@ const (
 
 // Run is one execution of an approved plan. IDs read INC-7/R1.
 type Run struct {
-	ID        string    `json:"id"`
-	Proposal  string    `json:"proposal"`
-	Runbook   string    `json:"runbook"`
-	Title     string    `json:"title"`
-	Target    Target    `json:"target,omitzero"`
-	Holds     bool      `json:"holds"` // whether it holds the target's lock until it is terminal
-	Plan      []byte    `json:"plan"`
-	Digest    string    `json:"digest"`
-	State     RunState  `json:"state"`
-	Epoch     int64     `json:"epoch"` // the lease under which the last change was made
-	Steps     []RunStep `json:"steps"`
-	QueuedAt  time.Time `json:"queued_at"`
-	StartedAt time.Time `json:"started_at,omitzero"`
-	EndedAt   time.Time `json:"ended_at,omitzero"`
-	WakeAt    time.Time `json:"wake_at,omitzero"` // for waiting: when a worker should look again; zero waits for a person
-	Note      string    `json:"note,omitempty"`   // one sentence: where it stands, or why it ended so
-	Facts     []Fact    `json:"facts,omitempty"`  // of the last re-check or verification
+	ID         string    `json:"id"`
+	Proposal   string    `json:"proposal"`
+	Runbook    string    `json:"runbook"`
+	Title      string    `json:"title"`
+	Target     Target    `json:"target,omitzero"`
+	Holds      bool      `json:"holds"` // whether it holds the target's lock until it is terminal
+	Plan       []byte    `json:"plan"`
+	Digest     string    `json:"digest"`
+	State      RunState  `json:"state"`
+	Epoch      int64     `json:"epoch"` // the lease under which the last change was made
+	Steps      []RunStep `json:"steps"`
+	ApprovedBy string    `json:"approved_by,omitempty"` // the people whose approvals completed the quorum
+	QueuedAt   time.Time `json:"queued_at"`
+	StartedAt  time.Time `json:"started_at,omitzero"`
+	EndedAt    time.Time `json:"ended_at,omitzero"`
+	WakeAt     time.Time `json:"wake_at,omitzero"` // for waiting: when a worker should look again; zero waits for a person
+	Note       string    `json:"note,omitempty"`   // one sentence: where it stands, or why it ended so
+	Facts      []Fact    `json:"facts,omitempty"`  // of the last re-check or verification
 	// Regardless: a person decided to go on although every alert had resolved; they are not asked before each step.
 	Regardless bool `json:"regardless,omitempty"`
 }
@@ -93,6 +94,16 @@ func (r Run) Current() int {
 		}
 	}
 	return len(r.Steps)
+}
+
+// Mark names the step at which the run stands and its attempt, "3.1": a decision carries it, so that one that was meant
+// for another step is noticed.
+func (r Run) Mark() string {
+	i, attempt := r.Current(), 0
+	if i < len(r.Steps) {
+		attempt = r.Steps[i].Attempt
+	}
+	return itoa(i+1) + "." + itoa(attempt)
 }
 
 // Claim is a lease on a run.

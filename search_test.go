@@ -408,7 +408,7 @@ func (s *walker) from(n *spot, seen map[string]int32, out []step) ([]step, error
 		if _, known := seen[st.key]; !known {
 			st.to = to
 			if back, err := stored(to.state); err != nil || !same(back, to.state) {
-				return out, fmt.Errorf("a store would lose something of the state (%v) after\n  %s", err, to.path())
+				return out, fmt.Errorf("a store would lose something of the state (%w) after\n  %s", err, to.path())
 			}
 		}
 		out = append(out, st)

@@ -259,7 +259,7 @@ func (e *Engine) input(run pointsman.Run, plan pointsman.Plan, i int, phase Phas
 	return Input{
 		Phase: phase, Key: fmt.Sprintf("%s/%d", run.ID, i+1), Incident: pointsman.IncidentOf(run.ID), Target: plan.Target,
 		With: plan.Steps[i].With, Params: plan.Params, Pins: plan.Pins, Bounds: plan.Bounds, StepN: i + 1,
-		Reason: plan.Reason, Log: e.Log.With("run", run.ID, "step", plan.Steps[i].Name, "kind", plan.Steps[i].Kind),
+		Reason: plan.Reason, Actor: run.ApprovedBy, Log: e.Log.With("run", run.ID, "step", plan.Steps[i].Name, "kind", plan.Steps[i].Kind),
 	}
 }
 

@@ -1,13 +1,10 @@
 package bot
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/slack-go/slack"
-
-	"github.com/pointsman/pointsman"
 )
 
 // The action ids. Slack sends them back with a click; they are stored in messages of the past, so none is renamed.
@@ -53,15 +50,6 @@ func parseRoute(s string) (route, bool) {
 		return s
 	}
 	return route{ID: f[0], Digest: undash(f[1]), Mark: undash(f[2])}, true
-}
-
-// stepMark names the step at which a run stands and its attempt, so that a click meant for another step is noticed.
-func stepMark(r pointsman.Run) string {
-	i := r.Current()
-	if i >= len(r.Steps) {
-		return fmt.Sprintf("%d.0", i+1)
-	}
-	return fmt.Sprintf("%d.%d", i+1, r.Steps[i].Attempt)
 }
 
 func button(id, text, value string, style slack.Style) *slack.ButtonBlockElement {

@@ -136,29 +136,10 @@ func (h *Handler) approve(ctx context.Context, cb slack.InteractionCallback, r r
 	return h.do(ctx, pointsman.CastVote{Proposal: r.ID, Digest: r.Digest, Verdict: pointsman.Approve, By: by, Once: once}, to)
 }
 
-// steer carries a decision to a run, if the run still stands where the person saw it: "done" must not mark the step
-// after the one that was meant.
+// steer carries a decision to a run. The mark says where the person saw it stand: "done" must not mark the step after
+// the one that was meant.
 func (h *Handler) steer(ctx context.Context, r route, verb pointsman.Verb, reason string, by pointsman.Actor, to reader, once string) outcome {
-	stale, err := h.stale(ctx, r)
-	if err != nil {
-		return h.undecided(to, err)
-	}
-	if stale != "" {
-		return h.say(to, "✋ "+stale)
-	}
-	return h.do(ctx, pointsman.Steer{Run: r.ID, Verb: verb, Reason: reason, By: by, Once: once}, to)
-}
-
-func (h *Handler) stale(ctx context.Context, r route) (string, error) {
-	st, err := h.deps.Read.State(ctx, pointsman.IncidentOf(r.ID))
-	if err != nil {
-		return "", err
-	}
-	run, ok := st.Run(r.ID)
-	if !ok || r.Mark == "" || run.State.Terminal() || stepMark(run) == r.Mark {
-		return "", nil // what is wrong with it otherwise, the store says
-	}
-	return "The card was older than the run: " + run.Standing() + " now. Look at the card again.", nil
+	return h.do(ctx, pointsman.Steer{Run: r.ID, Verb: verb, Mark: r.Mark, Reason: reason, By: by, Once: once}, to)
 }
 
 // showPlan answers with the stored plan, byte for byte as it was hashed.

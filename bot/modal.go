@@ -102,11 +102,6 @@ func (h *Handler) submitted(ctx context.Context, cb slack.InteractionCallback, b
 	if !ok {
 		return fault("This form has lost what it was opened for; close it and click again.")
 	}
-	if f.Do == doDone || f.Do == doAbort {
-		if stale, err := h.stale(ctx, r); err != nil || stale != "" {
-			return h.formAnswer(pointsman.Answer{Code: pointsman.CodeChanged, Text: stale}, err, to)
-		}
-	}
 	cmd := f.command(r, reason, by, once)
 	if cmd == nil {
 		return fault("This form does nothing any more.")
@@ -122,9 +117,9 @@ func (f form) command(r route, reason string, by pointsman.Actor, once string) p
 	case doDeny:
 		return pointsman.CastVote{Proposal: r.ID, Digest: r.Digest, Verdict: pointsman.Deny, Reason: reason, By: by, Once: once}
 	case doDone:
-		return pointsman.Steer{Run: r.ID, Verb: pointsman.VerbDone, Reason: reason, By: by, Once: once}
+		return pointsman.Steer{Run: r.ID, Verb: pointsman.VerbDone, Mark: r.Mark, Reason: reason, By: by, Once: once}
 	case doAbort:
-		return pointsman.Steer{Run: r.ID, Verb: pointsman.VerbAbort, Reason: reason, By: by, Once: once}
+		return pointsman.Steer{Run: r.ID, Verb: pointsman.VerbAbort, Mark: r.Mark, Reason: reason, By: by, Once: once}
 	case doUpdate:
 		return pointsman.WriteUpdate{Incident: r.ID, Text: reason, By: by, Once: once}
 	case doClose:

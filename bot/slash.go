@@ -106,7 +106,7 @@ func (h *Handler) run(ctx context.Context, w words, by pointsman.Actor, once str
 	if err != nil {
 		return reply("✋ " + md(err.Error(), 1000) + "\n`/pointsman run RUNBOOK [target | name=value …] [reason …]`")
 	}
-	res, err := h.deps.Store.Do(ctx, pointsman.Request{Key: keyOf(offer), Offer: offer, Reason: reason, By: by, Once: once})
+	res, err := h.deps.Store.Do(ctx, pointsman.Request{Key: offer.Key(), Offer: offer, Reason: reason, By: by, Once: once})
 	if err != nil {
 		return outcome{err: err}
 	}
@@ -133,14 +133,6 @@ func (h *Handler) arguments(name string, in []string) (args []string, reason str
 		args = append(args, a)
 	}
 	return args, ""
-}
-
-// keyOf is the incident's key of a request, the same as an alert on the target would have.
-func keyOf(o pointsman.Offer) string {
-	if k := o.Target.Key(); k != "" {
-		return "target:" + k
-	}
-	return "runbook:" + o.Runbook
 }
 
 // status lists the open incidents, youngest last, and what runs hold.

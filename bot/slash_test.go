@@ -154,7 +154,7 @@ func TestButtonsCarryNoAuthority(t *testing.T) {
 	if out, ok := parseRoute(in.String()); !ok || out != in {
 		t.Errorf("%q comes back as %+v", in.String(), out)
 	}
-	if stepMark(pointsman.Run{}) != "1.0" {
+	if (pointsman.Run{}).Mark() != "1.0" {
 		t.Error("a run without steps has no mark")
 	}
 }

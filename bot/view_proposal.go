@@ -126,7 +126,7 @@ func ranSteps(r pointsman.Run) []StepView {
 }
 
 func runView(r pointsman.Run) *RunView {
-	v := &RunView{ID: r.ID, Mark: stepMark(r), State: r.State, Note: r.Note, Started: r.StartedAt, Wake: r.WakeAt, Facts: pressing(r.Facts)}
+	v := &RunView{ID: r.ID, Mark: r.Mark(), State: r.State, Note: r.Note, Started: r.StartedAt, Wake: r.WakeAt, Facts: pressing(r.Facts)}
 	if !r.EndedAt.IsZero() {
 		v.Took = r.EndedAt.Sub(cmpTime(r.StartedAt, r.QueuedAt))
 	}

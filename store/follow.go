@@ -42,6 +42,17 @@ func (s *Store) Follow(ctx context.Context, follower string, limit int, plan fun
 	return n, nil
 }
 
+// Begin gives a follower that is new its place: the log's end. It is called before the program opens its doors, so that
+// a way out that is configured later does not say again what happened months ago, and misses nothing from now on.
+func (s *Store) Begin(ctx context.Context, follower string) error {
+	_, err := s.db.direct.Exec(ctx, `INSERT INTO cursors (follower, seq) SELECT $1, seq FROM log_head WHERE id = 1
+		ON CONFLICT (follower) DO NOTHING`, follower)
+	if err != nil {
+		return fmt.Errorf("begin as %s: %w", follower, err)
+	}
+	return nil
+}
+
 // behind looks without locks, because most calls find nothing.
 func (s *Store) behind(ctx context.Context, follower string) (bool, error) {
 	var head, cursor int64

@@ -40,13 +40,13 @@ func TestCheck(t *testing.T) {
 			text: `api answers 200 at URL, but the answer does not contain "\"ok\""`,
 		},
 		"503":                {answer: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, text: "api answers 503 at URL, well is 200"},
-		"redirect elsewhere": {answer: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, 302) }, text: "api does not answer at URL: redirected to another host, " + strings.TrimPrefix(elsewhere.URL, "http://")},
+		"redirect elsewhere": {answer: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusFound) }, text: "api does not answer at URL: redirected to another host, " + strings.TrimPrefix(elsewhere.URL, "http://")},
 		"redirect here": {answer: func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/health" {
-				http.Redirect(w, r, "/health/", 302)
+				http.Redirect(w, r, "/health/", http.StatusFound)
 			}
 		}, holds: true},
-		"redirect for ever": {answer: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/health", 302) }, text: "api does not answer at URL: redirected more than 3 times"},
+		"redirect for ever": {answer: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/health", http.StatusFound) }, text: "api does not answer at URL: redirected more than 3 times"},
 		"hangs":             {answer: func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, text: "api does not answer at URL: context deadline exceeded"},
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {

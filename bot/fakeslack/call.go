@@ -2,6 +2,7 @@ package fakeslack
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -216,7 +217,7 @@ func (c *call) json(name string, into any) (bool, error) {
 
 func writeReply(w http.ResponseWriter, out reply, err error) {
 	status := http.StatusOK // Slack answers 200 also when it refuses
-	if r, ok := err.(*refusal); ok {
+	if r, ok := errors.AsType[*refusal](err); ok {
 		out = reply{"ok": false, "error": r.code}
 		if len(r.messages) > 0 {
 			tagged := make([]string, len(r.messages))

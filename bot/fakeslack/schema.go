@@ -3,6 +3,7 @@ package fakeslack
 import (
 	"bytes"
 	"embed"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -99,7 +100,11 @@ func flawsOf(schema *jsonschema.Schema, doc any, at ...string) []flaw {
 		return nil
 	}
 	var found []flaw
-	for _, f := range flatten(err.(*jsonschema.ValidationError)) {
+	invalid, ok := errors.AsType[*jsonschema.ValidationError](err)
+	if !ok {
+		return []flaw{{at: at, text: err.Error()}}
+	}
+	for _, f := range flatten(invalid) {
 		f.at = append(slices.Clone(at), f.at...)
 		found = append(found, f)
 	}

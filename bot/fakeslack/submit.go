@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -137,7 +138,10 @@ func (s *Slack) afterSubmit(v *View, body []byte) error {
 	case "update", "push":
 		blocks, err := viewRules(answer.View)
 		if err != nil {
-			return fmt.Errorf("answer to view_submission: %w: %v", err, err.(*refusal).messages)
+			if r, ok := errors.AsType[*refusal](err); ok {
+				return fmt.Errorf("answer to view_submission: %w: %v", err, r.messages)
+			}
+			return fmt.Errorf("answer to view_submission: %w", err)
 		}
 		if answer.Action == "push" {
 			s.showView(v.User, answer.View, blocks, v)

@@ -27,7 +27,7 @@ func (t inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	go func() {
 		rec := &recorder{header: http.Header{}}
 		defer func() {
-			if p := recover(); p == http.ErrAbortHandler {
+			if p := recover(); p == http.ErrAbortHandler { //nolint:errorlint // a panic is no error that somebody wrapped
 				rec = nil
 			} else if p != nil {
 				panic(p) // a fault of the handler, not a cut line

@@ -2,6 +2,7 @@ package fakeslack
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -41,7 +42,7 @@ func viewRules(raw map[string]any) ([]Block, error) {
 		inputs = inputs || block["type"] == "input"
 		blocks = append(blocks, block)
 	}
-	if r, ok := checkBlocks(blocks, maxModalBlocks, "view", "blocks").(*refusal); ok {
+	if r, ok := errors.AsType[*refusal](checkBlocks(blocks, maxModalBlocks, "view", "blocks")); ok {
 		said = append(said, r.messages...)
 	}
 	if inputs && raw["submit"] == nil {

@@ -101,15 +101,7 @@ func (s *Server) request(c echo.Context) error {
 	if err != nil {
 		return c.JSON(http.StatusUnprocessableEntity, pointsman.Answer{Code: pointsman.CodeInvalid, Text: err.Error()})
 	}
-	return s.do(c, pointsman.Request{Incident: in.Incident, Key: KeyOf(offer), Offer: offer, Reason: in.Reason, By: caller(c), Once: once(c)})
-}
-
-// KeyOf is the incident key of a person's request, the same as an alert on the target would have.
-func KeyOf(o pointsman.Offer) string {
-	if k := o.Target.Key(); k != "" {
-		return "target:" + k
-	}
-	return "runbook:" + o.Runbook
+	return s.do(c, pointsman.Request{Incident: in.Incident, Key: offer.Key(), Offer: offer, Reason: in.Reason, By: caller(c), Once: once(c)})
 }
 
 func (s *Server) vote(c echo.Context) error {

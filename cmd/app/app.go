@@ -18,6 +18,7 @@ import (
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions"
+	"github.com/pointsman/pointsman/actions/killswitch"
 	"github.com/pointsman/pointsman/alerts"
 	"github.com/pointsman/pointsman/cmd/api"
 	"github.com/pointsman/pointsman/comms"
@@ -84,6 +85,11 @@ func New(ctx context.Context, cfg *configs.Config, opts Options) (_ *App, err er
 	a.export = Exporter{Store: a.store, Key: key}
 	if err := a.build(snap); err != nil {
 		return nil, err
+	}
+	for _, w := range a.parts.ways {
+		if err := a.store.Begin(ctx, w.Name()); err != nil {
+			return nil, err
+		}
 	}
 	return a, a.bind(ctx)
 }
@@ -197,6 +203,7 @@ func (a *App) Run(ctx context.Context) error {
 		}
 	})
 	err := g.Wait()
+	a.parts.drain()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	_, signErr := a.store.Checkpoint(last, a.export.Key)
@@ -209,6 +216,20 @@ func (a *App) note(ctx context.Context, what, more string) error {
 		text += ", " + more
 	}
 	return a.store.Note(ctx, pointsman.Event{Type: pointsman.EvServerState, Actor: pointsman.Actor{Door: pointsman.DoorEngine, Ref: ownerName()}, Text: text})
+}
+
+// switchChanged puts it on record when a kill switch counts as something else than before: by our own hand, by somebody
+// else's, or because it could not be read for too long and so counts as engaged.
+func (a *App) switchChanged(s killswitch.Status) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	err := a.store.Note(ctx, pointsman.Event{
+		Type: pointsman.EvServerState, Actor: pointsman.Actor{Door: pointsman.DoorEngine, Ref: ownerName()},
+		Target: "killswitch/" + s.Name, Text: "kill switch " + s.Text(),
+	})
+	if err != nil {
+		a.log.Error("kill switch change not on record", "switch", s.Name, "state", string(s.State), "err", err)
+	}
 }
 
 // signEvery bounds the part of the log that no signed checkpoint covers.

@@ -34,6 +34,7 @@ func newParts(cfg *configs.Config, a *App) (parts, error) {
 		return p, err
 	}
 	p.kinds, p.loops = built.Kinds(), built.Loops()
+	built.Switches.OnChange = a.switchChanged
 	p.switches = &switches{store: a.store, offer: a.catalog.Offer, status: func() []api.SwitchStatus { return statuses(built) }}
 	if cfg.Slack.Enabled {
 		if p.bot, err = newBot(cfg, a, p.switches); err != nil {
@@ -104,6 +105,13 @@ func (p parts) register(e *echo.Echo) {
 		return
 	}
 	p.bot.Handler.Register(e)
+}
+
+// drain waits for the answers to Slack that are still under way.
+func (p parts) drain() {
+	if p.bot != nil {
+		p.bot.Handler.Drain()
+	}
 }
 
 // kindsOf makes the kinds of a configuration without the program around them, for dry runs.

@@ -104,7 +104,7 @@ func (s *switches) ask(ctx context.Context, runbook, name, reason string, by poi
 	if err != nil {
 		return pointsman.Proposal{}, pointsman.Answer{Code: pointsman.CodeInvalid, Text: err.Error()}, nil
 	}
-	res, err := s.store.Do(ctx, pointsman.Request{Key: api.KeyOf(offer), Offer: offer, Reason: reason, By: by, Once: once})
+	res, err := s.store.Do(ctx, pointsman.Request{Key: offer.Key(), Offer: offer, Reason: reason, By: by, Once: once})
 	if err != nil || !res.Answer.OK() {
 		return pointsman.Proposal{}, res.Answer, err
 	}
