@@ -119,7 +119,7 @@ func (w *Watcher) watch(ctx context.Context, s *watched) {
 	tick := time.NewTicker(s.Poll)
 	defer tick.Stop()
 	for {
-		s.look(ctx)
+		_, _ = s.look(ctx) // what it found, or why not, is in the status
 		if ctx.Err() == nil {
 			w.tell(s)
 		}

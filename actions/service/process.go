@@ -47,7 +47,7 @@ func (p process) run(ctx context.Context) (ended, error) {
 	}
 	err := cmd.Wait()
 	end := ended{exit: cmd.ProcessState.ExitCode(), output: out.String()}
-	if ctx.Err() != nil && !(err == nil && cmd.ProcessState.Success()) {
+	if ctx.Err() != nil && (err != nil || !cmd.ProcessState.Success()) {
 		end.killed = true
 		// ESRCH: nobody of the group is left, which is what is wanted.
 		if err := signalGroup(cmd.Process.Pid, true); err != nil && !errors.Is(err, os.ErrProcessDone) {
