@@ -40,6 +40,8 @@ func openPostgres(ctx context.Context, cfg Config) (*database, error) {
 	if !strings.Contains(dsn, "pool_max_conns") {
 		pc.MaxConns = 10
 	}
+	// Above any row of ours; something on the port that is no PostgreSQL must not exhaust the memory by its greeting.
+	pc.ConnConfig.MaxProtocolMessageBodyLen = 256 << 20
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
 		return nil, err

@@ -123,6 +123,8 @@ func parse(dsn string) (*pgx.ConnConfig, error) {
 	if err != nil {
 		return nil, errors.New("the connection string cannot be read; its form is postgres://user:password@host:5432/database")
 	}
+	// Something on the port that is no PostgreSQL must not make the driver take a gigabyte for its greeting.
+	cfg.MaxProtocolMessageBodyLen = 1 << 20
 	return cfg, nil
 }
 

@@ -58,8 +58,14 @@ func parse(dsn string) (*pgx.ConnConfig, error) {
 	if err != nil {
 		return nil, errors.New("the connection string cannot be read; its form is postgres://user:password@host:5432/database")
 	}
+	// Whatever listens on the port says how long its message is. Something that is no PostgreSQL says nonsense, and the
+	// driver would make room for it: 800 MB for a mail server's greeting.
+	cfg.MaxProtocolMessageBodyLen = maxMessage
 	return cfg, nil
 }
+
+// maxMessage is the longest message that is taken from a server; the answers to our questions are a few kilobytes.
+const maxMessage = 1 << 20
 
 // hostsOf lists the distinct servers of a DSN; one server may stand in it twice, with TLS and without.
 func hostsOf(cfg *pgx.ConnConfig) []string {
