@@ -86,7 +86,9 @@ func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan
 	}
 	in.Applied = time.Now()
 	applyCtx, cancel := context.WithDeadline(ctx, deadline)
+	failpoint(s.Kind, "before-apply")
 	out, err := act.Apply(applyCtx, in)
+	failpoint(s.Kind, "after-apply")
 	cancel()
 	if refused, ok := errors.AsType[*RefusedError](err); ok {
 		end.State, end.Note, end.Facts = pointsman.StepRefused, refused.Error(), refused.Facts
@@ -163,6 +165,7 @@ func (e *Engine) verify(ctx context.Context, run pointsman.Run, in Input, end po
 		end.Facts = ev.Facts
 		switch {
 		case err == nil && ev.Holds:
+			failpoint(act.Kind(), "before-outcome")
 			end.State = pointsman.StepDone
 			if applyErr != nil {
 				end.Note = fmt.Sprintf("it answered %q, and was then seen to hold", applyErr)

@@ -129,9 +129,6 @@ func TestConformance(t *testing.T) {
 	t.Run("postgres.lag", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, lab.PairOptions{}, withCanary)
-		if err := w.pair.Primary.Exec(t.Context(), "GRANT EXECUTE ON FUNCTION pg_wal_replay_resume() TO pointsman"); err != nil {
-			t.Fatal(err)
-		}
 		s := w.suite(t, "postgres.lag", `{"cluster":"orders"}`)
 		if err := w.pair.Standby.Exec(t.Context(), "SELECT pg_wal_replay_pause()"); err != nil {
 			t.Fatal(err)

@@ -92,7 +92,8 @@ var initSQL = []struct{ database, sql string }{
 const grantSQL = `CREATE ROLE pointsman LOGIN;
 	GRANT pg_monitor, pg_signal_backend TO pointsman;
 	GRANT EXECUTE ON FUNCTION pg_promote(boolean, integer) TO pointsman;
-	GRANT EXECUTE ON FUNCTION pg_reload_conf() TO pointsman;`
+	GRANT EXECUTE ON FUNCTION pg_reload_conf() TO pointsman;
+	GRANT EXECUTE ON FUNCTION pg_wal_replay_resume() TO pointsman;`
 
 // runTool runs a program to its end as the servers' user; its output is the error's text.
 func runTool(ctx context.Context, argv ...string) error {
