@@ -256,6 +256,27 @@ func TestVotes(t *testing.T) {
 		s.state.Locks = []Lock{{Target: orders.Key(), Incident: "INC-9", Run: "INC-9/R1"}}
 		s.want(s.cast(dbaA, Approve, p.Digest), CodeLocked, "locked by INC-9/R1")
 	})
+	t.Run("a kill switch does not wait for the run that holds its target", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		offer := webhook().Offers[0]
+		s.do(Request{Key: "target:postgres/orders", By: dbaA, Offer: offer})
+		free, err := DecodePlan(planBytes(t, 1, "pg-2"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		free.Lock, free.Policy.RequesterMayApprove = false, true
+		raw, err := free.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.do(Ready{Proposal: "INC-1/P1", Generation: 1, Plan: raw})
+		s.state.Locks = []Lock{{Target: orders.Key(), Incident: "INC-9", Run: "INC-9/R1"}}
+		s.want(s.cast(dbaA, Approve, Digest(raw)), CodeAccepted, "approved")
+		if s.state.Runs[0].Holds {
+			t.Fatal("it must not hold the lock either")
+		}
+	})
 	t.Run("a changed plan takes the votes away and says what is different", func(t *testing.T) {
 		t.Parallel()
 		s := begin(t)

@@ -34,16 +34,19 @@ type StepState string
 
 // The states of a step.
 const (
+	// StepPending: nothing of it has begun; also the state into which a person's retry brings it back.
 	StepPending StepState = "pending"
 	// StepStarted: the intent is committed; the effect may or may not have happened.
 	StepStarted StepState = "started"
-	StepDone    StepState = "done"
+	// StepDone: the effect was seen to hold, or a person said so and is named; final.
+	StepDone StepState = "done"
 	// StepRefused: a guard said no before anything was done; never retried without a person.
 	StepRefused StepState = "refused"
 	// StepFailed: it was evaluated and is not so, or could not be told within the limits.
 	StepFailed StepState = "failed"
 	// StepUnknown: it may have happened; it is observed, never repeated blindly.
 	StepUnknown StepState = "unknown"
+	// StepSkipped: left out on purpose; final.
 	StepSkipped StepState = "skipped"
 )
 

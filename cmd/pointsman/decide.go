@@ -109,6 +109,22 @@ func updateCommand() *cobra.Command {
 	}
 }
 
+func closeCommand() *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use: "close INC-1", Short: "Resolve an incident that no alert will resolve; with --reason also while alerts fire", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := newClient(cmd)
+			if err != nil {
+				return err
+			}
+			return c.answer(cmd, "/api/v1/incidents/"+segment(args[0])+"/close", map[string]string{"reason": reason})
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why; needed while alerts fire")
+	return cmd
+}
+
 func killSwitchCommand() *cobra.Command {
 	root := &cobra.Command{Use: "killswitch", Short: "Show, engage and release kill switches"}
 	root.AddCommand(&cobra.Command{

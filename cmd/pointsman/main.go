@@ -58,7 +58,7 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().String("server", "", "HTTPS address of the server, instead of the socket; needs POINTSMAN_TOKEN or POINTSMAN_TOKEN_FILE")
 	root.AddCommand(
 		serveCommand(), demoCommand(), probeCommand(), checkConfigCommand(), runbookCommand(), routesCommand(),
-		incidentsCommand(), voteCommand("approve"), voteCommand("deny"), requestCommand(), steerCommand(), updateCommand(),
+		incidentsCommand(), voteCommand("approve"), voteCommand("deny"), requestCommand(), steerCommand(), updateCommand(), closeCommand(),
 		killSwitchCommand(), auditCommand(), versionCommand(),
 	)
 	return root

@@ -1,0 +1,130 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/pointsman/pointsman"
+)
+
+// desk is everything behind the door, noting what reached it.
+type desk struct {
+	done  []pointsman.Command
+	notes []pointsman.Event
+	state pointsman.State
+}
+
+func (d *desk) Do(_ context.Context, cmd pointsman.Command) (pointsman.Result, error) {
+	d.done = append(d.done, cmd)
+	return pointsman.Result{Answer: pointsman.Answer{Code: pointsman.CodeAccepted, Text: "done"}}, nil
+}
+
+func (d *desk) State(_ context.Context, incident string) (pointsman.State, error) {
+	if incident != d.state.Incident.ID {
+		return pointsman.State{}, pointsman.Errorf(pointsman.CodeNotFound, "there is no incident %s", incident)
+	}
+	return d.state, nil
+}
+
+func (d *desk) Incidents(context.Context, bool, int) ([]pointsman.Incident, error) { return nil, nil }
+
+func (d *desk) Events(context.Context, string, int64, int) ([]pointsman.Logged, error) {
+	return nil, nil
+}
+
+func (d *desk) Note(_ context.Context, events ...pointsman.Event) error {
+	d.notes = append(d.notes, events...)
+	return nil
+}
+
+var ana = pointsman.Person{ID: "ana", Name: "Ana", Roles: []string{"dba"}}
+
+func (d *desk) ByToken(token string) (pointsman.Person, bool) {
+	return ana, token == "the-token-of-ana"
+}
+
+func (d *desk) ByUID(uid uint32) (pointsman.Person, bool) { return ana, uid == 1000 }
+
+// ask sends a request as the peer of a Unix socket would, or with a token.
+func (d *desk) ask(t *testing.T, method, path, body, token string, uid *uint32) (int, pointsman.Answer) {
+	t.Helper()
+	e := echo.New()
+	(&Server{Store: d, Log: d, People: d}).Register(e)
+	ctx := t.Context()
+	if uid != nil {
+		ctx = context.WithValue(ctx, peerKey{}, *uid)
+	}
+	req := httptest.NewRequestWithContext(ctx, method, path, strings.NewReader(body))
+	req.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	rec := httptest.NewRecorder()
+	e.ServeHTTP(rec, req)
+	var ans pointsman.Answer
+	if err := json.Unmarshal(rec.Body.Bytes(), &ans); err != nil {
+		t.Fatalf("%s: %v", rec.Body, err)
+	}
+	return rec.Code, ans
+}
+
+func TestWhoMayEnter(t *testing.T) {
+	t.Parallel()
+	known, stranger := uint32(1000), uint32(4711)
+	for name, tc := range map[string]struct {
+		token  string
+		uid    *uint32
+		status int
+		says   string
+	}{
+		"the peer of the socket is a configured person": {"", &known, http.StatusOK, "done"},
+		"a personal token":                             {"the-token-of-ana", nil, http.StatusOK, "done"},
+		"an unknown uid on the socket":                 {"", &stranger, http.StatusUnauthorized, "uid 4711 is not a person"},
+		"a forged token":                               {"the-token-of-anna", nil, http.StatusUnauthorized, "not one of a configured person"},
+		"a forged token does not fall back on the uid": {"forged", &known, http.StatusUnauthorized, "not one of a configured person"},
+		"neither token nor socket":                     {"", nil, http.StatusUnauthorized, "send a personal token"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := &desk{state: pointsman.State{Incident: pointsman.Incident{ID: "INC-1"}, Proposals: []pointsman.Proposal{{ID: "INC-1/P1"}}}}
+			status, ans := d.ask(t, http.MethodPost, "/api/v1/votes", `{"id":"INC-1","digest":"abc","verdict":"approve"}`, tc.token, tc.uid)
+			if status != tc.status || !strings.Contains(ans.Text, tc.says) {
+				t.Fatalf("%d %q, want %d %q", status, ans.Text, tc.status, tc.says)
+			}
+			if refused := tc.status != http.StatusOK; refused != (len(d.notes) == 1) || refused != (len(d.done) == 0) {
+				t.Fatalf("refused %v, %d commands, %d entries in the log", refused, len(d.done), len(d.notes))
+			}
+		})
+	}
+}
+
+func TestAnIncidentNamesTheProposalThatItsCardShowsFirst(t *testing.T) {
+	t.Parallel()
+	uid := uint32(1000)
+	d := &desk{state: pointsman.State{Incident: pointsman.Incident{ID: "INC-1"}, Proposals: []pointsman.Proposal{
+		{ID: "INC-1/P1", State: pointsman.ProposalRefused}, {ID: "INC-1/P2", State: pointsman.ProposalReady},
+	}}}
+	d.ask(t, http.MethodPost, "/api/v1/votes", `{"id":"INC-1","digest":"abc","verdict":"deny","reason":"no"}`, "", &uid)
+	vote, ok := d.done[0].(pointsman.CastVote)
+	if !ok || vote.Proposal != "INC-1/P2" || vote.By.Person.ID != "ana" || vote.By.Door != pointsman.DoorCLI {
+		t.Fatalf("%+v", d.done[0])
+	}
+}
+
+func TestUnknownThingsAreSaid(t *testing.T) {
+	t.Parallel()
+	uid := uint32(1000)
+	d := &desk{}
+	if status, ans := d.ask(t, http.MethodPost, "/api/v1/votes", `{"id":"INC-9"}`, "", &uid); status != http.StatusNotFound || !strings.Contains(ans.Text, "INC-9") {
+		t.Fatalf("%d %q", status, ans.Text)
+	}
+	if status, _ := d.ask(t, http.MethodPost, "/api/v1/votes", `{"id":`, "", &uid); status != http.StatusBadRequest {
+		t.Fatalf("%d", status)
+	}
+}
