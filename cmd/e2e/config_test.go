@@ -1,0 +1,155 @@
+package e2e
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/template"
+
+	"github.com/pointsman/pointsman/cmd/lab"
+)
+
+// configText is what an operator would write, with everything on this machine.
+var configText = template.Must(template.New("pointsman.yaml").Parse(`web:
+  listen: 127.0.0.1:{{.Port}}
+  external_url: http://127.0.0.1:{{.Port}}
+  socket: {{.Dir}}/pointsman.sock
+storage: {{.Storage}}
+audit: {key_file: {{.Dir}}/audit.key}
+alertmanager: {tokens: [{{.WebhookToken}}]}
+slack:
+  enabled: true
+  mode: http
+  bot_token: {{.Slack.BotToken}}
+  signing_secret: {{.Slack.SigningSecret}}
+  team: {{.Slack.TeamID}}
+  channel: {{.Channel}}
+  api_url: {{.Slack.BaseURL}}/api/
+  response_hosts: ["{{.Slack.BaseURL}}"]
+{{- with .PagerURL}}
+pagerduty: {events_url: "{{.}}", services: [{name: dba, routing_key: {{$.PagerKey}}}], default_service: dba}
+{{- end}}
+people:
+  - {id: ana, name: Ana Ruiz, slack: {{.Slack.TeamID}}/U0ANA, token: {{call $.Token "ana"}}, roles: [dba, oncall]}
+  - {id: ben, name: Ben Okafor, slack: {{.Slack.TeamID}}/U0BEN, token: {{call $.Token "ben"}}, roles: [dba, incident-commander]}
+  - {id: chi, name: Chi Nguyen, slack: {{.Slack.TeamID}}/U0CHI, unix_uid: {{.UID}}, token: {{call $.Token "chi"}}, roles: [risk, oncall]}
+  - {id: dee, name: Dee Larsen, slack: {{.Slack.TeamID}}/U0DEE, token: {{call $.Token "dee"}}, roles: [risk]}
+  - {id: eli, name: Eli Marchetti, slack: {{.Slack.TeamID}}/U0ELI, token: {{call $.Token "eli"}}, roles: [risk]}
+  - {id: eve, name: Eve Lind, slack: {{.Slack.TeamID}}/U0EVE, token: {{call $.Token "eve"}}, roles: [support]}
+targets:
+{{- if .Nodes}}
+  postgres:
+    - name: orders
+      environment: test
+      match: ['cluster="orders"']
+      database: app
+      nodes:
+{{- range .Nodes}}
+        - {name: {{.Name}}, dsn: "{{.PointsmanDSN}}"}
+{{- end}}
+      clients: {dsn: "{{.Clients}}"}
+      probes: [{name: second-site, url: "{{.Probe}}", token: token-of-the-probe}]
+      fence: {command: ["{{.Dir}}/fence.sh", "{node}"], timeout: 10s}
+      sample_every: 100ms
+      read_timeout: 20s
+  killswitch:
+    - {name: trading, environment: test, dsn: "{{.Clients}}", poll: 200ms, stale_after: {{.Stale}}}
+{{- end}}
+  service: [{{.Services}}]
+route: {{.Route}}
+timings: {{.Timings}}
+{{- with .Runbooks}}
+runbooks: [{{.}}]
+{{- end}}
+`))
+
+// configure writes the configuration and what it names.
+func (s *stage) configure() {
+	s.t.Helper()
+	port, err := lab.FreePort()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.base = fmt.Sprintf("http://127.0.0.1:%d", port)
+	s.slack.SetRequestURLs(s.base+"/slack/commands", s.base+"/slack/interactions")
+	data := map[string]any{
+		"Port": port, "Dir": s.dir, "Slack": s.slack.Config(), "Channel": channel, "WebhookToken": webhookToken, "PagerKey": pagerKey,
+		"UID": os.Getuid(), "Token": tokenOf, "Services": s.as.services, "Route": cmp.Or(s.as.route, "{update_every: 10m}"),
+		"Timings": cmp.Or(s.as.timings, "{lease: 2s, heartbeat: 500ms, sweep: 200ms, check_timeout: 30s}"), "Stale": cmp.Or(s.as.stale, "5m"),
+		"Storage": s.storage(), "Runbooks": s.books(),
+	}
+	if s.as.pager {
+		data["PagerURL"] = s.openPager()
+	}
+	if s.pair != nil {
+		data["Nodes"], data["Clients"], data["Probe"] = s.pair.Nodes(), s.pair.ClientDSN(lab.Pointsman), s.vantage()
+		s.writeFence()
+	}
+	var text strings.Builder
+	if err := configText.Execute(&text, data); err != nil {
+		s.t.Fatal(err)
+	}
+	s.file = filepath.Join(s.dir, "pointsman.yaml")
+	s.write("pointsman.yaml", text.String(), 0o600)
+}
+
+func (s *stage) write(name, text string, mode os.FileMode) {
+	s.t.Helper()
+	if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), mode); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *stage) storage() string {
+	if s.as.driver == "postgres" {
+		return fmt.Sprintf("{driver: postgres, dsn: %q}", lab.PostgresDSN(s.t))
+	}
+	return fmt.Sprintf("{driver: sqlite, path: %s/pointsman.db}", s.dir)
+}
+
+// books writes the shipped runbooks as the story wants them; none where it takes them as they are.
+func (s *stage) books() string {
+	s.t.Helper()
+	if s.as.runbooks == nil {
+		return ""
+	}
+	folder := filepath.Join(s.dir, "runbooks")
+	shipped, err := filepath.Glob("../../configs/runbooks/*.yaml")
+	if err != nil || len(shipped) == 0 || os.Mkdir(folder, 0o700) != nil {
+		s.t.Fatalf("%d shipped runbooks, %v", len(shipped), err)
+	}
+	for _, file := range shipped {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		name := filepath.Base(file)
+		s.write("runbooks/"+name, s.as.runbooks(strings.TrimSuffix(name, ".yaml"), string(text)), 0o600)
+	}
+	return folder
+}
+
+// fenceScript stops a server and takes away what it needs to start again. It notes each call.
+const fenceScript = `#!/bin/sh
+set -eu
+echo "$1" >> '%s/fenced'
+case "$1" in
+%s*) echo "there is no node $1" >&2; exit 1 ;;
+esac
+if [ -f "$data/postmaster.pid" ]; then
+	pid=$(head -n 1 "$data/postmaster.pid")
+	if [ "$(cat "/proc/$pid/comm" 2>/dev/null || true)" = postgres ]; then kill -9 "$pid"; fi
+fi
+[ ! -f "$data/PG_VERSION" ] || mv "$data/PG_VERSION" "$data/PG_VERSION.fenced"
+`
+
+func (s *stage) writeFence() {
+	s.t.Helper()
+	var nodes strings.Builder
+	for _, n := range s.pair.Nodes() {
+		fmt.Fprintf(&nodes, "%s) data='%s' ;;\n", n.Name, n.DataDir())
+	}
+	s.write("fence.sh", fmt.Sprintf(fenceScript, s.dir, nodes.String()), 0o700)
+}
