@@ -98,7 +98,9 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 		by := pointsman.Actor{Door: pointsman.DoorHTTP, Ref: "from " + c.RealIP()}
 		if uid, ok := PeerUID(req.Context()); ok {
 			by = pointsman.Actor{Door: pointsman.DoorCLI, Ref: "uid " + utoa(uid)}
-			by.Person, _ = s.People.ByUID(uid)
+			if p, known := s.People.ByUID(uid); known {
+				by.Person = p
+			}
 		}
 		if token, ok := strings.CutPrefix(req.Header.Get("Authorization"), "Bearer "); ok {
 			p, known := s.People.ByToken(token)
