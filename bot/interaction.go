@@ -56,7 +56,9 @@ func (h *Handler) account(team, user string) (pointsman.Actor, string) {
 	case team != h.team:
 		return by, "the account belongs to another workspace than the one that is configured"
 	}
-	by.Person, _ = h.deps.People.BySlack(team, user)
+	if p, known := h.deps.People.BySlack(team, user); known {
+		by.Person = p
+	}
 	return by, ""
 }
 
