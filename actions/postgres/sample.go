@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -42,6 +43,8 @@ const (
 type memory struct {
 	mu   sync.Mutex
 	last map[string]Sample
+	file string // where it outlives the process; see Clusters.Keep
+	log  *slog.Logger
 }
 
 func (m *memory) of(cluster string) Sample {
@@ -54,19 +57,21 @@ func (m *memory) of(cluster string) Sample {
 func (m *memory) saw(s Situation) Sample {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	old := m.last[s.Cluster.Name]
+	known := m.last[s.Cluster.Name]
 	writable := s.in(Writable)
 	switch {
 	case len(writable) == 1:
-		m.last[s.Cluster.Name] = old.next(writable[0])
-	case len(writable) == 0 && old.Known() && old.LostAt.IsZero() && s.reading(old.Primary).State.Gone():
-		old.LostAt = s.reading(old.Primary).At
-		if !old.missedAt.IsZero() {
-			old.LostAt = old.missedAt
+		known = known.next(writable[0])
+	case len(writable) == 0 && known.Known() && known.LostAt.IsZero() && s.reading(known.Primary).State.Gone():
+		known.LostAt = s.reading(known.Primary).At
+		if !known.missedAt.IsZero() {
+			known.LostAt = known.missedAt
 		}
-		m.last[s.Cluster.Name] = old
 	}
-	return m.last[s.Cluster.Name] // two writers teach nothing
+	if known.Known() { // two writers teach nothing, but that somebody still watches
+		m.set(s.Cluster.Name, known)
+	}
+	return known
 }
 
 // next is the sample after a healthy primary was read.
@@ -107,7 +112,7 @@ func (m *memory) beat(cluster, node string, at time.Time, trouble string) {
 		s.Beat = at
 	}
 	s.Trouble = trouble
-	m.last[cluster] = s
+	m.set(cluster, s)
 }
 
 // missed records when a question was asked that was never answered: a hung server is noticed seconds after it hung.
@@ -116,6 +121,6 @@ func (m *memory) missed(cluster, node string, asked time.Time) {
 	defer m.mu.Unlock()
 	if s := m.last[cluster]; s.Primary == node && s.missedAt.IsZero() {
 		s.missedAt = asked
-		m.last[cluster] = s
+		m.set(cluster, s)
 	}
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"net/url"
+	"path/filepath"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -32,6 +33,9 @@ func newParts(cfg *configs.Config, a *App) (parts, error) {
 	}, a.log.With("room", "actions"))
 	if err != nil {
 		return p, err
+	}
+	if err := built.Clusters.Keep(filepath.Join(filepath.Dir(cfg.Audit.KeyFile), "samples.json")); err != nil {
+		a.log.Warn("what was known of the primaries is lost with the restart", "err", err)
 	}
 	p.kinds, p.loops = built.Kinds(), built.Loops()
 	built.Switches.OnChange = a.switchChanged
