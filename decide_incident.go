@@ -35,13 +35,13 @@ func (t *turn) tick() Answer {
 	if len(t.events) == 0 {
 		return answer(CodeDuplicate, "nothing is due in %s", inc.ID)
 	}
-	return answer(CodeAccepted, "%d thing(s) were due in %s", len(t.events), inc.ID)
+	return answer(CodeAccepted, "%s written because it was due in %s", Count(len(t.events), "event"), inc.ID)
 }
 
 // whereItStands is the pre-filled text of a timed update: what a person would write if they had the time.
 func (t *turn) whereItStands() string {
 	inc := t.state.Incident
-	s := fmt.Sprintf("%s, open for %s, %d alert(s) firing.", strings.TrimSuffix(inc.Title, "."), Span(t.now.Sub(inc.Since())), inc.Firing)
+	s := fmt.Sprintf("%s, open for %s, %s firing.", strings.TrimSuffix(inc.Title, "."), Span(t.now.Sub(inc.Since())), Count(inc.Firing, "alert"))
 	if r, ok := t.state.OpenRun(); ok {
 		return s + " " + r.Standing() + "."
 	}
@@ -188,7 +188,7 @@ func (t *turn) closeIncident(c CloseIncident) Answer {
 	case inc.State == IncidentResolved:
 		return answer(CodeDuplicate, "%s was resolved at %s already", inc.ID, Clock(inc.ResolvedAt))
 	case inc.Firing > 0 && strings.TrimSpace(c.Reason) == "":
-		return answer(CodeInvalid, "%s has %d alert(s) firing and closes by itself when Alertmanager reports their end; to close it now, give a reason", inc.ID, inc.Firing)
+		return answer(CodeInvalid, "%s has %s firing and closes by itself when Alertmanager reports the end; to close it now, give a reason", inc.ID, Count(inc.Firing, "alert"))
 	}
 	if r, open := t.state.OpenRun(); open {
 		return answer(CodeInvalid, "%s has an open run: %s; end it first", inc.ID, r.Standing())

@@ -108,8 +108,8 @@ func (t *turn) bind(p *Proposal, plan Plan, raw []byte) {
 	digest := Digest(raw)
 	if p.Digest != digest {
 		if len(p.Votes) > 0 {
-			t.say(EvVotesVoided, Actor{Door: DoorEngine}, fmt.Sprintf("the plan of %s changed from %s to %s, so its %d vote(s) do not count any more",
-				p.ID, ShortDigest(p.Digest), ShortDigest(digest), len(p.Votes)), about(p), with(p.Votes))
+			t.say(EvVotesVoided, Actor{Door: DoorEngine}, fmt.Sprintf("the plan of %s changed from %s to %s, so what was given for the old one does not count any more: %s",
+				p.ID, ShortDigest(p.Digest), ShortDigest(digest), Count(len(p.Votes), "vote")), about(p), with(p.Votes))
 			p.Changed = Differences(p.Plan, raw)
 		}
 		p.Votes, p.ExpiresAt = nil, time.Time{}
@@ -120,7 +120,7 @@ func (t *turn) bind(p *Proposal, plan Plan, raw []byte) {
 	}
 	if p.ExpiresAt.IsZero() || !t.now.Before(p.ExpiresAt) {
 		if len(p.Votes) > 0 {
-			t.say(EvVotesVoided, Actor{Door: DoorEngine}, fmt.Sprintf("the %d vote(s) for %s lasted until %s and do not count any more", len(p.Votes), p.ID, Clock(p.ExpiresAt)),
+			t.say(EvVotesVoided, Actor{Door: DoorEngine}, fmt.Sprintf("the approval of %s lasted until %s, so what was given does not count any more: %s", p.ID, Clock(p.ExpiresAt), Count(len(p.Votes), "vote")),
 				about(p), with(p.Votes))
 		}
 		p.ExpiresAt, p.Votes = t.now.Add(plan.Policy.Lasts()), nil

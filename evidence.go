@@ -59,10 +59,21 @@ func (f Fact) Sentence() string {
 		return f.Text
 	}
 	s := f.Name + ": " + f.Value
-	if f.Limit != "" {
-		s += ", limit " + f.Limit
+	if bar := f.Bar(); bar != "" {
+		s += ", " + bar
 	}
 	return s
+}
+
+// Bar is what the value is held against, in words: "limit 16 MB" for a figure, "wanted: at least 2" for anything else.
+func (f Fact) Bar() string {
+	switch {
+	case f.Limit == "":
+		return ""
+	case f.Limit[0] >= '0' && f.Limit[0] <= '9':
+		return "limit " + f.Limit
+	}
+	return "wanted: " + f.Limit
 }
 
 // Evidence is what a Check or a Verify found.

@@ -8,6 +8,14 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
+// Count writes a number and what is counted: "1 alert", "2 alerts".
+func Count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return itoa(n) + " " + what + "s"
+}
+
 // Bytes writes a byte count with thousands separators, as people compare figures: "213,792 B".
 func Bytes(n int64) string {
 	s := strconv.FormatInt(n, 10)

@@ -121,10 +121,10 @@ func (h *Handler) keep(c echo.Context, router *Router, m Message) error {
 	// A sender that hangs up now would send all of it again; what it sent is complete and can be stored.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), patience)
 	defer cancel()
-	text := fmt.Sprintf("%d alert(s) stored", len(m.Alerts))
+	text := pointsman.Count(len(m.Alerts), "alert") + " stored"
 	if m.Cut {
 		m.Truncated = max(m.Truncated, 1)
-		text = fmt.Sprintf("the webhook is larger than %d MiB: its first %d alert(s) are stored, the rest is lost; set max_alerts in the Alertmanager receiver", h.limit>>20, len(m.Alerts))
+		text = fmt.Sprintf("the webhook is larger than %d MiB: only its first part is stored (%s), the rest is lost; set max_alerts in the Alertmanager receiver", h.limit>>20, pointsman.Count(len(m.Alerts), "alert"))
 		h.refuse.tell(ctx, c.Request().RemoteAddr, text)
 	}
 	cmds, err := h.commands(router, m)

@@ -25,8 +25,8 @@ func (c caps) fact(f pointsman.Fact) string {
 		return fmt.Sprintf("⏱️ %s: will be checked before step %d", md(f.Name, 80), f.BeforeN)
 	}
 	s := factIcon(f) + " " + md(f.Name, 80) + ": " + md(f.Value, 80)
-	if f.Limit != "" {
-		s += " (limit " + md(f.Limit, 60) + ")"
+	if bar := f.Bar(); bar != "" {
+		s += " (" + md(bar, 70) + ")"
 	}
 	if f.Text != "" && f.Result != pointsman.Pass {
 		s = factIcon(f) + " " + md(f.Text, c.text)

@@ -193,7 +193,7 @@ func TestDispatcher(t *testing.T) {
 			if err != nil || len(log) != 1 {
 				t.Fatalf("events %v, error %v, want exactly one that tells the loss", log, err)
 			}
-			const want = "not said through slack to card, given up after 1 attempt(s): channel_is_archived. It was: card 1"
+			const want = "not said through slack to card, given up after 1 attempt: channel_is_archived. It was: card 1"
 			if log[0].Type != pointsman.EvDeliveryLost || log[0].Text != want {
 				t.Errorf("event %s %q, want %q", log[0].Type, log[0].Text, want)
 			}

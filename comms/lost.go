@@ -67,7 +67,7 @@ func (r *dispatch) tellLost(ctx context.Context, list ...lost) {
 		err = r.Journal.Note(ctx, pointsman.Event{
 			Version: 1, Type: pointsman.EvDeliveryLost, At: time.Now().UTC().Truncate(time.Microsecond),
 			Actor: pointsman.Actor{Door: pointsman.DoorEngine}, Incident: d.Incident, Reason: l.why, Data: data,
-			Text: fmt.Sprintf("not said through %s%s, given up after %d attempt(s): %s. It was: %s", d.Follower, to(d), d.Attempts, l.why, said),
+			Text: fmt.Sprintf("not said through %s%s, given up after %s: %s. It was: %s", d.Follower, to(d), pointsman.Count(d.Attempts, "attempt"), l.why, said),
 		})
 		if err != nil {
 			r.Log.Error("loss of a delivery not written to the log", "way", d.Follower, "incident", d.Incident, "err", err)

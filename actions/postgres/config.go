@@ -133,7 +133,7 @@ func (c Cluster) validate(at string) []pointsman.Fault {
 		fault(".name", "a cluster needs a name")
 	}
 	if len(c.Nodes) < 2 {
-		fault(".nodes", "%d node(s), a failover needs at least 2: the primary and a standby", len(c.Nodes))
+		fault(".nodes", "%s, a failover needs at least 2: the primary and a standby", pointsman.Count(len(c.Nodes), "node"))
 	}
 	if c.HeartbeatTable != "" && !identifier.MatchString(c.HeartbeatTable) {
 		fault(".heartbeat_table", "%q is no lower-case table name, such as pointsman_heartbeat", c.HeartbeatTable)

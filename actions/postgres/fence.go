@@ -90,12 +90,12 @@ func (a Fencing) Check(ctx context.Context, in actions.Input) (pointsman.Evidenc
 func (s Situation) judgeFence(args FenceArgs, pins map[string]string) pointsman.Evidence {
 	r := s.reading(args.Node)
 	target := pointsman.Fact{
-		Guard: "G14", Kind: pointsman.Hard, Name: "node to fence", Value: args.Node + " is " + string(r.State),
+		Guard: "G14", Kind: pointsman.Hard, Name: "node to fence", Value: args.Node + ", which " + r.State.Words(),
 		Limit: "the old primary", Source: args.Node, At: r.At, Result: pointsman.Pass,
 	}
 	if old := pins["old_primary"]; args.Node == pins["candidate"] || old != "" && old != args.Node || r.State == Standby && old == "" {
 		target.Result = pointsman.Fail
-		target.Text = fmt.Sprintf("%s is not the old primary of this plan: it is %s", args.Node, r.State)
+		target.Text = fmt.Sprintf("%s is not the old primary of this plan: it %s", args.Node, r.State.Words())
 		target.Clears = "name the old primary"
 	}
 	ev := pointsman.Evidence{Facts: []pointsman.Fact{s.identity(), target}}
@@ -104,7 +104,7 @@ func (s Situation) judgeFence(args FenceArgs, pins map[string]string) pointsman.
 	}
 	ev.Facts = append(ev.Facts, s.hook(args.Node))
 	if len(s.Cluster.Fence.Command) == 0 && r.State.Stopped() && !s.answersAnywhere(args.Node) {
-		ev.Already, ev.AlreadyBy = true, "itself: it is "+told(s.sightings(args.Node))
+		ev.Already, ev.AlreadyBy = true, "itself: it "+told(s.sightings(args.Node))
 	}
 	return ev
 }
@@ -121,7 +121,7 @@ func (a Fencing) Apply(ctx context.Context, in actions.Input) (actions.Outcome, 
 		return actions.Outcome{}, &actions.RefusedError{Facts: no}
 	}
 	memo := FenceMemo{Node: args.Node, Hook: hookNone}
-	note := args.Node + " is " + told(s.sightings(args.Node))
+	note := args.Node + " " + told(s.sightings(args.Node))
 	if len(cluster.Fence.Command) > 0 {
 		memo.Hook, note = hookDone, "the stop hook for "+args.Node+" ended well"
 		if err := cluster.Fence.run(ctx, args.Node); err != nil {
@@ -131,7 +131,7 @@ func (a Fencing) Apply(ctx context.Context, in actions.Input) (actions.Outcome, 
 	n, _ := cluster.node(args.Node)
 	if closed, ended, err := n.revoke(ctx, cluster.ReadTimeout); err == nil {
 		memo.Databases = closed
-		note += fmt.Sprintf("; %d database(s) of %s closed, %d session(s) ended", len(closed), args.Node, ended)
+		note += fmt.Sprintf("; closed on %s: %s, ended: %s", args.Node, pointsman.Count(len(closed), "database"), pointsman.Count(int(ended), "session"))
 	} else if in.Log != nil {
 		in.Log.Info("node not fenced by sql", "err", err)
 	}
@@ -167,7 +167,7 @@ func (s Situation) judgeFenced(node string, memo FenceMemo) (pointsman.Evidence,
 	for _, v := range views {
 		switch {
 		case v.State.Answers():
-			f.Result, f.Text = pointsman.Fail, fmt.Sprintf("%s still answers %s as %s%s", node, v.From, v.State, detail(v.Detail))
+			f.Result, f.Text = pointsman.Fail, fmt.Sprintf("%s is not stopped: it %s as seen from %s%s", node, v.State.Words(), v.From, detail(v.Detail))
 			f.Clears = "stop " + node + " by hand"
 			return pointsman.Evidence{Facts: []pointsman.Fact{f}}, nil
 		case v.State.Stopped():
@@ -178,7 +178,7 @@ func (s Situation) judgeFenced(node string, memo FenceMemo) (pointsman.Evidence,
 		}
 	}
 	if gone == 0 {
-		return pointsman.Evidence{}, fmt.Errorf("no vantage point can tell whether %s takes writes: %s%s", node, told(views), detail(views[0].Detail))
+		return pointsman.Evidence{}, fmt.Errorf("no vantage point can tell whether %s takes writes: it %s%s", node, told(views), detail(views[0].Detail))
 	}
 	if stopped == 0 && (memo.Hook == hookFailed || memo.Hook == "" && len(s.Cluster.Fence.Command) > 0) {
 		f.Result = pointsman.Fail

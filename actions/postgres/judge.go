@@ -107,11 +107,11 @@ func (s Situation) candidate(old string, w Wish) (Reading, []pointsman.Fact) {
 	})
 	if w.Candidate != "" {
 		wished := s.reading(w.Candidate)
-		fact.Name, fact.Source, fact.Value = "candidate "+w.Candidate, w.Candidate, string(wished.State)
+		fact.Name, fact.Source, fact.Value = "candidate "+w.Candidate, w.Candidate, wished.State.Words()
 		switch i := slices.IndexFunc(fit, func(r Reading) bool { return r.Node == w.Candidate }); {
 		case i < 0:
 			fact.Result = pointsman.Fail
-			fact.Text = fmt.Sprintf("%s is no standby that may be promoted: it is %s%s", w.Candidate, wished.State, detail(wished.Detail))
+			fact.Text = fmt.Sprintf("%s is no standby that may be promoted: it %s%s", w.Candidate, wished.State.Words(), detail(wished.Detail))
 			fact.Clears = "choose a standby that answers"
 			return wished, []pointsman.Fact{fact}
 		case i > 0 && (fit[0].Timeline > fit[i].Timeline || fit[0].Receive > fit[i].Receive):

@@ -23,10 +23,17 @@ func (s Situation) sightings(node string) []view {
 	return out
 }
 
+// told is what all places see, those that agree together.
 func told(views []view) string {
 	var parts []string
+	from := map[probe.State][]string{}
 	for _, v := range views {
-		parts = append(parts, string(v.State)+" from "+v.From)
+		from[v.State] = append(from[v.State], v.From)
+	}
+	for _, v := range views {
+		if places := from[v.State]; places[0] == v.From {
+			parts = append(parts, v.State.Words()+" as seen from "+strings.Join(places, " and "))
+		}
 	}
 	return strings.Join(parts, ", ")
 }
@@ -66,7 +73,7 @@ func (s Situation) notWritable(old string) pointsman.Fact {
 		return s.answering(f, old, *alive)
 	case !gone:
 		f.Result = pointsman.Unknown
-		f.Text = fmt.Sprintf("it could not be told whether %s takes writes: %s%s", old, told(views), detail(views[0].Detail))
+		f.Text = fmt.Sprintf("it could not be told whether %s takes writes: it %s%s", old, told(views), detail(views[0].Detail))
 		f.Clears = "make one vantage point see " + old
 		return f
 	}
@@ -78,7 +85,7 @@ func (s Situation) notWritable(old string) pointsman.Fact {
 func (s Situation) answering(f pointsman.Fact, old string, v view) pointsman.Fact {
 	f.Result = pointsman.Fail
 	f.Clears = "treat the cause on " + old + ", or stop it by hand and check again"
-	f.Text = fmt.Sprintf("%s answers %s as %s%s: that is not dead, and clients that are connected may still write", old, v.From, v.State, detail(v.Detail))
+	f.Text = fmt.Sprintf("%s %s as seen from %s%s: that is not dead, and clients that are connected may still write", old, v.State.Words(), v.From, detail(v.Detail))
 	if v.State == Full {
 		f.Guard = "G10"
 	}
@@ -100,12 +107,12 @@ func (s Situation) vantage(old string) pointsman.Fact {
 	}
 	f := pointsman.Fact{
 		Guard: "G2", Kind: pointsman.Ack, Name: "vantage points", Value: fmt.Sprintf("%d of %d see %s gone", gone, len(views), old),
-		Limit: fmt.Sprint(s.Cluster.Quorum), Source: told(views), At: s.At, Result: pointsman.Pass,
+		Limit: fmt.Sprintf("at least %d", s.Cluster.Quorum), Source: old, At: s.At, Result: pointsman.Pass,
 	}
 	if gone < s.Cluster.Quorum {
 		f.Result = pointsman.Fail
-		f.Text = fmt.Sprintf("%d vantage point(s) see %s gone, limit %d: a broken network between them and %s would look the same, and both could take writes",
-			gone, old, s.Cluster.Quorum, old)
+		f.Text = fmt.Sprintf("%s looks gone from %d of %s, wanted is at least %d: a broken network between them and %s would look the same, and both could take writes",
+			old, gone, pointsman.Count(len(views), "vantage point"), s.Cluster.Quorum, old)
 		f.Clears = "configure probes elsewhere, or look at " + old + " by another way"
 	}
 	return f
@@ -119,7 +126,7 @@ func (s Situation) receivers(old string) []pointsman.Fact {
 			continue
 		}
 		f := pointsman.Fact{
-			Guard: "G2", Kind: pointsman.Hard, Name: "receiver of " + r.Node, Limit: "does not stream",
+			Guard: "G2", Kind: pointsman.Hard, Name: "receiver of " + r.Node, Limit: "not streaming",
 			Source: r.Node + ": pg_stat_wal_receiver", At: r.At, Result: pointsman.Pass,
 		}
 		switch limit := s.Cluster.Limits.ReceiverSilence; {

@@ -102,13 +102,13 @@ func TestJudge(t *testing.T) {
 		{
 			reason: "one_vantage_point_needs_acceptance", change: func(s *Situation) { s.Probes = nil },
 			risks:    []string{"G2"},
-			sentence: "1 vantage point(s) see pg-1 gone, limit 2: a broken network between them and pg-1 would look the same, and both could take writes",
+			sentence: "pg-1 looks gone from 1 of 1 vantage point, wanted is at least 2: a broken network between them and pg-1 would look the same, and both could take writes",
 		},
 		{reason: "probe_that_does_not_answer_does_not_count", change: func(s *Situation) { s.old(Refused, Unsure) }, risks: []string{"G2"}},
 		{reason: "nobody_can_tell_is_refused", change: func(s *Situation) { s.old(Unsure, Unsure) }, refuses: []string{"G1"}, risks: []string{"G2"}},
 		{
 			reason: "full_primary_is_not_dead", change: func(s *Situation) { s.old(Full, Refused); s.Cluster.Fence.Command = nil },
-			refuses: []string{"G10"}, risks: []string{"G2", "G1"}, sentence: "pg-1 answers here as full: that is not dead, and clients that are connected may still write",
+			refuses: []string{"G10"}, risks: []string{"G2", "G1"}, sentence: "pg-1 is full as seen from here: that is not dead, and clients that are connected may still write",
 		},
 		{reason: "full_primary_with_a_hook_needs_acceptance", change: func(s *Situation) { s.old(Full, Full) }, risks: []string{"G10", "G2"}},
 		{reason: "primary_that_refuses_our_login_lives", change: func(s *Situation) { s.old(Denied, Refused) }, refuses: []string{"G1"}, risks: []string{"G2"}},
@@ -286,7 +286,7 @@ func TestJudgeLag(t *testing.T) {
 		{reason: "idle_standby_does_not_lag", holds: true},
 		{
 			reason: "dead_primary_is_refused", change: func(s *Situation) { s.Readings[0] = dead().Readings[0] },
-			sentence: "the primary pg-1 is refused: its standbys have nothing to catch up with, a failover comes first",
+			sentence: "the primary pg-1 refuses connections, so its standbys have nothing to catch up with",
 		},
 		{
 			reason: "bytes_over_the_limit", change: func(s *Situation) { s.Readings[0].LSN += 48 << 20 },
@@ -300,7 +300,7 @@ func TestJudgeLag(t *testing.T) {
 			reason: "standby_that_does_not_stream_will_lag", change: func(s *Situation) { s.Readings[1].Receiver.Status = "" },
 			sentence: "pg-2 lags 0 B and 0 ms, limit 16,777,216 B and 30 s: it does not stream",
 		},
-		{reason: "standby_that_does_not_answer_is_unknown", change: func(s *Situation) { s.Readings[1].Sighting = seen(Hung) }, sentence: "the lag of pg-2 is unknown: it is hung"},
+		{reason: "standby_that_does_not_answer_is_unknown", change: func(s *Situation) { s.Readings[1].Sighting = seen(Hung) }, sentence: "the lag of pg-2 is unknown: it does not answer"},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
 			t.Parallel()

@@ -33,7 +33,7 @@ func (s Situation) writers() pointsman.Fact {
 
 // identity is G3: every answer must come from the cluster and the node that the configuration means.
 func (s Situation) identity() pointsman.Fact {
-	f := pointsman.Fact{Guard: "G3", Kind: pointsman.Hard, Name: "identity", Limit: "one cluster, each node itself", Source: "all nodes", At: s.At, Result: pointsman.Pass}
+	f := pointsman.Fact{Guard: "G3", Kind: pointsman.Hard, Name: "identity", Limit: "the same on every node", Source: "all nodes", At: s.At, Result: pointsman.Pass}
 	wrong := func(format string, args ...any) pointsman.Fact {
 		f.Result, f.Text = pointsman.Fail, fmt.Sprintf(format, args...)
 		f.Value, f.Clears = "wrong", "correct the addresses in the configuration"
@@ -135,11 +135,11 @@ func (s Situation) redundancy(old, candidate string) pointsman.Fact {
 }
 
 func withoutStandby(primary string, left int, s Situation) pointsman.Fact {
-	f := pointsman.Fact{Guard: "G29", Kind: pointsman.Warn, Name: "standbys left", Value: fmt.Sprint(left), Limit: "1", Source: "all nodes", At: s.At, Result: pointsman.Pass}
+	f := pointsman.Fact{Guard: "G29", Kind: pointsman.Warn, Name: "standbys left", Value: fmt.Sprint(left), Limit: "at least 1", Source: "all nodes", At: s.At, Result: pointsman.Pass}
 	if left == 0 {
 		f.Result = pointsman.Fail
-		f.Text = fmt.Sprintf("%s will run without a standby until one is attached: the next loss cannot be failed over", primary)
-		f.Clears = "attach a standby"
+		f.Text = fmt.Sprintf("%s will have no standby, wanted is at least 1: if it is lost too, there is nothing to fail over to", primary)
+		f.Clears = "attach a standby afterwards"
 	}
 	return f
 }

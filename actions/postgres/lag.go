@@ -200,14 +200,14 @@ func (s Situation) judgeLag(args LagArgs) pointsman.Evidence {
 // livingPrimary refuses the recovery of a standby while there is nothing to catch up with, so that the failover is
 // offered first.
 func (s Situation) livingPrimary() pointsman.Fact {
-	f := pointsman.Fact{Guard: "G1", Kind: pointsman.Hard, Name: "living primary", Limit: "1", Source: "all nodes", At: s.At, Result: pointsman.Pass}
+	f := pointsman.Fact{Guard: "G1", Kind: pointsman.Hard, Name: "living primary", Limit: "a node that takes writes", Source: "all nodes", At: s.At, Result: pointsman.Pass}
 	if writers := s.in(Writable); len(writers) > 0 {
 		return good(f, writers[0].Node)
 	}
 	f.Value, f.Result, f.Clears = "none", pointsman.Fail, "fail over first"
-	f.Text = "no node takes writes: a standby has nothing to catch up with, a failover comes first"
+	f.Text = "no node takes writes, so a standby has nothing to catch up with"
 	if old, _ := s.oldPrimary(Wish{}); old != "" {
-		f.Text = fmt.Sprintf("the primary %s is %s: its standbys have nothing to catch up with, a failover comes first", old, s.reading(old).State)
+		f.Text = fmt.Sprintf("the primary %s %s, so its standbys have nothing to catch up with", old, s.reading(old).State.Words())
 	}
 	return f
 }
@@ -220,7 +220,7 @@ func (s Situation) behind(r, primary Reading, limits lagLimits) (pointsman.Fact,
 	}
 	if r.State != Standby {
 		f.Value, f.Result = "unknown", pointsman.Unknown
-		f.Text = fmt.Sprintf("the lag of %s is unknown: it is %s%s", r.Node, r.State, detail(r.Detail))
+		f.Text = fmt.Sprintf("the lag of %s is unknown: it %s%s", r.Node, r.State.Words(), detail(r.Detail))
 		f.Clears = "start " + r.Node
 		return f, false
 	}

@@ -46,7 +46,7 @@ func (s Situation) loss(old string, candidate Reading) loss {
 		lost = s.At
 	}
 	age := lost.Sub(p.At)
-	l.sourceBytes = fmt.Sprintf("last sample of %s, %s before it stopped answering; received on %s", old, pointsman.Span(max(0, age)), candidate.Node)
+	l.sourceBytes = fmt.Sprintf("last sample of %s, %s before it stopped answering", old, pointsman.Span(max(0, age)))
 	switch {
 	case p.Primary != old:
 		l.noBytes = "unknown (no sample of " + old + ")"

@@ -114,7 +114,7 @@ func (a Promote) Apply(ctx context.Context, in actions.Input) (actions.Outcome, 
 		return memo.outcome(args.Candidate + " was promoted by " + ev.AlreadyBy)
 	}
 	if conn == nil || r.State != Standby {
-		return actions.Outcome{}, actions.Refuse("%s is %s, it must be a standby to be promoted", args.Candidate, r.State)
+		return actions.Outcome{}, actions.Refuse("%s %s, it must be a standby to be promoted", args.Candidate, r.State.Words())
 	}
 	began := time.Now()
 	memo.Nudges, err = promote(ctx, conn, in.Log)
@@ -185,7 +185,7 @@ func (a Promote) Verify(ctx context.Context, in actions.Input) (pointsman.Eviden
 	r, conn := n.read(readCtx, cluster.HeartbeatTable)
 	discard(conn)
 	if r.State != Writable && r.State != Standby {
-		return pointsman.Evidence{}, fmt.Errorf("%s does not tell its role: %s%s", args.Candidate, r.State, detail(r.Detail))
+		return pointsman.Evidence{}, fmt.Errorf("%s does not tell its role: it %s%s", args.Candidate, r.State.Words(), detail(r.Detail))
 	}
 	return judgePromoted(r, memo), nil
 }
@@ -200,18 +200,18 @@ func judgePromoted(r Reading, memo PromoteMemo) pointsman.Evidence {
 		}
 		return f
 	}
-	ev := pointsman.Evidence{Facts: []pointsman.Fact{fact("role of "+r.Node, pointsman.Hard, r.State == Writable, string(r.State), string(Writable), r.Node+" is still in recovery")}}
+	ev := pointsman.Evidence{Facts: []pointsman.Fact{fact("role of "+r.Node, pointsman.Hard, r.State == Writable, r.State.Words(), Writable.Words(), r.Node+" is still in recovery")}}
 	if memo.SystemID != "" {
-		ev.Facts = append(ev.Facts, fact("identity of "+r.Node, pointsman.Hard, r.SystemID == memo.SystemID, r.SystemID, memo.SystemID,
+		ev.Facts = append(ev.Facts, fact("identity of "+r.Node, pointsman.Hard, r.SystemID == memo.SystemID, "system identifier "+r.SystemID, "system identifier "+memo.SystemID,
 			fmt.Sprintf("%s has the system identifier %s, before the promotion it was %s", r.Node, r.SystemID, memo.SystemID)))
 	}
 	if r.State == Writable {
 		switch want := memo.Timeline + 1; {
 		case memo.Timeline == 0 || memo.Already:
-			ev.Facts = append(ev.Facts, fact("timeline of "+r.Node, pointsman.Warn, false, fmt.Sprint(r.Timeline), "",
+			ev.Facts = append(ev.Facts, fact("timeline of "+r.Node, pointsman.Warn, false, fmt.Sprintf("timeline %d", r.Timeline), "",
 				fmt.Sprintf("%s is primary on timeline %d; the timeline before is not known", r.Node, r.Timeline)))
 		default:
-			ev.Facts = append(ev.Facts, fact("timeline of "+r.Node, pointsman.Hard, r.Timeline == want, fmt.Sprint(r.Timeline), fmt.Sprint(want),
+			ev.Facts = append(ev.Facts, fact("timeline of "+r.Node, pointsman.Hard, r.Timeline == want, fmt.Sprintf("timeline %d", r.Timeline), fmt.Sprintf("timeline %d", want),
 				fmt.Sprintf("%s is on timeline %d, after one promotion it must be %d", r.Node, r.Timeline, want)))
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions"
 )
 
@@ -92,5 +93,5 @@ func (a Fencing) Undo(ctx context.Context, in actions.Input) (actions.Outcome, e
 			return actions.Outcome{}, fmt.Errorf("open database %s of %s again: %w", name, args.Node, err)
 		}
 	}
-	return actions.Outcome{Memo: in.Memo, Note: fmt.Sprintf("%d database(s) of %s are open again", len(memo.Databases), args.Node)}, nil
+	return actions.Outcome{Memo: in.Memo, Note: fmt.Sprintf("open again on %s: %s", args.Node, pointsman.Count(len(memo.Databases), "database"))}, nil
 }

@@ -76,7 +76,7 @@ func (a Verify) Check(ctx context.Context, in actions.Input) (pointsman.Evidence
 	}
 	r := s.reading(args.Candidate)
 	table := pointsman.Fact{
-		Guard: "G22", Kind: pointsman.Hard, Name: "heartbeat table", Value: cluster.HeartbeatTable, Limit: "can be written",
+		Guard: "G22", Kind: pointsman.Hard, Name: "heartbeat table", Value: cluster.HeartbeatTable, Limit: "may be written by Pointsman's role",
 		Source: args.Candidate, At: r.At, Result: pointsman.Pass,
 	}
 	if !r.BeatWrites {
@@ -106,7 +106,7 @@ func (a Verify) Apply(ctx context.Context, in actions.Input) (actions.Outcome, e
 	}
 	r := a.c.readNode(ctx, cluster, args.Candidate)
 	if r.State != Writable {
-		return actions.Outcome{}, actions.Refuse("%s is %s%s, it must be the primary", args.Candidate, r.State, detail(r.Detail))
+		return actions.Outcome{}, actions.Refuse("%s %s%s, it must take writes as the primary", args.Candidate, r.State.Words(), detail(r.Detail))
 	}
 	memo := VerifyMemo{Token: rand.Text()}
 	raw, err := json.Marshal(memo)
@@ -126,7 +126,7 @@ func (a Verify) Apply(ctx context.Context, in actions.Input) (actions.Outcome, e
 	if err := errors.Join(faults...); err != nil {
 		return out, err
 	}
-	out.Note = fmt.Sprintf("%d endpoint(s) took a write on %s, timeline %d", len(points), args.Candidate, r.Timeline)
+	out.Note = fmt.Sprintf("a write through %s arrived on %s, timeline %d", pointsman.Count(len(points), "endpoint"), args.Candidate, r.Timeline)
 	return out, nil
 }
 
@@ -189,8 +189,8 @@ func (s Situation) arrived(endpoint, primary, token string, a arrival, err error
 		f.Result, f.Value = pointsman.Unknown, "no answer"
 		f.Text = fmt.Sprintf("%s could not be read through: %v", endpoint, err)
 	case r.State != Writable:
-		f.Value = string(r.State)
-		f.Text = fmt.Sprintf("%s is %s%s, it must be the primary", primary, r.State, detail(r.Detail))
+		f.Value = primary + " " + r.State.Words()
+		f.Text = fmt.Sprintf("%s %s%s, it must take writes as the primary", primary, r.State.Words(), detail(r.Detail))
 	case !a.is(r) || a.Timeline != r.Timeline:
 		f.Value = fmt.Sprintf("port %d, timeline %d", a.Port, a.Timeline)
 		f.Text = fmt.Sprintf("%s leads to another server (port %d, timeline %d) than %s (timeline %d)", endpoint, a.Port, a.Timeline, primary, r.Timeline)

@@ -54,7 +54,7 @@ func (d doctor) round(ctx context.Context, t Target) ([]pointsman.Fact, bool) {
 
 func (d doctor) ask(ctx context.Context, t Target, h Health) pointsman.Fact {
 	f := pointsman.Fact{
-		Name: "health of " + t.Name, Limit: fmt.Sprintf("%d", h.status()), Source: h.shown(), At: time.Now().UTC(), Result: pointsman.Fail,
+		Name: "health of " + t.Name, Limit: fmt.Sprintf("status %d", h.status()), Source: h.shown(), At: time.Now().UTC(), Result: pointsman.Fail,
 	}
 	if len(t.Health) > 1 {
 		f.Name += " at " + h.shown()

@@ -176,7 +176,7 @@ func (k run) Verify(_ context.Context, in actions.Input) (pointsman.Evidence, er
 		return pointsman.Evidence{}, fmt.Errorf("%s was killed because its time was over; look at the service, then mark the step done, or retry it", c)
 	}
 	f := pointsman.Fact{
-		Name: "exit code of " + c.String(), Value: fmt.Sprint(m.Exit), Limit: "0", Source: c.argv[0], At: time.Now().UTC(), Result: pointsman.Pass,
+		Name: "exit code of " + c.String(), Value: fmt.Sprint(m.Exit), Limit: "exit code 0", Source: c.argv[0], At: time.Now().UTC(), Result: pointsman.Pass,
 	}
 	if m.Exit != 0 {
 		f.Result, f.Text = pointsman.Fail, fmt.Sprintf("%s ended with exit code %d%s", c, m.Exit, m.said())

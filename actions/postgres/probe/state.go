@@ -24,6 +24,21 @@ const (
 	Unsure State = "unknown" // the look itself failed
 )
 
+// words complete "pg-1 ...", as a person would say it.
+var words = map[State]string{
+	Writable: "takes writes", ReadOnly: "answers but refuses writes", Standby: "is a standby", Starting: "is starting or shutting down",
+	Full: "is full", Denied: "answers but refuses our login", Fenced: "lets nobody into its database", Refused: "refuses connections",
+	Unreachable: "is unreachable", Hung: "does not answer",
+}
+
+// Words completes "pg-1 ..." for a person: "refuses connections".
+func (s State) Words() string {
+	if w, ok := words[s]; ok {
+		return w
+	}
+	return "could not be judged"
+}
+
 // Answers reports whether the node gave a sign of life that it may take writes now or soon.
 func (s State) Answers() bool {
 	return s == Writable || s == ReadOnly || s == Starting || s == Full || s == Denied
