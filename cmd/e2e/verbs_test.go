@@ -231,7 +231,7 @@ const webhookPath = "/api/v1/alertmanager"
 // alarm posts a webhook that must be taken, and returns the incidents it went to.
 func (s *stage) alarm(alerts ...alert) []string {
 	s.t.Helper()
-	status, out, err := s.send(http.MethodPost, webhookPath, webhookToken, bytes.NewReader(webhook("{}:{}", alerts...)))
+	status, out, err := s.send(http.MethodPost, webhookPath, webhookToken, bytes.NewReader(webhook(fmt.Sprintf("{}:{%v}", alerts[0]["labels"]), alerts...)))
 	if err != nil || status != http.StatusOK {
 		s.t.Fatalf("the webhook was answered %d %s, %v", status, out, err)
 	}
