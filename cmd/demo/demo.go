@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/bot/fakeslack"
 	"github.com/pointsman/pointsman/cmd/lab"
 	"github.com/pointsman/pointsman/store/audit"
 )
@@ -33,19 +34,30 @@ type Options struct {
 // if the new primary took a verified write and the record is intact.
 func Run(ctx context.Context, o Options) (err error) {
 	s := &show{Options: o, began: time.Now(), lines: make(chan struct{})}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() {
+		if ctx.Err() != nil {
+			err = errors.New("stopped before the end of the story")
+		}
+		s.say("Stopping everything that was started.")
+		err = errors.Join(err, s.close())
+	}()
 	go s.listen()
 	if err := s.setTheStage(ctx); err != nil {
 		return err
 	}
-	if err := s.tell(ctx); err != nil {
+	err = s.tell(ctx)
+	switch {
+	case ctx.Err() != nil || err != nil && o.Auto || errors.Is(err, errNobody):
 		return err
+	case err != nil:
+		s.say("The story ends here: %v.", err)
+	default:
+		s.say("Done in %s.", pointsman.Span(time.Since(s.began)))
 	}
-	s.say("Done in %s.", pointsman.Span(time.Since(s.began)))
 	if !o.Auto {
-		return s.prompt(ctx, "Everything is still running: look around. Press Enter to stop it.")
+		err = errors.Join(err, s.prompt(ctx, "Everything is still running: look around. Press Enter to stop it."))
 	}
-	return nil
+	return err
 }
 
 // show is one telling.
@@ -53,26 +65,37 @@ type show struct {
 	Options
 	began time.Time
 	stage stage
-	lines chan struct{} // one for each Enter
+	card  fakeslack.Message // of the incident, in the channel
+	lines chan struct{}     // one for each Enter; closed where nobody is there to press it
 }
 
 func (s *show) say(format string, args ...any) {
 	fmt.Fprintf(s.Out, "%5.1fs  %s\n", time.Since(s.began).Seconds(), fmt.Sprintf(format, args...))
 }
 
+// listen passes an Enter on to the prompt that stands; one pressed too early must not answer a later prompt.
 func (s *show) listen() {
+	defer close(s.lines)
 	in := bufio.NewScanner(s.In)
 	for in.Scan() {
-		s.lines <- struct{}{}
+		select {
+		case s.lines <- struct{}{}:
+		default:
+		}
 	}
 }
+
+var errNobody = errors.New("nobody is there to press Enter, the input has ended; DEMO_AUTO=1 tells the story without asking")
 
 func (s *show) prompt(ctx context.Context, text string) error {
 	s.say("%s", text)
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-s.lines:
+	case _, ok := <-s.lines:
+		if !ok {
+			return errNobody
+		}
 		return nil
 	}
 }
@@ -107,15 +130,16 @@ func (s *show) tell(ctx context.Context) error {
 	}
 	s.say("%s: %s", run.ID, run.Note)
 	for i, step := range run.Steps {
-		s.say("  step %d, %s: %s in %s. %s", i+1, step.Summary, step.State, pointsman.Span(step.EndedAt.Sub(step.StartedAt)), step.Note)
+		line := fmt.Sprintf("  step %d, %s: %s in %s", i+1, step.Summary, step.State, pointsman.Span(step.EndedAt.Sub(step.StartedAt)))
+		if step.Note != "" {
+			line += ", " + step.Note
+		}
+		s.say("%s", line)
 	}
 	if err := s.provenByOurselves(ctx); err != nil {
 		return err
 	}
 	if err := s.resolved(ctx, id); err != nil {
-		return err
-	}
-	if err := s.pages(ctx, "resolved", "INC-1"); err != nil {
 		return err
 	}
 	return s.exported(ctx, id)
@@ -155,7 +179,12 @@ func (s *show) proposed(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return firstIncident, s.pages(ctx, "card", "Approve")
+	ctx, cancel := context.WithTimeout(ctx, inSlack)
+	defer cancel()
+	if s.card, err = s.stage.slack.Channel(channel).WaitMessage(ctx, firstIncident, "Approve"); err != nil {
+		return "", fmt.Errorf("wait for the card in the channel: %w", err)
+	}
+	return firstIncident, s.pages("card")
 }
 
 // business lets the customers buy for a moment: what was seen of a healthy primary is what says, once it is dead, how
@@ -183,6 +212,11 @@ func (s *show) approved(ctx context.Context, id string) error {
 	voted := 0
 	return s.await(ctx, id, "the approval", time.Hour, func(st pointsman.State) (bool, error) {
 		p := pointsman.Ranked(st.Proposals)[0]
+		for _, d := range st.Proposals {
+			if d.State == pointsman.ProposalDenied && len(st.Runs) == 0 {
+				return false, fmt.Errorf("%s was denied by %s, so nothing ran", d.ID, d.DecidedBy)
+			}
+		}
 		if len(st.Runs) > 0 || !s.Auto || len(p.Votes) < voted || voted == len(approvers) {
 			return len(st.Runs) > 0, nil
 		}
@@ -225,15 +259,32 @@ func (s *show) provenByOurselves(ctx context.Context) error {
 	return nil
 }
 
+// inSlack bounds the wait for what the store knows already: Slack takes about one message a second for a channel.
+const inSlack = time.Minute
+
+// resolved waits for the end of the alerts, and until everybody in the channel can read it.
 func (s *show) resolved(ctx context.Context, id string) error {
-	return s.await(ctx, id, "the end of the incident", 2*time.Minute, func(st pointsman.State) (bool, error) {
+	err := s.await(ctx, id, "the end of the incident", 2*time.Minute, func(st pointsman.State) (bool, error) {
 		return st.Incident.State == pointsman.IncidentResolved, nil
 	})
+	if err != nil {
+		return err
+	}
+	s.say("%s is resolved. Waiting until Slack shows it; it takes about one message a second.", id)
+	ctx, cancel := context.WithTimeout(ctx, inSlack)
+	defer cancel()
+	if _, err := s.card.WaitReply(ctx, id+" resolved after"); err != nil {
+		return fmt.Errorf("wait for the summary in the thread: %w", err)
+	}
+	if s.card, err = s.card.WaitText(ctx, "Resolved"); err != nil {
+		return fmt.Errorf("wait for the card to say that it is resolved: %w", err)
+	}
+	return s.pages("resolved")
 }
 
 // exported leaves the record and has it verified as anybody could, without the server.
 func (s *show) exported(ctx context.Context, id string) error {
-	path := filepath.Join(s.Export, fmt.Sprintf("%s-audit-%s.zip", id, s.began.UTC().Format("20060102-150405")))
+	path := filepath.Join(s.Export, fmt.Sprintf("%s-audit-%s.zip", id, s.began.UTC().Format("20060102-150405.000")))
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err

@@ -29,18 +29,14 @@ func (st *stage) click(ctx context.Context, user, button string) error {
 	return nil
 }
 
-// pages keeps what a person sees at this moment: the card alone, and the whole channel, each as one file.
-func (s *show) pages(ctx context.Context, name, says string) error {
+// pages keeps what a person sees at this moment: the card alone, and the card with its thread, each as one file.
+func (s *show) pages(name string) error {
 	if s.Pages == "" {
 		return nil
 	}
-	card, err := s.stage.slack.Channel(channel).WaitMessage(ctx, says)
-	if err != nil {
-		return err
-	}
 	return errors.Join(
-		write(filepath.Join(s.Pages, name+".html"), func(w io.Writer) error { return s.stage.slack.WriteMessage(w, channel, card.TS, false) }),
-		write(filepath.Join(s.Pages, name+"-thread.html"), func(w io.Writer) error { return s.stage.slack.WriteMessage(w, channel, card.TS, true) }),
+		write(filepath.Join(s.Pages, name+".html"), func(w io.Writer) error { return s.stage.slack.WriteMessage(w, channel, s.card.TS, false) }),
+		write(filepath.Join(s.Pages, name+"-thread.html"), func(w io.Writer) error { return s.stage.slack.WriteMessage(w, channel, s.card.TS, true) }),
 	)
 }
 
