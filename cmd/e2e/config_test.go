@@ -54,8 +54,12 @@ targets:
       fence: {command: ["{{.Dir}}/fence.sh", "{node}"], timeout: 10s}
       sample_every: 100ms
       read_timeout: 20s
+{{- end}}
+{{- with .Switches}}
   killswitch:
-    - {name: trading, environment: test, dsn: "{{.Clients}}", poll: 200ms, stale_after: {{.Stale}}}
+    - {name: trading, environment: test, dsn: "{{.}}", id: 1, poll: 200ms, stale_after: 2s}
+    - {name: payouts, environment: test, dsn: "{{.}}", id: 2, poll: 200ms, stale_after: 2s}
+    - {name: refunds, environment: test, dsn: "{{.}}", id: 3, poll: 200ms, stale_after: 2s}
 {{- end}}
   service: [{{.Services}}]
 route: {{.Route}}
@@ -77,8 +81,11 @@ func (s *stage) configure() {
 	data := map[string]any{
 		"Port": port, "Dir": s.dir, "Slack": s.slack.Config(), "Channel": channel, "WebhookToken": webhookToken, "PagerKey": pagerKey,
 		"UID": os.Getuid(), "Token": tokenOf, "Services": s.as.services, "Route": cmp.Or(s.as.route, "{update_every: 10m}"),
-		"Timings": cmp.Or(s.as.timings, "{lease: 2s, heartbeat: 500ms, sweep: 200ms, check_timeout: 30s}"), "Stale": cmp.Or(s.as.stale, "5m"),
+		"Timings": cmp.Or(s.as.timings, "{lease: 2s, heartbeat: 500ms, sweep: 200ms, check_timeout: 30s}"),
 		"Storage": s.storage(), "Runbooks": s.books(),
+	}
+	if s.as.switches {
+		data["Switches"] = s.openSwitches()
 	}
 	if s.as.pager {
 		data["PagerURL"] = s.openPager()
@@ -134,9 +141,10 @@ func (s *stage) books() string {
 // fenceScript stops a server and takes away what it needs to start again. It notes each call.
 const fenceScript = `#!/bin/sh
 set -eu
-echo "$1" >> '%s/fenced'
+echo "$1" >> '%[1]s/fenced'
+while [ -e '%[1]s/hold' ]; do sleep 0.1; done
 case "$1" in
-%s*) echo "there is no node $1" >&2; exit 1 ;;
+%[2]s*) echo "there is no node $1" >&2; exit 1 ;;
 esac
 if [ -f "$data/postmaster.pid" ]; then
 	pid=$(head -n 1 "$data/postmaster.pid")

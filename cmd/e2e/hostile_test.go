@@ -106,7 +106,7 @@ func TestLabelsOnlySelect(t *testing.T) {
 		"runbook":         "${candidate}",
 		"line":            "orders\nINC-99 resolved",
 	}
-	s := open(t, setting{pair: true})
+	s := open(t, setting{pair: true, switches: true})
 	for name, value := range hostile {
 		ids := s.alarm(firing(map[string]string{"alertname": "PrimaryDown", "cluster": value, "job": name}))
 		st := s.state(ids[0], "is refused", func(st pointsman.State) bool {
@@ -135,7 +135,7 @@ func TestLabelsOnlySelect(t *testing.T) {
 		}
 	}
 	var engaged bool
-	if err := s.ask(s.pair.Primary.SuperuserDSN(), "SELECT engaged FROM kill_switch_state", &engaged); err != nil || engaged {
+	if err := s.ask(s.where, "SELECT engaged FROM kill_switch_state WHERE id = 1", &engaged); err != nil || engaged {
 		t.Errorf("the table of the kill switch: engaged %t, %v", engaged, err)
 	}
 }

@@ -30,12 +30,12 @@ import (
 type setting struct {
 	driver   string                         // "sqlite" by default, or "postgres"
 	process  bool                           // as a process of its own, which can be killed
-	pair     bool                           // a primary with its standby, and the kill switch in them
+	pair     bool                           // a primary with its standby
+	switches bool                           // three kill switches in a database of their own
 	pager    bool                           // a PagerDuty
 	services string                         // YAML of targets.service
 	route    string                         // YAML of route
 	timings  string                         // YAML of timings
-	stale    string                         // after which a kill switch counts as engaged, 5m by default
 	runbooks func(name, text string) string // edits the shipped runbooks
 	edit     func(*configs.Config)          // changes what was read; inside the test only
 }
@@ -47,6 +47,7 @@ type stage struct {
 	file  string // the configuration
 	base  string // where the program listens
 	pair  *lab.Pair
+	where string // of the kill switches: their database
 	slack *fakeslack.Slack
 	pager *pagerdutytest.Fake
 	story fakeslack.Story
@@ -84,10 +85,6 @@ func open(t *testing.T, as setting) *stage {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	if as.pair {
 		s.pair = lab.NewPair(t, lab.PairOptions{})
-		s.exec(s.pair.Primary, `
-			CREATE TABLE kill_switch_state (id int PRIMARY KEY, engaged boolean NOT NULL, reason text NOT NULL, updated_at timestamptz NOT NULL);
-			INSERT INTO kill_switch_state VALUES (1, false, 'trading is open', now());
-			GRANT SELECT, INSERT, UPDATE ON kill_switch_state TO pointsman`)
 	}
 	s.openSlack()
 	s.configure()
