@@ -3,6 +3,8 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -211,7 +213,8 @@ func printOf(labels map[string]string) string {
 		out = append(out, k+"="+v)
 	}
 	slices.Sort(out)
-	return fmt.Sprintf("%x", strings.Join(out, ","))
+	sum := sha256.Sum256([]byte(strings.Join(out, ",")))
+	return hex.EncodeToString(sum[:8]) // as long as Alertmanager's
 }
 
 // webhook is what Alertmanager posts.
