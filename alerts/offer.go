@@ -26,7 +26,7 @@ func (r *Router) offer(b *book, from source) pointsman.Offer {
 		value, problem := from.pick(p)
 		if value == "" && problem == "" {
 			if value, problem = p.Default, r.valid(p, p.Default); value == "" {
-				problem = fmt.Sprintf("nothing gives a value for parameter %s", p.Name)
+				problem = r.lacking(p)
 			}
 		}
 		if problem != "" {
@@ -47,6 +47,15 @@ func (r *Router) offer(b *book, from source) pointsman.Offer {
 		o.Params = nil
 	}
 	return o
+}
+
+// lacking says what a parameter without a value needs.
+func (r *Router) lacking(p pointsman.Param) string {
+	s := fmt.Sprintf("nothing gives a value for parameter %s; write %s=VALUE", p.Name, p.Name)
+	if p.Type == "target" {
+		s += "; " + r.candidates(p)
+	}
+	return s
 }
 
 // Offer resolves a runbook that a person asks for, with the parameters they gave. The error is one sentence for them.
@@ -143,7 +152,7 @@ func (r *Router) valid(p pointsman.Param, v string) string {
 	switch p.Type {
 	case "target":
 		if _, ok := r.target(p.Kind, v); !ok {
-			return fmt.Sprintf("there is no %s named %s; %s", p.Kind, quoted(v), r.candidates(p))
+			return fmt.Sprintf("there is no %s target named %s; %s", p.Kind, quoted(v), r.candidates(p))
 		}
 	case "enum":
 		if !slices.Contains(p.Values, v) {

@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/slack-go/slack"
@@ -32,7 +33,7 @@ func (h *Handler) interaction(ctx context.Context, cb slack.InteractionCallback)
 	return outcome{} // a closed form, a menu that asks for options: nothing of ours
 }
 
-const tooOften = "That was very often in a short time; nothing was decided. Wait a moment and try again."
+var tooOften = fmt.Sprintf("More than %d requests in a short time; this one was not carried out. Try again in %s.", clickBurst, pointsman.Span(clickEvery))
 
 // who finds the person. The team is the user's own: in a shared channel the message's team is another one. Only who is
 // listed in the configuration can decide, so guests and strangers are unknown people unless somebody listed them.

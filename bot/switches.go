@@ -25,7 +25,7 @@ func (h *Handler) killswitch(ctx context.Context, w words, by pointsman.Actor, t
 		}
 		return h.ask(ctx, trigger, form{Do: verb, Name: cut(name, 80), Channel: to.channel}, by, to)
 	}
-	return reply("I do not know " + code("killswitch "+verb, 60) + ". There are `killswitch`, `killswitch engage NAME reason …` and `killswitch release NAME reason …`.")
+	return reply("I do not know " + code("killswitch "+verb, 60) + ". Write `/pointsman killswitch` to see them all, `killswitch engage NAME reason …` or `killswitch release NAME reason …`.")
 }
 
 func (h *Handler) switchStatus(ctx context.Context) outcome {
@@ -46,11 +46,11 @@ func (h *Handler) switchStatus(ctx context.Context) outcome {
 			state = "🔴 *engaged*"
 		}
 		l := state + " · " + md(s.Name, 60)
-		if s.Reason != "" {
+		if s.Reason != "" && !strings.Contains(s.Text, s.Reason) {
 			l += " · " + md(s.Reason, 200)
 		}
 		if s.Text != "" {
-			l += " · " + md(s.Text, 300)
+			l += " · " + md(strings.TrimPrefix(s.Text, s.Name+" is "), 300)
 		}
 		lines = append(lines, l)
 	}

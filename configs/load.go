@@ -51,6 +51,9 @@ func Faults(err error) []pointsman.Fault {
 	if f, ok := errors.AsType[pointsman.Fault](err); ok {
 		out = append(out, f)
 	}
+	if one, ok := err.(interface{ Unwrap() error }); ok {
+		return Faults(one.Unwrap()) // somebody said more around them
+	}
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		out = out[:0]
 		for _, e := range many.Unwrap() {

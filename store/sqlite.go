@@ -63,7 +63,8 @@ func openSQLite(ctx context.Context, cfg Config) (*database, error) {
 		return errors.Join(err, closeWriter(writer), unlock())
 	}
 	if err := writer.PingContext(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", cfg.Path, err), d.close())
+		_ = d.close() // it could not be opened: closing would only say the same again
+		return nil, fmt.Errorf("%s: %w", cfg.Path, err)
 	}
 	return d, nil
 }

@@ -204,6 +204,9 @@ func (s *Server) export(c echo.Context) error {
 	what := "the whole log"
 	if incident != "" {
 		what = incident
+		if _, err := s.Store.State(c.Request().Context(), incident); err != nil {
+			return unavailable(c, err)
+		}
 	}
 	// Reading the record is itself on record, before anything leaves the house.
 	if err := s.Log.Note(c.Request().Context(), pointsman.Event{Type: pointsman.EvAuditRead, Actor: by, Incident: incident, Text: by.String() + " exported " + what}); err != nil {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -124,6 +125,9 @@ func listen(ctx context.Context, handler http.Handler, web configs.Web) (*server
 		return nil, err
 	}
 	if s.tcp, err = (&net.ListenConfig{}).Listen(ctx, "tcp", web.Listen); err != nil {
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return nil, fmt.Errorf("web.listen: %s is in use by another program; stop that one, or choose another address", web.Listen)
+		}
 		return nil, fmt.Errorf("web.listen: %w", err)
 	}
 	if secured != nil {
@@ -140,7 +144,7 @@ func listen(ctx context.Context, handler http.Handler, web configs.Web) (*server
 // listenUnix makes the socket, in place of one that a dead server left.
 func listenUnix(ctx context.Context, path string) (net.Listener, error) {
 	if conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "unix", path); err == nil {
-		return nil, errors.Join(fmt.Errorf("web.socket: another server answers on %s", path), conn.Close())
+		return nil, errors.Join(fmt.Errorf("web.socket: another server answers on %s; stop that one, or choose another path", path), conn.Close())
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("web.socket: %w", err)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,7 +18,7 @@ import (
 )
 
 func auditCommand() *cobra.Command {
-	root := &cobra.Command{Use: "audit", Short: "Export the record and verify exports"}
+	root := group("audit", "Export the record and verify exports")
 	root.AddCommand(auditExportCommand(), auditVerifyCommand())
 	return root
 }
@@ -29,7 +30,7 @@ func auditExportCommand() *cobra.Command {
 		Short: "Write the record of one incident, or of everything, with its proofs",
 		Long: "Writes a folder with the timeline (timeline.md for people, rows.jsonl for programs), the signed checkpoint and\n" +
 			"the proofs; with an --output that ends in .zip, one file. The export itself becomes part of the record.",
-		Args: cobra.NoArgs,
+		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := newClient(cmd)
 			if err != nil {
@@ -40,6 +41,9 @@ func auditExportCommand() *cobra.Command {
 				if incident != "" {
 					out = incident + "-audit"
 				}
+			}
+			if err := free(out); err != nil {
+				return err
 			}
 			resp, err := c.send(cmd.Context(), http.MethodGet, "/api/v1/audit/export?incident="+url.QueryEscape(incident), nil)
 			if err != nil {
@@ -60,6 +64,17 @@ func auditExportCommand() *cobra.Command {
 	cmd.Flags().StringVar(&incident, "incident", "", "the incident; empty for the whole log")
 	cmd.Flags().StringVarP(&out, "output", "o", "", "folder to make, or file.zip (default INC-1-audit)")
 	return cmd
+}
+
+// free reports whether an export can be written there: reading the record is itself on record, so it is asked first.
+func free(out string) error {
+	if _, err := os.Lstat(out); err == nil {
+		return fmt.Errorf("%s exists already, and an export is never overwritten; name another place with --output", out)
+	}
+	if info, err := os.Stat(filepath.Dir(out)); err != nil || !info.IsDir() {
+		return fmt.Errorf("there is no folder %s; make it, or name another place with --output", filepath.Dir(out))
+	}
+	return nil
 }
 
 // save writes the zip, or unpacks it into a folder that does not exist yet: an older export is never overwritten.
@@ -89,24 +104,13 @@ func auditVerifyCommand() *cobra.Command {
 		Short: "Say whether an export is intact, or which entry was touched",
 		Long: "Reads an export (zip, folder or bare JSON Lines) and needs no server, network, database or configuration.\n" +
 			"Exit code: 0 intact, 1 touched, 2 cannot be told.",
-		Args: cobra.ExactArgs(1),
+		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			trust := audit.Trust{}
-			for _, k := range keys {
-				text, err := fileOrText(k)
-				if err != nil {
-					return err
-				}
-				trust.Keys = append(trust.Keys, strings.TrimSpace(text))
+			trust, err := trusted(keys, anchors)
+			var report audit.Report
+			if err == nil {
+				report, err = audit.VerifyPath(args[0], trust)
 			}
-			for _, a := range anchors {
-				b, err := os.ReadFile(a)
-				if err != nil {
-					return fmt.Errorf("anchor: %w", err)
-				}
-				trust.Anchors = append(trust.Anchors, b)
-			}
-			report, err := audit.VerifyPath(args[0], trust)
 			if err != nil {
 				fmt.Fprintln(cmd.OutOrStdout(), "cannot tell:", err)
 				return exitError{2}
@@ -125,10 +129,33 @@ func auditVerifyCommand() *cobra.Command {
 	return cmd
 }
 
-// fileOrText reads the file of that name if there is one: a key never looks like a path that exists.
+// trusted reads what the person who verifies brings along.
+func trusted(keys, anchors []string) (audit.Trust, error) {
+	var trust audit.Trust
+	for _, k := range keys {
+		text, err := fileOrText(k)
+		if err != nil {
+			return trust, fmt.Errorf("--key: %w", err)
+		}
+		trust.Keys = append(trust.Keys, strings.TrimSpace(text))
+	}
+	for _, a := range anchors {
+		b, err := os.ReadFile(a)
+		if err != nil {
+			return trust, fmt.Errorf("--anchor: %w", err)
+		}
+		trust.Anchors = append(trust.Anchors, b)
+	}
+	return trust, nil
+}
+
+// fileOrText reads the file of that name if there is one: a key, name+hash+base64, never looks like a path that exists.
 func fileOrText(s string) (string, error) {
 	b, err := os.ReadFile(s)
 	if errors.Is(err, os.ErrNotExist) {
+		if !strings.Contains(s, "+") {
+			return "", fmt.Errorf("%s is neither a file nor a public key (name+hash+base64)", s)
+		}
 		return s, nil
 	}
 	return string(b), err

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,9 +25,10 @@ const defaultSocket = "/run/pointsman/pointsman.sock"
 
 // client talks to a running server: it alone owns the store.
 type client struct {
-	http  *http.Client
-	base  string
-	token string
+	http   *http.Client
+	base   string
+	socket string // "" where it is not used
+	token  string
 }
 
 func newClient(cmd *cobra.Command) (*client, error) {
@@ -54,7 +56,7 @@ func newClient(cmd *cobra.Command) (*client, error) {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	}
-	return &client{http: &http.Client{Timeout: time.Minute, Transport: &http.Transport{DialContext: dial}}, base: "http://pointsman", token: token}, nil
+	return &client{http: &http.Client{Timeout: time.Minute, Transport: &http.Transport{DialContext: dial}}, base: "http://pointsman", socket: socket, token: token}, nil
 }
 
 func personalToken() (string, error) {
@@ -102,7 +104,7 @@ func (c *client) send(ctx context.Context, method, path string, body io.Reader) 
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("the server does not answer (is pointsman serve running, and is --socket right?): %w", err)
+		return nil, c.unanswered(err)
 	}
 	if resp.StatusCode/100 == 2 {
 		return resp, nil
@@ -113,6 +115,27 @@ func (c *client) send(ctx context.Context, method, path string, body io.Reader) 
 		return nil, fmt.Errorf("the server answered %s", resp.Status)
 	}
 	return nil, errors.New(ans.Text)
+}
+
+// unanswered says what to do where no server answers.
+func (c *client) unanswered(err error) error {
+	switch {
+	case c.socket == "":
+		return fmt.Errorf("no server answers at %s; is the address right, and is pointsman serve running there? %w", c.base, cause(err))
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("you may not use the socket %s; ask who runs the server, or use --server with a personal token", c.socket)
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("no server answers on the socket %s; is pointsman serve running? Name another socket with --socket or POINTSMAN_SOCKET", c.socket)
+	}
+	return fmt.Errorf("the server on the socket %s does not answer: %w", c.socket, cause(err))
+}
+
+// cause is the error without the request around it.
+func cause(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // answer posts and prints the sentence that comes back.

@@ -18,7 +18,7 @@ func voteCommand(verdict string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   verdict + " INC-1 --digest 12HEXDIGITS",
 		Short: strings.ToUpper(verdict[:1]) + verdict[1:] + " the plan of an incident, as the buttons in Slack do",
-		Args:  cobra.ExactArgs(1),
+		Args:  takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := newClient(cmd)
 			if err != nil {
@@ -64,7 +64,7 @@ func requestCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run RUNBOOK [TARGET | param=value ...]",
 		Short: "Ask for a runbook; it is checked, and others approve it",
-		Args:  cobra.MinimumNArgs(1),
+		Args:  takes(1, unlimited),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := newClient(cmd)
 			if err != nil {
@@ -83,7 +83,7 @@ func steerCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "steer INC-1/R1 retry|done|abort",
 		Short: "Decide how a parked or waiting run goes on",
-		Args:  cobra.ExactArgs(2),
+		Args:  takes(2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := newClient(cmd)
 			if err != nil {
@@ -98,7 +98,7 @@ func steerCommand() *cobra.Command {
 
 func updateCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "update INC-1 TEXT", Short: "Post an incident update, in place of the timed one", Args: cobra.MinimumNArgs(2),
+		Use: "update INC-1 TEXT", Short: "Post an incident update, in place of the timed one", Args: takes(2, unlimited),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := newClient(cmd)
 			if err != nil {
@@ -112,7 +112,7 @@ func updateCommand() *cobra.Command {
 func closeCommand() *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
-		Use: "close INC-1", Short: "Resolve an incident that no alert will resolve; with --reason also while alerts fire", Args: cobra.ExactArgs(1),
+		Use: "close INC-1", Short: "Resolve an incident that no alert will resolve; with --reason also while alerts fire", Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := newClient(cmd)
 			if err != nil {
@@ -126,9 +126,9 @@ func closeCommand() *cobra.Command {
 }
 
 func killSwitchCommand() *cobra.Command {
-	root := &cobra.Command{Use: "killswitch", Short: "Show, engage and release kill switches"}
+	root := group("killswitch", "Show, engage and release kill switches")
 	root.AddCommand(&cobra.Command{
-		Use: "status", Short: "Show every kill switch; stale counts as engaged", Args: cobra.NoArgs,
+		Use: "status", Short: "Show every kill switch; stale counts as engaged", Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := newClient(cmd)
 			if err != nil {
@@ -146,7 +146,7 @@ func killSwitchCommand() *cobra.Command {
 	})
 	for verb, short := range map[string]string{"engage": "Engage a kill switch: one authorised person, with a reason", "release": "Ask for the release of a kill switch: others approve it"} {
 		root.AddCommand(&cobra.Command{
-			Use: verb + " NAME REASON", Short: short, Args: cobra.MinimumNArgs(2),
+			Use: verb + " NAME REASON", Short: short, Args: takes(2, unlimited),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				c, err := newClient(cmd)
 				if err != nil {

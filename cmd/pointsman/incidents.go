@@ -16,7 +16,7 @@ import (
 func incidentsCommand() *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
-		Use: "incidents [INC-1]", Short: "List incidents, or show one with its plan and evidence", Args: cobra.MaximumNArgs(1),
+		Use: "incidents [INC-1]", Short: "List incidents, or show one with its plan and evidence", Args: takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := newClient(cmd)
 			if err != nil {
@@ -61,7 +61,7 @@ func printIncidents(w io.Writer, list []pointsman.Incident) {
 
 func printState(w io.Writer, st pointsman.State) {
 	i := st.Incident
-	fmt.Fprintf(w, "%s %s: %s\n  since %s, %d alert(s) firing, target %s\n", i.ID, i.State, clean(i.Title), i.Since().UTC().Format(time.DateTime), i.Firing, orDash(i.Target.Key()))
+	fmt.Fprintf(w, "%s %s: %s\n  since %s, %s firing, target %s\n", i.ID, i.State, clean(i.Title), i.Since().UTC().Format(time.DateTime), pointsman.Count(i.Firing, "alert"), orDash(i.Target.Key()))
 	for _, p := range pointsman.Ranked(st.Proposals) {
 		fmt.Fprintln(w)
 		printProposal(w, p)
@@ -69,7 +69,11 @@ func printState(w io.Writer, st pointsman.State) {
 	for _, r := range st.Runs {
 		fmt.Fprintf(w, "\n%s %s: %s\n", r.ID, r.State, orDash(clean(r.Note)))
 		for n, s := range r.Steps {
-			fmt.Fprintf(w, "  %d. %-9s %s %s\n", n+1, s.State, s.Summary, clean(s.Note))
+			line := fmt.Sprintf("  %d. %-9s %s", n+1, s.State, clean(s.Summary))
+			if s.Note != "" {
+				line += ": " + clean(s.Note)
+			}
+			fmt.Fprintln(w, line)
 		}
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/pointsman/pointsman"
 )
 
 // version is set by the build; a plain go build says where it came from through the build info.
@@ -54,6 +56,9 @@ func newRoot() *cobra.Command {
 			"the right people approved, keeps everybody informed and keeps a record that cannot be altered unnoticed.",
 		SilenceUsage: true, SilenceErrors: true,
 	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
+	})
 	root.PersistentFlags().String("socket", "", "Unix socket of the server (default: POINTSMAN_SOCKET, else /run/pointsman/pointsman.sock)")
 	root.PersistentFlags().String("server", "", "HTTPS address of the server, instead of the socket; needs POINTSMAN_TOKEN or POINTSMAN_TOKEN_FILE")
 	root.AddCommand(
@@ -64,9 +69,35 @@ func newRoot() *cobra.Command {
 	return root
 }
 
+// unlimited is for takes: as many as there are.
+const unlimited = -1
+
+// takes bounds the number of arguments; what is wrong comes with how it is written.
+func takes(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if n := len(args); n >= least && (most == unlimited || n <= most) {
+			return nil
+		}
+		return fmt.Errorf("%s was given %s; write: %s", cmd.CommandPath(), pointsman.Count(len(args), "argument"), cmd.UseLine())
+	}
+}
+
+// group is a command that only holds others; a word that is none of them is an error, not a page of help.
+func group(name, short string) *cobra.Command {
+	return &cobra.Command{
+		Use: name, Short: short, Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return fmt.Errorf("%s has no command %q; see %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
+		},
+	}
+}
+
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print the version and what it was built from", Args: cobra.NoArgs,
+		Use: "version", Short: "Print the version and what it was built from", Args: takes(0, 0),
 		Run: func(cmd *cobra.Command, _ []string) {
 			line := "pointsman " + version
 			if info, ok := debug.ReadBuildInfo(); ok {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions/postgres"
 	"github.com/pointsman/pointsman/actions/postgres/probe"
 )
@@ -20,7 +21,7 @@ import (
 func probeCommand() *cobra.Command {
 	var listen, tokenFile string
 	cmd := &cobra.Command{
-		Use: "probe --config pointsman.yaml --token-file FILE", Short: "Run a vantage point that looks at the configured databases from here", Args: cobra.NoArgs,
+		Use: "probe --config pointsman.yaml --token-file FILE", Short: "Run a vantage point that looks at the configured databases from here", Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(cmd)
 			if err != nil {
@@ -33,11 +34,15 @@ func probeCommand() *cobra.Command {
 				b, err := os.ReadFile(tokenFile)
 				return strings.TrimSpace(string(b)), err
 			}
-			if t, err := token(); err != nil || t == "" {
-				return errors.Join(fmt.Errorf("--token-file %s holds no token", tokenFile), err)
+			t, err := token()
+			if err != nil {
+				return fmt.Errorf("--token-file: %w", err)
+			}
+			if t == "" {
+				return fmt.Errorf("--token-file: %s is empty; write a long random token into it", tokenFile)
 			}
 			srv := &http.Server{Addr: listen, ReadHeaderTimeout: 5 * time.Second, Handler: probe.Handler(postgres.New(cfg.Targets.Postgres, nil), token)}
-			fmt.Fprintf(cmd.OutOrStdout(), "answering on %s for %s\n", listen, countOf(len(cfg.Targets.Postgres), "cluster"))
+			fmt.Fprintf(cmd.OutOrStdout(), "answering on %s for %s\n", listen, pointsman.Count(len(cfg.Targets.Postgres), "cluster"))
 			return serveUntil(cmd.Context(), srv)
 		},
 	}

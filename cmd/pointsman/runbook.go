@@ -15,7 +15,7 @@ import (
 )
 
 func runbookCommand() *cobra.Command {
-	root := &cobra.Command{Use: "runbook", Short: "Check runbooks and see what they would do"}
+	root := group("runbook", "Check runbooks and see what they would do")
 	root.AddCommand(runbookLintCommand(), runbookPlanCommand())
 	return root
 }
@@ -33,9 +33,9 @@ func runbookLintCommand() *cobra.Command {
 				fmt.Fprintln(cmd.OutOrStdout(), f)
 			}
 			if len(faults) > 0 {
-				return errors.New(countOf(len(faults), "fault"))
+				return errors.New(pointsman.Count(len(faults), "fault"))
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), countOf(len(books), "runbook")+" checked, no faults")
+			fmt.Fprintln(cmd.OutOrStdout(), pointsman.Count(len(books), "runbook")+" checked, no faults")
 			return nil
 		},
 	}
@@ -44,7 +44,7 @@ func runbookLintCommand() *cobra.Command {
 // runbookPlanCommand is the dry run: it resolves, checks and shows everything and changes nothing.
 func runbookPlanCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "plan RUNBOOK [TARGET | param=value ...]", Short: "Resolve a runbook and run its checks now; changes nothing", Args: cobra.MinimumNArgs(1),
+		Use: "plan RUNBOOK [TARGET | param=value ...]", Short: "Resolve a runbook and run its checks now; changes nothing", Args: takes(1, unlimited),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := loadConfig(cmd)
 			if err != nil {
@@ -66,9 +66,9 @@ func runbookPlanCommand() *cobra.Command {
 }
 
 func routesCommand() *cobra.Command {
-	root := &cobra.Command{Use: "routes", Short: "See where alerts lead"}
+	root := group("routes", "See where alerts lead")
 	test := &cobra.Command{
-		Use: "test alertname=PrimaryDown cluster=orders ...", Short: "Say which incident, runbooks and parameters an alert with these labels would lead to", Args: cobra.MinimumNArgs(1),
+		Use: "test alertname=PrimaryDown cluster=orders ...", Short: "Say which incident, runbooks and parameters an alert with these labels would lead to", Args: takes(1, unlimited),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			labels := map[string]string{}
 			query := url.Values{}

@@ -19,7 +19,7 @@ import (
 
 func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "serve --config pointsman.yaml", Short: "Run the server", Args: cobra.NoArgs,
+		Use: "serve --config pointsman.yaml", Short: "Run the server", Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			load := func() (*configs.Config, error) { return loadConfig(cmd) }
 			cfg, err := load()
@@ -97,7 +97,7 @@ func newLog(cfg configs.Log, w io.Writer) *slog.Logger {
 
 func checkConfigCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "check-config [FILE]", Short: "Check the configuration and every runbook; report all faults at once", Args: cobra.MaximumNArgs(1),
+		Use: "check-config [FILE]", Short: "Check the configuration and every runbook; report all faults at once", Args: takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				if err := cmd.Flags().Set("config", args[0]); err != nil {
@@ -116,7 +116,7 @@ func checkConfigCommand() *cobra.Command {
 				if len(faults) == 0 {
 					return err
 				}
-				return errors.New(countOf(len(faults), "fault"))
+				return errors.New(pointsman.Count(len(faults), "fault"))
 			}
 			fmt.Fprint(cmd.OutOrStdout(), cfg.Summary())
 			return nil
@@ -124,11 +124,4 @@ func checkConfigCommand() *cobra.Command {
 	}
 	configFlags(cmd)
 	return cmd
-}
-
-func countOf(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -49,13 +49,13 @@ func ParseKey(secret string) (Key, error) {
 	secret = strings.TrimSpace(secret)
 	signer, err := note.NewSigner(secret)
 	if err != nil {
-		return Key{}, errors.New("audit key: not a secret key as written by NewKey (PRIVATE+KEY+name+...)")
+		return Key{}, errors.New("not a signing key of this program (PRIVATE+KEY+name+...); put the right file back, or name another path for a new key")
 	}
 	// NewSigner accepted it, so the fifth field is base64 (which may hold plus signs) of an algorithm byte and a seed.
 	fields := strings.SplitN(secret, "+", 5)
 	raw, err := base64.StdEncoding.DecodeString(fields[len(fields)-1])
 	if err != nil || len(raw) != 1+ed25519.SeedSize {
-		return Key{}, errors.New("audit key: not an Ed25519 key")
+		return Key{}, errors.New("not an Ed25519 key")
 	}
 	pub, _ := ed25519.NewKeyFromSeed(raw[1:]).Public().(ed25519.PublicKey)
 	public, err := note.NewEd25519VerifierKey(signer.Name(), pub)

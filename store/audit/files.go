@@ -19,7 +19,7 @@ const maxSmall = 4 << 20
 // VerifyFS verifies an export whose files stand at the top of fsys: an unpacked directory, or a zip.Reader.
 func VerifyFS(fsys fs.FS, t Trust) (Report, error) {
 	if _, err := fs.Stat(fsys, rowsFile); err != nil {
-		return Report{}, fmt.Errorf("not an export: %w", err)
+		return Report{}, fmt.Errorf("not an export: it holds no %s", rowsFile)
 	}
 	v := verification{keys: t.Keys}
 	inside := v.keyInside(fsys)

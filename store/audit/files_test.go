@@ -212,7 +212,7 @@ func TestVerifyPath(t *testing.T) {
 		{"empty with anchor", nil, Trust{Anchors: [][]byte{b.checkpoint(t, 10)}}, 1, "entries 1 to 10 are missing"},
 		{"something else", []byte("hello\n"), Trust{}, 2, "not an export: line 1: not JSON, or cut off"},
 		{"an anchor that is none", all, Trust{Anchors: [][]byte{[]byte("hello")}}, 2, "anchor 1: checkpoint: not a signed note"},
-		{"broken zip", []byte("PK\x03\x04 and then nothing"), Trust{}, 2, "not an export: zip"},
+		{"broken zip", []byte("PK\x03\x04 and then nothing"), Trust{}, 2, "not an export, or cut off: zip"},
 		{"two log lines in one", bytes.Replace(all, []byte("\n"), nil, 1), Trust{}, 2, "not JSON"},
 		{"carriage returns", bytes.ReplaceAll(all, []byte("\n"), []byte("\r\n")), Trust{}, 2, "not spelled as an export writes it"},
 	} {

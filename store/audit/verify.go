@@ -19,6 +19,9 @@ type Trust struct {
 // WriteLines. An error means that it could not be read to the end; the report then is Unknown, or Touched if something
 // was found before.
 func VerifyPath(path string, t Trust) (Report, error) {
+	if _, err := verifiers(t.Keys); err != nil {
+		return Report{}, err // a mistyped key must not look like a forged export
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return Report{}, err
@@ -45,7 +48,7 @@ func VerifyPath(path string, t Trust) (Report, error) {
 func VerifyZip(r io.ReaderAt, size int64, t Trust) (Report, error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
-		return Report{}, fmt.Errorf("not an export: %w", err)
+		return Report{}, fmt.Errorf("not an export, or cut off: %w", err)
 	}
 	seen := map[string]bool{}
 	for _, f := range z.File {
