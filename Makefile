@@ -43,9 +43,12 @@ golden: ## rewrite the golden files with what the code says today; review the di
 generate: ## rewrite generated code and pages
 	@go generate ./...
 
-bench: build ## benchmarks, some on real servers, and the binary's size
+bench: build ## the figures of docs/benchmarks.md, on real servers, and the binary's size
 	@$(DEPS)
-	@go test -timeout 60m -run '^$$' -bench . -benchmem ./...
+	@go test -timeout 30m -run '^$$' -bench Failover -benchtime 30x ./cmd/demo
+	@go test -timeout 30m -run '^$$' -bench Outage -benchtime 20x ./cmd/app
+	@go test -run '^$$' -bench Start -benchtime 10x ./cmd/pointsman
+	@go test -timeout 60m -run '^$$' -bench . -benchmem $$(go list ./... | grep -v -e /cmd/)
 	@echo "binary: $$(stat -c %s $(BIN) 2>/dev/null || stat -f %z $(BIN)) bytes"
 
 screenshots: build ## the pictures of the README, from the demo's own pages

@@ -90,11 +90,13 @@ func (s *show) setTheStage(ctx context.Context) error {
 	return nil
 }
 
+const ordersTable = `
+		CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, item text NOT NULL, at timestamptz NOT NULL DEFAULT now());
+		GRANT INSERT, SELECT ON orders TO app;`
+
 // tables makes what an application of this kind has: orders, and the kill switch of trading.
 func (s *show) tables(ctx context.Context) error {
-	return s.stage.pair.Primary.Exec(ctx, `
-		CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, item text NOT NULL, at timestamptz NOT NULL DEFAULT now());
-		GRANT INSERT, SELECT ON orders TO app;
+	return s.stage.pair.Primary.Exec(ctx, ordersTable+`
 		CREATE TABLE kill_switch_state (id int PRIMARY KEY, engaged boolean NOT NULL, reason text NOT NULL, updated_at timestamptz NOT NULL);
 		INSERT INTO kill_switch_state VALUES (1, false, 'trading is open', now());
 		GRANT SELECT, INSERT, UPDATE ON kill_switch_state TO pointsman`)

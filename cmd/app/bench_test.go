@@ -1,0 +1,214 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/bot/fakeslack"
+	"github.com/pointsman/pointsman/cmd/app"
+	"github.com/pointsman/pointsman/cmd/lab"
+	"github.com/pointsman/pointsman/configs"
+)
+
+const benchConfig = `
+web: {listen: 127.0.0.1:%[1]d, socket: ""}
+storage: {%[2]s}
+audit: {key_file: %[3]s/audit.key}
+alertmanager: {tokens: [token-of-the-benchmark]}
+slack: {enabled: true, mode: http, bot_token: %[4]s, signing_secret: %[5]s, team: %[6]s, channel: C0INC, api_url: %[7]s/api/, response_hosts: ["%[7]s"]}
+people:
+  - {id: ana, slack: %[6]s/U0ANA, roles: [dba, oncall]}
+  - {id: ben, slack: %[6]s/U0BEN, roles: [dba, oncall]}
+route: {incident_by: [id], update_every: 1h}
+`
+
+// bench is the program with a Slack beside it.
+type bench struct {
+	b     *testing.B
+	base  string
+	slack *fakeslack.Slack
+	app   *app.App
+}
+
+func open(b *testing.B, storage string) *bench {
+	b.Helper()
+	dir := b.TempDir()
+	if storage == "" {
+		storage = "driver: sqlite, path: " + filepath.Join(dir, "pointsman.db")
+	}
+	port, err := lab.FreePort()
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := &bench{b: b, base: fmt.Sprintf("http://127.0.0.1:%d", port)}
+	s.slack = fakeslack.New(fakeslack.Config{
+		CommandURL: s.base + "/slack/commands", InteractivityURL: s.base + "/slack/interactions",
+		Users: []fakeslack.User{{ID: "U0ANA", Name: "ana"}, {ID: "U0BEN", Name: "ben"}},
+	})
+	server := httptest.NewServer(s.slack)
+	b.Cleanup(func() { s.slack.Close(); server.Close() })
+	s.slack.SetBaseURL(server.URL)
+	set := s.slack.Config()
+	file := filepath.Join(dir, "pointsman.yaml")
+	if err := os.WriteFile(file, fmt.Appendf(nil, benchConfig, port, storage, dir, set.BotToken, set.SigningSecret, set.TeamID, server.URL), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	cfg, _, err := configs.Load(file, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if s.app, err = app.New(b.Context(), cfg, app.Options{Version: "bench"}); err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.app.Run(ctx) }()
+	b.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			b.Error(err)
+		}
+	})
+	return s
+}
+
+// alarm posts one webhook of an outage of its own.
+func (s *bench) alarm(n int) {
+	s.b.Helper()
+	body := fmt.Appendf(nil, `{"version":"4","groupKey":"g%[1]d","receiver":"r","status":"firing","alerts":[{"status":"firing","fingerprint":"f%[1]d",
+		"startsAt":%[2]q,"labels":{"alertname":"BackupMissing","id":"%[1]d","severity":"critical"},"annotations":{"summary":"no backup since yesterday"}}]}`, n, time.Now().Format(time.RFC3339Nano))
+	req, err := http.NewRequestWithContext(s.b.Context(), http.MethodPost, s.base+"/api/v1/alertmanager", bytes.NewReader(body))
+	if err != nil {
+		s.b.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer token-of-the-benchmark")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.b.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		s.b.Fatal(resp.Status)
+	}
+}
+
+// calm waits until Slack's pace, about one message a second, holds nothing back.
+func calm(b *testing.B) {
+	b.Helper()
+	select {
+	case <-b.Context().Done():
+	case <-time.After(8 * time.Second):
+	}
+}
+
+// BenchmarkOutage measures, for each of b.N outages and on both stores, the time from the webhook to the card's arrival
+// at Slack and from the click on Approve to the first step's intent; and beside them how long Alertmanager's own Slack
+// receiver takes from the alert to Slack. Run it with -benchtime 20x.
+func BenchmarkOutage(b *testing.B) {
+	b.Run("sqlite", func(b *testing.B) { outages(b, open(b, "")) })
+	b.Run("postgres", func(b *testing.B) {
+		server, err := lab.StartPostgres(b.Context(), lab.PostgresOptions{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = server.Close() })
+		outages(b, open(b, "driver: postgres, dsn: \""+server.SuperuserDSN()+"\""))
+	})
+	b.Run("alertmanager-slack-receiver", receiver)
+}
+
+func outages(b *testing.B, s *bench) {
+	b.Helper()
+	ctx := b.Context()
+	room := s.slack.Channel("C0INC")
+	var cards, steps []time.Duration
+	for i := range b.N {
+		calm(b)
+		posted := len(s.slack.Calls("chat.postMessage"))
+		sent := time.Now()
+		s.alarm(i)
+		calls, err := s.slack.WaitCalls(ctx, "chat.postMessage", posted+1)
+		if err != nil {
+			b.Fatal(err)
+		}
+		cards = append(cards, calls[posted].At.Sub(sent))
+		id := fmt.Sprintf("INC-%d", i+1)
+		card, err := room.WaitMessage(ctx, id+"/P1", "Approve")
+		if err != nil {
+			b.Fatal(err)
+		}
+		clicked := time.Now()
+		if _, err := card.Click(ctx, "U0ANA", "Approve"); err != nil {
+			b.Fatal(err)
+		}
+		steps = append(steps, s.begun(id).Sub(clicked))
+	}
+	quantiles(b, "card", cards)
+	quantiles(b, "step", steps)
+	b.ReportMetric(0, "ns/op")
+}
+
+// begun is when the first step's intent was committed, as the log says.
+func (s *bench) begun(id string) time.Time {
+	s.b.Helper()
+	for {
+		changed := s.app.Store().Changed()
+		events, err := s.app.Store().Events(s.b.Context(), id, 0, 100)
+		if err != nil {
+			s.b.Fatal(err)
+		}
+		for _, ev := range events {
+			if ev.Type == pointsman.EvStepStarted {
+				return ev.At
+			}
+		}
+		select {
+		case <-changed:
+		case <-s.b.Context().Done():
+			s.b.Fatal("no step began")
+		}
+	}
+}
+
+// receiver measures Alertmanager's own way to Slack.
+func receiver(b *testing.B) {
+	arrived := make(chan time.Time, 16)
+	sink := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		arrived <- time.Now()
+		_, _ = w.Write([]byte("ok"))
+	}))
+	b.Cleanup(sink.Close)
+	am, err := lab.StartAlertmanager(b.Context(), lab.AlertmanagerOptions{WebhookURL: sink.URL + "/unused", SlackAPIURL: sink.URL, GroupBy: []string{"id"}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = am.Close() })
+	var took []time.Duration
+	for i := range b.N {
+		sent := time.Now()
+		if err := am.Fire(b.Context(), map[string]string{"alertname": "BackupMissing", "id": fmt.Sprint(i)}, nil); err != nil {
+			b.Fatal(err)
+		}
+		took = append(took, (<-arrived).Sub(sent))
+		<-arrived // the webhook beside it
+	}
+	quantiles(b, "card", took)
+	b.ReportMetric(0, "ns/op")
+}
+
+func quantiles(b *testing.B, what string, in []time.Duration) {
+	b.Helper()
+	slices.Sort(in)
+	for _, p := range []int{50, 99} {
+		b.ReportMetric(float64(in[min(len(in)-1, len(in)*p/100)].Microseconds())/1000, fmt.Sprintf("ms-%s-p%d", what, p))
+	}
+}
