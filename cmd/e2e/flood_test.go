@@ -12,15 +12,15 @@ import (
 	"github.com/pointsman/pointsman"
 )
 
-// TestFlood posts 1,000 webhooks, each one to five times, from many senders at once: five different alerts for each of
-// 200 groups, so that incidents are opened and joined at the same moment. Nothing is lost and nothing is there twice.
+// TestFlood posts 1,000 webhooks, each one to five times, from many senders at once: ten different alerts for each of
+// 100 groups, so that incidents are opened and joined at the same moment. Nothing is lost and nothing is there twice.
 func TestFlood(t *testing.T) {
 	t.Parallel()
-	const groups, alertsOfEach, senders = 200, 5, 16
+	const groups, alertsOfEach, senders = 100, 10, 16
 	for _, driver := range []string{"sqlite", "postgres"} {
 		t.Run(driver, func(t *testing.T) {
 			t.Parallel()
-			s := open(t, setting{driver: driver})
+			s := open(t, setting{driver: driver, process: true})
 			var posts [][]byte
 			for g := range groups {
 				for a := range alertsOfEach {
@@ -34,38 +34,22 @@ func TestFlood(t *testing.T) {
 			rand.Shuffle(len(posts), func(i, j int) { posts[i], posts[j] = posts[j], posts[i] })
 			s.post(senders, posts)
 
-			list, err := s.app.Store().Incidents(t.Context(), false, 10*groups)
-			if err != nil {
-				t.Fatal(err)
+			list := s.incidents()
+			if len(list) != groups {
+				t.Errorf("%d incidents, want %d: some are lost or there twice", len(list), groups)
 			}
-			keys := map[string]bool{}
+			keys, fired := map[string]bool{}, 0
 			for _, inc := range list {
 				keys[inc.Key] = true
-				if inc.Firing != alertsOfEach {
-					t.Errorf("%s has %d alerts, want %d", inc.ID, inc.Firing, alertsOfEach)
+				told := s.events(inc.ID, pointsman.EvAlertFiring)
+				if fired += len(told); inc.Firing != alertsOfEach || len(told) != alertsOfEach {
+					t.Errorf("%s has %d alerts and tells of %d, want %d", inc.ID, inc.Firing, len(told), alertsOfEach)
 				}
 			}
-			if len(list) != groups || len(keys) != groups {
-				t.Errorf("%d incidents with %d keys, want %d: some are lost or there twice", len(list), len(keys), groups)
+			if len(keys) != groups || fired != groups*alertsOfEach {
+				t.Errorf("%d keys, %d alerts on record, want %d and %d", len(keys), fired, groups, groups*alertsOfEach)
 			}
-			fired := map[string]int{}
-			events, err := s.app.Store().Events(t.Context(), "", 0, 1<<20)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, e := range events {
-				if e.Type == pointsman.EvAlertFiring {
-					fired[string(e.Data)]++
-				}
-			}
-			for what, n := range fired {
-				if n != 1 {
-					t.Errorf("told %d times: %s", n, what)
-				}
-			}
-			if len(fired) != groups*alertsOfEach {
-				t.Errorf("%d alerts on record, want %d", len(fired), groups*alertsOfEach)
-			}
+			s.wholeLogIsIntact()
 			t.Logf("%d webhooks of %d alerts", len(posts), groups*alertsOfEach)
 		})
 	}
