@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -52,7 +53,7 @@ func printIncidents(w io.Writer, list []pointsman.Incident) {
 		return
 	}
 	tab := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(tab, "INCIDENT\tSTATE\tSINCE\tFIRING\tTARGET\tTITLE")
+	fmt.Fprintln(tab, "INCIDENT\tSTATE\tSINCE (UTC)\tFIRING\tTARGET\tTITLE")
 	for _, i := range list {
 		fmt.Fprintf(tab, "%s\t%s\t%s\t%d\t%s\t%s\n", i.ID, i.State, i.Since().UTC().Format(time.DateTime), i.Firing, i.Target.Key(), clean(i.Title))
 	}
@@ -61,7 +62,7 @@ func printIncidents(w io.Writer, list []pointsman.Incident) {
 
 func printState(w io.Writer, st pointsman.State) {
 	i := st.Incident
-	fmt.Fprintf(w, "%s %s: %s\n  since %s, %s firing, target %s\n", i.ID, i.State, clean(i.Title), i.Since().UTC().Format(time.DateTime), pointsman.Count(i.Firing, "alert"), orDash(i.Target.Key()))
+	fmt.Fprintf(w, "%s %s: %s\n  since %s UTC, %s firing, target %s\n", i.ID, i.State, clean(i.Title), i.Since().UTC().Format(time.DateTime), pointsman.Count(i.Firing, "alert"), orDash(i.Target.Key()))
 	for _, p := range pointsman.Ranked(st.Proposals) {
 		fmt.Fprintln(w)
 		printProposal(w, p)
@@ -80,12 +81,16 @@ func printState(w io.Writer, st pointsman.State) {
 
 // printProposal is the card as text: the same evidence, plan and digest.
 func printProposal(w io.Writer, p pointsman.Proposal) {
-	fmt.Fprintf(w, "%s %s: %s (%s)\n", p.ID, p.State, p.Title, p.Runbook)
-	if p.Problem != "" {
+	fmt.Fprintf(w, "%s %s: %s (%s)\n", p.ID, p.State, clean(p.Title), p.Runbook)
+	if p.Problem != "" && len(pointsman.Refusals(p.Facts)) == 0 { // else the facts say it
 		fmt.Fprintf(w, "  problem: %s\n", clean(p.Problem))
 	}
 	for _, f := range p.Facts {
-		fmt.Fprintf(w, "  %-7s %s%s\n", f.Result, clean(f.Sentence()), sourced(f))
+		line := clean(f.Sentence())
+		if f.Clears != "" && f.Result != pointsman.Pass {
+			line += " – " + clean(f.Clears)
+		}
+		fmt.Fprintf(w, "  %-7s %s%s\n", f.Result, line, sourced(f))
 	}
 	plan, err := pointsman.DecodePlan(p.Plan)
 	if err != nil {
@@ -96,10 +101,10 @@ func printProposal(w io.Writer, p pointsman.Proposal) {
 		if s.Irreversible {
 			mark = "  <- point of no return"
 		}
-		fmt.Fprintf(w, "  step %d: %s%s\n", n+1, s.Summary, mark)
+		fmt.Fprintf(w, "  step %d: %s%s\n", n+1, clean(s.Summary), mark)
 	}
 	for _, b := range plan.Bounds {
-		fmt.Fprintf(w, "  accepts: %s\n", b.Text)
+		fmt.Fprintf(w, "  accepts: %s\n", clean(b.Text))
 	}
 	for _, a := range plan.Acknowledge {
 		fmt.Fprintf(w, "  accepts the risk: %s\n", clean(a))
@@ -111,7 +116,7 @@ func sourced(f pointsman.Fact) string {
 	if f.Source == "" || f.At.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf("  [%s, %s ago]", f.Source, pointsman.Span(time.Since(f.At)))
+	return fmt.Sprintf("  [%s, %s ago]", clean(f.Source), pointsman.Span(time.Since(f.At)))
 }
 
 func orDash(s string) string {
@@ -121,12 +126,16 @@ func orDash(s string) string {
 	return s
 }
 
-// clean drops control characters: an alert's text must not move the cursor of somebody's terminal.
+// clean drops what a reader cannot see but a terminal obeys: an alert's text must not move the cursor, nor turn the
+// direction of writing around.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0) {
+		switch {
+		case unicode.IsControl(r):
 			return ' '
+		case unicode.Is(unicode.Cf, r):
+			return -1
 		}
 		return r
-	}, s)
+	}, strings.ToValidUTF8(s, "\uFFFD"))
 }

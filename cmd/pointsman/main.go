@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -30,6 +31,11 @@ type exitError struct{ code int }
 
 func (e exitError) Error() string { return fmt.Sprintf("exit %d", e.code) }
 
+// usageError is a command line that cannot be understood: nothing was done, and the exit code is 2, as of any program.
+type usageError struct{ error }
+
+func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
 // run is main without the process, for tests.
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	root := newRoot()
@@ -43,6 +49,11 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	}
 	if err != nil {
 		fmt.Fprintln(errOut, "pointsman:", err)
+	}
+	if _, ok := errors.AsType[usageError](err); ok {
+		return 2
+	}
+	if err != nil {
 		return 1
 	}
 	return 0
@@ -54,10 +65,10 @@ func newRoot() *cobra.Command {
 		Short: "From alert to verified recovery with one informed click",
 		Long: "Pointsman receives Alertmanager's webhook, proposes the runbook that fits with live evidence, runs it once\n" +
 			"the right people approved, keeps everybody informed and keeps a record that cannot be altered unnoticed.",
-		SilenceUsage: true, SilenceErrors: true,
+		SilenceUsage: true, SilenceErrors: true, Args: cobra.ArbitraryArgs, RunE: onlyHolds,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
+		return usage("%w; see %s --help", err, cmd.CommandPath())
 	})
 	root.PersistentFlags().String("socket", "", "Unix socket of the server (default: POINTSMAN_SOCKET, else /run/pointsman/pointsman.sock)")
 	root.PersistentFlags().String("server", "", "HTTPS address of the server, instead of the socket; needs POINTSMAN_TOKEN or POINTSMAN_TOKEN_FILE")
@@ -78,21 +89,29 @@ func takes(least, most int) cobra.PositionalArgs {
 		if n := len(args); n >= least && (most == unlimited || n <= most) {
 			return nil
 		}
-		return fmt.Errorf("%s was given %s; write: %s", cmd.CommandPath(), pointsman.Count(len(args), "argument"), cmd.UseLine())
+		given := pointsman.Count(len(args), "argument")
+		if len(args) == 0 {
+			given = "no argument"
+		}
+		return usage("%s was given %s; write: %s", cmd.Name(), given, cmd.UseLine())
 	}
 }
 
 // group is a command that only holds others; a word that is none of them is an error, not a page of help.
 func group(name, short string) *cobra.Command {
-	return &cobra.Command{
-		Use: name, Short: short, Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			return fmt.Errorf("%s has no command %q; see %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
-		},
+	return &cobra.Command{Use: name, Short: short, Args: cobra.ArbitraryArgs, RunE: onlyHolds}
+}
+
+func onlyHolds(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
 	}
+	cmd.SuggestionsMinimumDistance = 2
+	hint := ""
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = ", did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return usage("there is no command %q%s; see %s --help", args[0], hint, cmd.CommandPath())
 }
 
 func versionCommand() *cobra.Command {
