@@ -76,7 +76,7 @@ func (a Verify) Check(ctx context.Context, in actions.Input) (pointsman.Evidence
 	}
 	r := s.reading(args.Candidate)
 	table := pointsman.Fact{
-		Guard: "G22", Kind: pointsman.Hard, Name: "heartbeat table", Value: cluster.HeartbeatTable, Limit: "may be written by Pointsman's role",
+		Guard: "G22", Kind: pointsman.Hard, Name: "heartbeat table", Value: cluster.HeartbeatTable, Limit: "writable by Pointsman's role",
 		Source: args.Candidate, At: r.At, Result: pointsman.Pass,
 	}
 	if !r.BeatWrites {
@@ -89,7 +89,7 @@ func (a Verify) Check(ctx context.Context, in actions.Input) (pointsman.Evidence
 		for _, e := range cluster.endpoints() {
 			ev.Facts = append(ev.Facts, pointsman.Fact{
 				Guard: "G22", Kind: pointsman.Hard, Name: "write through " + e.name,
-				Value: "not due yet", Limit: "arrives on " + args.Candidate, Source: e.name, At: s.At, Result: pointsman.Later, BeforeN: in.StepN,
+				Value: "not due yet", Limit: "on " + args.Candidate, Source: e.name, At: s.At, Result: pointsman.Later, BeforeN: in.StepN,
 				Text: fmt.Sprintf("a write through %s will be checked in step %d", e.name, in.StepN),
 			})
 		}
@@ -181,7 +181,7 @@ func (a Verify) Verify(ctx context.Context, in actions.Input) (pointsman.Evidenc
 func (s Situation) arrived(endpoint, primary, token string, a arrival, err error) pointsman.Fact {
 	r := s.reading(primary)
 	f := pointsman.Fact{
-		Guard: "G22", Kind: pointsman.Hard, Name: "write through " + endpoint, Limit: "arrives on " + primary,
+		Guard: "G22", Kind: pointsman.Hard, Name: "write through " + endpoint, Limit: "on " + primary,
 		Source: endpoint, At: a.At, Result: pointsman.Fail, Clears: "let " + endpoint + " lead to " + primary,
 	}
 	switch {

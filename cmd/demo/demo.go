@@ -184,7 +184,7 @@ func (s *show) proposed(ctx context.Context) (string, error) {
 	if s.card, err = s.stage.slack.Channel(channel).WaitMessage(ctx, firstIncident, "Approve"); err != nil {
 		return "", fmt.Errorf("wait for the card in the channel: %w", err)
 	}
-	return firstIncident, s.pages("card")
+	return firstIncident, s.page("card", false)
 }
 
 // business lets the customers buy for a moment: what was seen of a healthy primary is what says, once it is dead, how
@@ -279,7 +279,7 @@ func (s *show) resolved(ctx context.Context, id string) error {
 	if s.card, err = s.card.WaitText(ctx, "Resolved"); err != nil {
 		return fmt.Errorf("wait for the card to say that it is resolved: %w", err)
 	}
-	return s.pages("resolved")
+	return errors.Join(s.page("resolved", false), s.page("resolved-thread", true))
 }
 
 // exported leaves the record and has it verified as anybody could, without the server.

@@ -29,15 +29,14 @@ func (st *stage) click(ctx context.Context, user, button string) error {
 	return nil
 }
 
-// pages keeps what a person sees at this moment: the card alone, and the card with its thread, each as one file.
-func (s *show) pages(name string) error {
+// page keeps what a person sees at this moment as one file: the card, alone or with its thread.
+func (s *show) page(name string, thread bool) error {
 	if s.Pages == "" {
 		return nil
 	}
-	return errors.Join(
-		write(filepath.Join(s.Pages, name+".html"), func(w io.Writer) error { return s.stage.slack.WriteMessage(w, channel, s.card.TS, false) }),
-		write(filepath.Join(s.Pages, name+"-thread.html"), func(w io.Writer) error { return s.stage.slack.WriteMessage(w, channel, s.card.TS, true) }),
-	)
+	return write(filepath.Join(s.Pages, name+".html"), func(w io.Writer) error {
+		return s.stage.slack.WriteMessage(w, channel, s.card.TS, thread)
+	})
 }
 
 func write(file string, page func(io.Writer) error) error {
