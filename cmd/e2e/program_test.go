@@ -7,13 +7,20 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 )
 
-// TestMain removes what was built, and is the small service of which APIDown speaks when it is started as one.
+// TestMain removes what was built. Started with a word of ours it is no test: it is the service of which APIDown
+// speaks, or the command that restarts it.
 func TestMain(m *testing.M) {
-	if addr := os.Getenv(serviceAddr); addr != "" {
-		serveForever(addr)
+	if len(os.Args) == 3 {
+		switch os.Args[1] {
+		case "serve":
+			serveForever(os.Args[2])
+		case "restart":
+			os.Exit(startService(os.Args[2]))
+		}
 	}
 	code := m.Run()
 	if built.dir != "" {
@@ -22,13 +29,22 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// serviceAddr is the variable that turns this test binary into a service.
-const serviceAddr = "POINTSMAN_E2E_SERVICE"
-
+// serveForever is the service: it says that it is well, and its process id.
 func serveForever(addr string) {
-	http.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "healthy") })
+	http.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, "healthy %d", os.Getpid()) })
 	fmt.Fprintln(os.Stderr, http.ListenAndServe(addr, nil)) //nolint:gosec // a test's own loopback
 	os.Exit(1)
+}
+
+// startService starts the service in a session of its own, as a service manager does, and returns an exit code.
+func startService(addr string) int {
+	cmd := exec.Command(os.Args[0], "serve", addr)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
 }
 
 // built is the program, built once: with failpoints, which do nothing unless one is named.
