@@ -101,9 +101,12 @@ func (s *stage) openSlack() {
 		TeamID:   team,
 		Channels: []fakeslack.ChannelConfig{{ID: channel, Name: "incidents"}},
 		Users: []fakeslack.User{
-			{ID: "U0ANA", Name: "ana", Real: "Ana Ruiz"}, {ID: "U0BEN", Name: "ben", Real: "Ben Okafor"},
-			{ID: "U0CHI", Name: "chi", Real: "Chi Nguyen"}, {ID: "U0DEE", Name: "dee", Real: "Dee Larsen"},
-			{ID: "U0ELI", Name: "eli", Real: "Eli Marchetti"}, {ID: "U0EVE", Name: "eve", Real: "Eve Lind"},
+			{ID: "U0ANA", Name: "ana", Real: "Ana Ruiz"},
+			{ID: "U0BEN", Name: "ben", Real: "Ben Okafor"},
+			{ID: "U0CHI", Name: "chi", Real: "Chi Nguyen"},
+			{ID: "U0DEE", Name: "dee", Real: "Dee Larsen"},
+			{ID: "U0ELI", Name: "eli", Real: "Eli Marchetti"},
+			{ID: "U0EVE", Name: "eve", Real: "Eve Lind"},
 			{ID: "U0MAL", Name: "mal", Real: "Mal Ory"},
 		},
 	})
