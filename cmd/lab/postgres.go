@@ -88,7 +88,11 @@ func newPostgres(ctx context.Context, options PostgresOptions) (*Postgres, error
 	if options.OwnIdentity {
 		lay = initCluster
 	}
-	if err := errors.Join(lay(ctx, s.DataDir()), s.configure(s.settings(options.Settings))); err != nil {
+	err = lay(ctx, s.DataDir())
+	if err == nil {
+		err = s.configure(s.settings(options.Settings))
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("data directory of %s: %w", s.Name, err), dir.Close())
 	}
 	return s, nil
