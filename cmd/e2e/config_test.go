@@ -51,7 +51,7 @@ targets:
 {{- end}}
       clients: {dsn: "{{.Clients}}"}
       probes: [{name: second-site, url: "{{.Probe}}", token: token-of-the-probe}]
-      fence: {command: ["{{.Dir}}/fence.sh", "{node}"], timeout: 10s}
+      fence: {command: ["{{.Dir}}/fence.sh", "{node}"], timeout: 2m}
       sample_every: 100ms
       read_timeout: 20s
 {{- end}}

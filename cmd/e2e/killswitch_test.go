@@ -49,7 +49,9 @@ func (s *stage) row(id int, engaged bool, reason string) {
 // TestKillSwitch engages by one person through each door while a failover holds its lock, and releases by two others.
 func TestKillSwitch(t *testing.T) {
 	t.Parallel()
-	s := open(t, setting{pair: true, switches: true})
+	s := open(t, setting{pair: true, switches: true, runbooks: func(_, text string) string {
+		return strings.Replace(text, `node: "${old_primary}"}, timeout: 15s`, `node: "${old_primary}"}, timeout: 2m`, 1)
+	}})
 
 	// A failover stands in its fence and holds the lock of its cluster.
 	s.write("hold", "", 0o600)
