@@ -24,6 +24,7 @@ import (
 	"github.com/pointsman/pointsman/comms"
 	"github.com/pointsman/pointsman/configs"
 	"github.com/pointsman/pointsman/store"
+	"github.com/pointsman/pointsman/store/audit"
 )
 
 // Options are what only the caller knows.
@@ -185,7 +186,7 @@ func (a *App) Ready(ctx context.Context) error { return a.store.Ping(ctx) }
 
 // Run serves until the context ends, then stops in order: no new requests, the steps at work end, the store closes.
 func (a *App) Run(ctx context.Context) error {
-	if err := a.note(ctx, "started", "version "+a.opts.Version); err != nil {
+	if err := errors.Join(a.note(ctx, "started", "version "+a.opts.Version), a.tellNewKey(ctx)); err != nil {
 		return errors.Join(err, a.server.stop(0), a.store.Close())
 	}
 	a.server.start()
@@ -216,6 +217,20 @@ func (a *App) note(ctx context.Context, what, more string) error {
 		text += ", " + more
 	}
 	return a.store.Note(ctx, pointsman.Event{Type: pointsman.EvServerState, Actor: pointsman.Actor{Door: pointsman.DoorEngine, Ref: ownerName()}, Text: text})
+}
+
+// tellNewKey puts it on record when the log is signed by another key than before: because the file was lost, or because
+// somebody wants a rewritten log to look whole.
+func (a *App) tellNewKey(ctx context.Context) error {
+	last, err := a.store.Checkpoints(ctx, 1)
+	if err != nil || len(last) == 0 {
+		return err
+	}
+	if _, err := audit.OpenCheckpoint(last[0], a.export.Key.Public); err == nil {
+		return nil
+	}
+	a.log.Error("the log is signed by another key than before", "key_file", a.cfg.Audit.KeyFile, "key", a.export.Key.Public)
+	return a.note(ctx, "signs the log with another key than before", "now "+a.export.Key.Public)
 }
 
 // switchChanged puts it on record when a kill switch counts as something else than before: by our own hand, by somebody

@@ -1,0 +1,57 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pointsman/pointsman/configs"
+)
+
+// A lost key file must not pass in silence: whoever takes it away could rewrite the log and sign it anew.
+func TestAnotherSigningKeyIsPutOnRecord(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "pointsman.yaml")
+	text := "web: {listen: \"127.0.0.1:0\", socket: \"\"}\nstorage: {path: " + dir + "/p.db}\naudit: {key_file: " + dir + "/audit.key}\nalertmanager: {tokens: [token-of-the-test]}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// said runs the program once, from start to stop, and tells whether the log speaks of another key.
+	said := func() bool {
+		t.Helper()
+		cfg, _, err := configs.Load(file, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := New(t.Context(), cfg, Options{Version: "test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(a.note(t.Context(), "started", ""), a.tellNewKey(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		entries, err := a.store.Log(t.Context(), 0, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.store.Checkpoint(t.Context(), a.export.Key); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(a.server.stop(0), a.store.Close()); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+		return strings.Contains(string(entries[len(entries)-1].Body), "another key than before")
+	}
+	if said() || said() {
+		t.Fatal("the same key was taken for another")
+	}
+	if err := os.Remove(filepath.Join(dir, "audit.key")); err != nil {
+		t.Fatal(err)
+	}
+	if !said() {
+		t.Fatal("nobody was told that the key is another")
+	}
+}
