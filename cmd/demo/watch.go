@@ -30,8 +30,9 @@ func (m *monitor) run(ctx context.Context) {
 	defer tick.Stop()
 	bad := map[string]int{}
 	for {
-		for name, wrong := range m.look(ctx) {
-			if wrong {
+		seen := m.look(ctx)
+		for _, name := range []string{"PrimaryDown", "ReplicationDisconnected"} { // the graver one first, as people would tell it
+			if seen[name] {
 				bad[name]++
 			} else {
 				bad[name] = 0
