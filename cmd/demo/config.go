@@ -30,8 +30,9 @@ slack:
   api_url: {{.SlackURL}}/api/
   response_hosts: ["{{.SlackURL}}"]
 people:
-  - {id: ana, name: Ana Ruiz, slack: {{.Team}}/U0ANA, unix_uid: {{.UID}}, roles: [dba, oncall]}
-  - {id: ben, name: Ben Okafor, slack: {{.Team}}/U0BEN, roles: [dba, incident-commander]}
+  - {id: ana, name: Ana Ruiz, slack: {{.Team}}/U0ANA, unix_uid: {{.UID}}, roles: [dba, oncall, risk]}
+  - {id: ben, name: Ben Okafor, slack: {{.Team}}/U0BEN, roles: [dba, incident-commander, risk]}
+  - {id: cleo, name: Cleo Park, slack: {{.Team}}/U0CLEO, roles: [risk]}
   - {id: eve, name: Eve Lind, slack: {{.Team}}/U0EVE, roles: [support]}
 targets:
   postgres:

@@ -148,6 +148,7 @@ func (s *show) startSlack(cfg settings, sec secrets) error {
 		Users: []fakeslack.User{
 			{ID: "U0ANA", Name: "ana", Real: "Ana Ruiz", Title: "Database on call"},
 			{ID: "U0BEN", Name: "ben", Real: "Ben Okafor", Title: "Database, incident commander"},
+			{ID: "U0CLEO", Name: "cleo", Real: "Cleo Park", Title: "Risk committee"},
 			{ID: "U0EVE", Name: "eve", Real: "Eve Lind", Title: "Support; may look, not approve"},
 		},
 	})
