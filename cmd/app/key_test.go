@@ -45,8 +45,10 @@ func TestAnotherSigningKeyIsPutOnRecord(t *testing.T) {
 		}
 		return strings.Contains(string(entries[len(entries)-1].Body), "another key than before")
 	}
-	if said() || said() {
-		t.Fatal("the same key was taken for another")
+	for range 2 {
+		if said() {
+			t.Fatal("the same key was taken for another")
+		}
 	}
 	if err := os.Remove(filepath.Join(dir, "audit.key")); err != nil {
 		t.Fatal(err)
