@@ -22,6 +22,11 @@ type Subject struct {
 	Alerts []string
 	// Firing asks for every stored alert of the incident that fires.
 	Firing bool
+	// Protect asks for the protections of the incident's targets and of everything, held until the commit.
+	Protect bool
+	// Apart: the command belongs to no incident; it speaks of the target with the key Target, or of everything.
+	Apart  bool
+	Target string
 	// Once names a request that must act at most once (a click, an envelope); empty for none.
 	Once string
 }
@@ -213,7 +218,9 @@ func (c Ready) Subject() Subject { return Subject{Incident: IncidentOf(c.Proposa
 func (c Recheck) Subject() Subject { return Subject{Incident: IncidentOf(c.Proposal), Once: c.Once} }
 
 // Subject implements Command.
-func (c CastVote) Subject() Subject { return Subject{Incident: IncidentOf(c.Proposal), Once: c.Once} }
+func (c CastVote) Subject() Subject {
+	return Subject{Incident: IncidentOf(c.Proposal), Protect: true, Once: c.Once}
+}
 
 // Subject implements Command.
 func (c Tick) Subject() Subject { return Subject{Incident: c.Incident} }
@@ -240,7 +247,9 @@ func (c WakeRun) Subject() Subject { return fenced(c.Run, c.Epoch) }
 func (c RetryStep) Subject() Subject { return fenced(c.Run, c.Epoch) }
 
 // Subject implements Command.
-func (c Steer) Subject() Subject { return Subject{Incident: IncidentOf(c.Run), Once: c.Once} }
+func (c Steer) Subject() Subject {
+	return Subject{Incident: IncidentOf(c.Run), Protect: true, Once: c.Once}
+}
 
 // Subject implements Command.
 func (c WriteUpdate) Subject() Subject { return Subject{Incident: c.Incident, Once: c.Once} }
@@ -251,7 +260,7 @@ func (c CloseIncident) Subject() Subject {
 }
 
 func fenced(run string, epoch int64) Subject {
-	return Subject{Incident: IncidentOf(run), Run: run, Epoch: epoch}
+	return Subject{Incident: IncidentOf(run), Run: run, Epoch: epoch, Protect: true}
 }
 
 // IncidentOf is the incident's id in a proposal's or run's id: INC-7 of INC-7/P1.

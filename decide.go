@@ -64,6 +64,8 @@ func (t *turn) decide(cmd Command) Answer {
 		return t.writeUpdate(c)
 	case CloseIncident:
 		return t.closeIncident(c)
+	case Protect:
+		return t.protect(c)
 	}
 	return answer(CodeInvalid, "unknown command %T", cmd)
 }
@@ -164,6 +166,7 @@ func cloned(s State) State {
 	for i := range s.Proposals {
 		s.Proposals[i].Votes = slices.Clone(s.Proposals[i].Votes)
 	}
+	s.Protections = slices.Clone(s.Protections)
 	s.Runs = slices.Clone(s.Runs)
 	for i := range s.Runs {
 		s.Runs[i].Steps = slices.Clone(s.Runs[i].Steps)

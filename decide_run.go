@@ -40,6 +40,9 @@ func (t *turn) startRun(c StartRun) Answer {
 }
 
 func (t *turn) voidedBy(r *Run, c StartRun) string {
+	if why := t.heldBack(r); why != "" {
+		return why
+	}
 	if no := Refusals(c.Facts); len(no) > 0 {
 		return sentences(no)
 	}
@@ -89,6 +92,10 @@ func (t *turn) begin(r *Run, note string) {
 		t.finish(r, engine)
 		return
 	}
+	if why := t.heldBack(r); why != "" {
+		t.park(r, fmt.Sprintf("step %d (%s) was not begun: %s; after that, retry goes on", i+1, r.Steps[i].Name, why))
+		return
+	}
 	t.moveStep(r, i, EvStepStarted)
 	s := &r.Steps[i]
 	s.Attempt++
@@ -113,6 +120,7 @@ func (t *turn) finish(r *Run, by Actor) {
 	}
 	r.Note = fmt.Sprintf("all %d steps done%s in %s", len(r.Steps), r.seen(), Span(t.now.Sub(from)))
 	t.say(EvRunDone, by, fmt.Sprintf("%s done: %s, %s", r.ID, r.Title, r.Note), aboutRun(r), with(r.Facts))
+	t.remember(r)
 	for i := range t.state.Proposals {
 		if p := &t.state.Proposals[i]; p.ID != r.Proposal && p.Open() && p.Target == r.Target && r.Holds {
 			t.withdraw(p, by, r.Runbook+" was carried out instead")

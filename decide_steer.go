@@ -23,6 +23,7 @@ func (t *turn) steer(c Steer) Answer {
 		t.moveRun(r, EvRunAborted)
 		r.EndedAt, r.Note = t.now, fmt.Sprintf("aborted by %s%s", c.By, because(c.Reason))
 		t.say(EvRunAborted, c.By, fmt.Sprintf("%s %s; steps done: %d of %d", r.ID, r.Note, i, len(r.Steps)), aboutRun(r), reason(c.Reason))
+		t.remember(r)
 		t.settleIncident(c.By)
 		return Answer{Code: CodeAccepted, Text: r.ID + " is aborted; nothing further runs", ID: r.ID}
 	case VerbDone:
@@ -37,7 +38,7 @@ func (t *turn) steer(c Steer) Answer {
 			return Answer{Code: CodeAccepted, Text: r.ID + " is done", ID: r.ID}
 		}
 	case VerbRetry:
-		if r.Steps[i].State == StepPending {
+		if r.Steps[i].State == StepPending && t.overtaken(r) {
 			r.Regardless = true // it was parked before this step because the alerts were gone
 		}
 		r.Steps[i].State = StepPending // a person's decision begins the step anew, as its own recorded attempt
@@ -65,6 +66,8 @@ func (t *turn) maySteer(r *Run, c Steer) (Answer, bool) {
 		return answer(CodeInvalid, "%s goes on by itself at %s", r.ID, Clock(r.WakeAt)), false
 	case r.State == RunParked && c.Verb == VerbDone && r.Steps[r.Current()].State == StepPending:
 		return answer(CodeInvalid, "step %d (%s) of %s has not begun; retry goes on with it, abort ends the run", r.Current()+1, r.Steps[r.Current()].Name, r.ID), false
+	case c.Verb == VerbRetry && t.heldBack(r) != "":
+		return answer(CodeLocked, "%s may not go on: %s", r.ID, t.heldBack(r)), false
 	case p == nil:
 		return answer(CodeNotFound, "the proposal of %s is gone", r.ID), false
 	}

@@ -71,6 +71,10 @@ func (t *turn) mayVote(p *Proposal, c CastVote) (Answer, bool) {
 		if l, held := t.locked(p); held {
 			return answer(CodeLocked, "%s is locked by %s; wait until that run ends", l.Target, l.Run), false
 		}
+		plan, err := DecodePlan(p.Plan)
+		if h, held := t.held(p.Target.Key(), err == nil && plan.Exempt); held {
+			return answer(CodeLocked, "%s (%s)", h.Sentence(), h.Clears()), false
+		}
 	}
 	return Answer{}, true
 }
@@ -160,10 +164,15 @@ func (t *turn) queue(p *Proposal, by Actor) *Run {
 	inc.RunCount++
 	r := Run{
 		ID: fmt.Sprintf("%s/R%d", inc.ID, inc.RunCount), Proposal: p.ID, Runbook: p.Runbook, Title: p.Title, Target: p.Target,
-		Holds: plan.Lock && p.Target.Key() != "", Plan: p.Plan, Digest: p.Digest, ApprovedBy: p.DecidedBy, QueuedAt: t.now,
+		Holds: plan.Lock && p.Target.Key() != "", Exempt: plan.Exempt, Suggested: !p.Requester.Known(), Plan: p.Plan, Digest: p.Digest, ApprovedBy: p.DecidedBy, QueuedAt: t.now,
 	}
 	for _, s := range plan.Steps {
 		r.Steps = append(r.Steps, RunStep{Name: s.Name, Kind: s.Kind, Summary: s.Summary, Irreversible: s.Irreversible, State: StepPending})
+	}
+	if r.Holds {
+		lock := t.protection(p.Target.Key())
+		lock.Token++
+		r.Token = lock.Token
 	}
 	t.moveRun(&r, EvRunQueued)
 	p.Run = r.ID

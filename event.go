@@ -51,6 +51,12 @@ const (
 	EvPageAcknowledged EventType = "page.acknowledged"
 	EvPageResolved     EventType = "page.resolved"
 
+	EvTargetLocked   EventType = "target.locked" // by a person; these five belong to no incident
+	EvTargetUnlocked EventType = "target.unlocked"
+	EvFreezeOn       EventType = "freeze.on"
+	EvFreezeOff      EventType = "freeze.off"
+	EvProtectRefused EventType = "protect.refused" // a lock or freeze that does not count, and why
+
 	EvDoorRefused  EventType = "door.refused"  // a request that was turned away at a door: forged, old, replayed, unknown
 	EvServerState  EventType = "server.state"  // started, stopped, configuration loaded or refused
 	EvDeliveryLost EventType = "delivery.lost" // parked after its attempts; somebody must look

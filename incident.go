@@ -80,6 +80,8 @@ type State struct {
 	Proposals []Proposal
 	Runs      []Run
 	Locks     []Lock // targets held by runs of other incidents
+	// Protections of the targets that the proposals name, and of everything.
+	Protections []Protection
 }
 
 // Lock is a target held by an open run.

@@ -51,8 +51,11 @@ var invariants = map[string]func(m move) error{
 	"I1 nothing runs without its quorum":                   quorumBehindEverything,
 	"I2 an attempt follows only an answered one":           attemptsInOrder,
 	"I4 epochs never fall and stale ones change nothing":   epochsRise,
+	"I5 a run's lock and a person's exclude each other":    locksExclude,
 	"I8 nothing changes without an event":                  noSilentChange,
 	"I10 what is decided stays decided":                    decidedStays,
+	"I11 nothing begins while it is frozen":                nothingWhileFrozen,
+	"fencing tokens rise with every lock":                  tokensRise,
 	"I12 nothing begins in a run that is not running":      nothingAfterTheEnd,
 	"I13 a parked run pages":                               parkedPages,
 	"every event and answer can be read":                   readable,
@@ -211,7 +214,7 @@ func readable(m move) error {
 		return fmt.Errorf("the answer to %T is %+v", m.cmd, m.answer)
 	}
 	for _, ev := range m.events {
-		if ev.Text == "" || ev.Type == "" || ev.Incident == "" || !ev.At.Equal(m.now) || ev.Actor.String() == "" {
+		if _, apart := m.cmd.(Protect); ev.Text == "" || ev.Type == "" || (ev.Incident == "") != apart || !ev.At.Equal(m.now) || ev.Actor.String() == "" {
 			return fmt.Errorf("event %+v", ev)
 		}
 	}
@@ -339,6 +342,13 @@ func tickSettles(m move) error {
 // stored is the state as a store gives it back: every noun as its own JSON document.
 func stored(s State) (State, error) {
 	out := State{Alerts: s.Alerts, Locks: s.Locks}
+	for _, p := range s.Protections {
+		var q Protection
+		if err := copied(p, &q); err != nil {
+			return out, err
+		}
+		out.Protections = append(out.Protections, q)
+	}
 	if err := copied(s.Incident, &out.Incident); err != nil {
 		return out, err
 	}

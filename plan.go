@@ -34,6 +34,8 @@ type Plan struct {
 	Incident      string            `json:"incident"`
 	Target        Target            `json:"target,omitzero"`
 	Lock          bool              `json:"lock"`
+	Exempt        bool              `json:"exempt,omitempty"`  // it only stops things, so no lock and no freeze of a person stands in its way
+	Rejoins       bool              `json:"rejoins,omitempty"` // it brings the former node back after a failover
 	Params        map[string]string `json:"params,omitempty"`
 	Pins          map[string]string `json:"pins,omitempty"`
 	Steps         []PlanStep        `json:"steps"`

@@ -52,12 +52,18 @@ const (
 
 // Run is one execution of an approved plan. IDs read INC-7/R1.
 type Run struct {
-	ID         string    `json:"id"`
-	Proposal   string    `json:"proposal"`
-	Runbook    string    `json:"runbook"`
-	Title      string    `json:"title"`
-	Target     Target    `json:"target,omitzero"`
-	Holds      bool      `json:"holds"` // whether it holds the target's lock until it is terminal
+	ID       string `json:"id"`
+	Proposal string `json:"proposal"`
+	Runbook  string `json:"runbook"`
+	Title    string `json:"title"`
+	Target   Target `json:"target,omitzero"`
+	Holds    bool   `json:"holds"` // whether it holds the target's lock until it is terminal
+	// Token is the fencing token of the target's lock: the run may begin nothing when the target has another.
+	Token int64 `json:"token,omitempty"`
+	// Exempt: neither a lock nor a freeze of a person stands in the way, because the run only stops things.
+	Exempt bool `json:"exempt,omitempty"`
+	// Suggested: alerts asked for it, no person.
+	Suggested  bool      `json:"suggested,omitempty"`
 	Plan       []byte    `json:"plan"`
 	Digest     string    `json:"digest"`
 	State      RunState  `json:"state"`

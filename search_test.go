@@ -61,6 +61,7 @@ type alphabet struct {
 	requests  bool // a person asks, too
 	steers    bool // runs are parked, steered, taken over
 	twoPlans  bool
+	holds     bool // people lock, unlock, freeze, unfreeze
 }
 
 func newWalker(t *testing.T, a alphabet) *walker {
@@ -116,6 +117,9 @@ func (s *walker) commands(n *spot) []labelled {
 	}
 	add(CloseIncident{Incident: "INC-1", By: dbaA}, "ana closes")
 	add(WriteUpdate{Incident: "INC-1", By: dbaA, Text: "we are on it"}, "ana writes")
+	if s.holds {
+		holding(n, add)
+	}
 	for _, p := range n.state.Proposals {
 		s.about(n, p, add)
 	}
@@ -283,6 +287,7 @@ func (s *walker) key(n *spot) string {
 			fmt.Fprintf(&b, " %s%d%t", st.State, st.Attempt, st.MarkedBy != "")
 		}
 	}
+	b.WriteString(n.holdKey(rel))
 	return b.String()
 }
 
@@ -308,7 +313,8 @@ func TestExhaustiveSearch(t *testing.T) {
 		"alerts come and go while people vote": {alphabet{alerts: []string{"f1"}, people: everybody, proposals: 1, twoPlans: true}, *wantStates},
 		"a run to each of its ends":            {alphabet{alerts: []string{"f1"}, people: everybody[:2], proposals: 1, runs: 1, steers: true}, *wantStates},
 		"a person asks and runs":               {alphabet{people: everybody[:2], proposals: 1, runs: 1, requests: true, steers: true}, *wantStates},
-		"everything beside everything":         {alphabet{alerts: []string{"f1", "f2"}, people: everybody, proposals: 3, runs: 2, requests: true, steers: true, twoPlans: true}, *wantStates},
+		"people lock and freeze beside a run":  {alphabet{alerts: []string{"f1"}, people: everybody[:2], proposals: 1, runs: 1, steers: true, holds: true}, *wantStates},
+		"everything beside everything":         {alphabet{alerts: []string{"f1", "f2"}, people: everybody, proposals: 3, runs: 2, requests: true, steers: true, twoPlans: true, holds: true}, *wantStates},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

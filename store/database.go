@@ -27,6 +27,7 @@ type database struct {
 	close  func() error
 
 	forUpdate  string // " FOR UPDATE" where rows are locked one by one
+	forShare   string // " FOR SHARE": many may hold the row, and nobody may change it meanwhile
 	skipLocked string
 	notify     string // the statement that tells other processes; $1 is this process
 	alone      bool   // no other process can use the database

@@ -30,13 +30,17 @@ var errAbsent = errors.New("no such incident or run")
 // load locks the incident and reads its state. The error is errAbsent when the command names none that exists.
 func (s *Store) load(ctx context.Context, w *work, sub pointsman.Subject) (*loaded, error) {
 	l := &loaded{docs: map[string]string{}}
-	err := s.incident(ctx, w, sub, l)
-	if err != nil {
-		return nil, err
+	if !sub.Apart {
+		if err := s.incident(ctx, w, sub, l); err != nil {
+			return nil, err
+		}
 	}
 	id := l.state.Incident.ID
 	var b batch
-	if l.number == 0 {
+	switch {
+	case sub.Apart:
+		l.apart(&b, s.db, sub)
+	case l.number == 0:
 		l.contents(&b, id)
 		l.locks(&b, id)
 		l.alerts(&b, id, sub)
@@ -50,6 +54,9 @@ func (s *Store) load(ctx context.Context, w *work, sub pointsman.Subject) (*load
 			found = true
 			return r.Scan(&epoch)
 		}, `SELECT epoch FROM runs WHERE id = $1`+s.db.forUpdate, sub.Run)
+	}
+	if sub.Protect && !sub.Apart && l.number == 0 {
+		l.protections(&b, id, s.db)
 	}
 	b.query(func(r Row) error { return r.Scan(&w.seq) }, `SELECT seq FROM log_head WHERE id = 1`)
 	if err := send(ctx, w.Tx, b); err != nil {
@@ -124,12 +131,7 @@ func (l *loaded) contents(b *batch, id string) {
 
 // locks adds the read of the targets of the incident's proposals that runs of other incidents hold.
 func (l *loaded) locks(b *batch, id string) {
-	b.query(func(r Row) error {
-		var k pointsman.Lock
-		err := r.Scan(&k.Target, &k.Incident, &k.Run)
-		l.state.Locks = append(l.state.Locks, k)
-		return err
-	}, `SELECT target, incident_id, id FROM runs WHERE held AND incident_id <> $1
+	b.query(l.lock, `SELECT target, incident_id, id FROM runs WHERE held AND incident_id <> $1
 		AND target IN (SELECT target FROM proposals WHERE incident_id = $1) ORDER BY target`, id)
 }
 

@@ -57,6 +57,7 @@ func openPostgres(ctx context.Context, cfg Config) (*database, error) {
 		reads:      pgTx{pool},
 		now:        time.Now,
 		forUpdate:  " FOR UPDATE",
+		forShare:   " FOR SHARE",
 		skipLocked: " FOR UPDATE SKIP LOCKED",
 		notify:     `SELECT pg_notify('` + channel + `', $1)`,
 		unique:     pgCode("23505"),

@@ -25,6 +25,7 @@ func (s *Store) State(ctx context.Context, incident string) (pointsman.State, er
 		var b batch
 		l.contents(&b, incident)
 		l.locks(&b, incident)
+		l.protections(&b, incident, &database{}) // without locks
 		b.query(func(r Row) error {
 			a, _, err := scanDoc[pointsman.Alert](r)
 			l.state.Alerts = append(l.state.Alerts, a)

@@ -9,6 +9,11 @@ import (
 
 // save keeps back the writes for everything that differs from what was loaded.
 func (w *work) save(l *loaded, after pointsman.State) error {
+	for _, p := range after.Protections {
+		if err := w.saveProtection(l, p); err != nil {
+			return err
+		}
+	}
 	if after.Incident.State == "" {
 		return nil // nothing was opened
 	}
@@ -74,6 +79,8 @@ func (w *work) saveProposal(l *loaded, incident string, p pointsman.Proposal) er
 	}
 	w.writes.one(`INSERT INTO proposals (id, incident_id, number, state, target, doc) VALUES ($1, $2, $3, $4, $5, $6)`,
 		p.ID, incident, numberOf(p.ID), string(p.State), p.Target.Key(), doc)
+	// So that there is a row to hold before the first run on the target is queued.
+	w.writes.exec(`INSERT INTO protections (target, doc) VALUES ($1, '{}') ON CONFLICT (target) DO NOTHING`, p.Target.Key())
 	return nil
 }
 

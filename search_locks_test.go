@@ -1,0 +1,32 @@
+package pointsman
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// holdKey says what of a protection decides about the future: not the token, which only rises.
+func (n *spot) holdKey(rel func(time.Time) string) string {
+	var b strings.Builder
+	for _, p := range n.state.Protections {
+		fmt.Fprintf(&b, "|%s %t %s %s %s", p.Target, p.Hold.Lasts(n.now), p.Hold.By, rel(p.Hold.Until), p.Moved.Run)
+	}
+	return b.String()
+}
+
+// holding are the commands by which people hold a target, or everything.
+func holding(n *spot, add func(Command, string, ...any)) {
+	target, dba := n.state.Incident.Target, []string{"dba"}
+	for _, by := range []Actor{dbaA, eve} {
+		if target.Key() != "" {
+			add(Protect{Verb: Lockout, Target: target, For: unit, Reason: "vacuum", Roles: dba, By: by}, "%s locks", by)
+			add(Protect{Verb: Unlock, Target: target, Reason: "done", Roles: dba, By: by}, "%s unlocks", by)
+		}
+		add(Protect{Verb: Freeze, Reason: "audit", Roles: dba, By: by}, "%s freezes", by)
+		add(Protect{Verb: Unfreeze, Roles: dba, By: by}, "%s unfreezes", by)
+	}
+	if old := (Held{Protections: n.state.Protections}).Of(target.Key()); target.Key() != "" && old.Token > 1 {
+		add(Protect{Verb: Unlock, Target: target, Reason: "late", Token: old.Token - 1, Roles: dba, By: dbaB}, "ben unlocks with an old token")
+	}
+}

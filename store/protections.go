@@ -1,0 +1,86 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pointsman/pointsman"
+)
+
+// protections adds the read of what protects the incident's targets, and of the freeze. The rows are held until the
+// commit: of a person who locks a target and a vote that queues a run on it, the second waits and sees the first. The
+// freeze is only shared, so that runs do not wait for each other; whoever freezes waits for the steps that begin now.
+func (l *loaded) protections(b *batch, incident string, db *database) {
+	b.query(l.protection, `SELECT target, doc FROM protections WHERE target <> ''
+		AND target IN (SELECT target FROM proposals WHERE incident_id = $1) ORDER BY target`+db.forUpdate, incident)
+	b.query(l.protection, `SELECT target, doc FROM protections WHERE target = ''`+db.forShare)
+}
+
+// apart adds the reads of a command that belongs to no incident: one target, or everything, and which run holds it.
+func (l *loaded) apart(b *batch, db *database, sub pointsman.Subject) {
+	b.query(l.protection, `SELECT target, doc FROM protections WHERE target = $1`+db.forUpdate, sub.Target)
+	b.query(l.lock, `SELECT target, incident_id, id FROM runs WHERE held AND target = $1`, sub.Target)
+}
+
+func (l *loaded) protection(r Row) error {
+	p, doc, err := scanProtection(r)
+	l.docs[protectionID(p.Target)] = doc
+	l.state.Protections = append(l.state.Protections, p)
+	return err
+}
+
+func (l *loaded) lock(r Row) error {
+	k, err := scanLock(r)
+	l.state.Locks = append(l.state.Locks, k)
+	return err
+}
+
+func scanProtection(r Row) (p pointsman.Protection, doc string, err error) {
+	if err = r.Scan(&p.Target, &doc); err == nil {
+		err = decode(doc, &p)
+	}
+	return p, doc, err
+}
+
+func scanLock(r Row) (k pointsman.Lock, err error) {
+	err = r.Scan(&k.Target, &k.Incident, &k.Run)
+	return k, err
+}
+
+// protectionID tells protections apart among the loaded documents.
+func protectionID(target string) string { return "protection:" + target }
+
+// saveProtection writes only where the row still is what was loaded.
+func (w *work) saveProtection(l *loaded, p pointsman.Protection) error {
+	doc, err := encode(p)
+	old, stored := l.docs[protectionID(p.Target)]
+	switch {
+	case err != nil || doc == old || p.Blank():
+		return err
+	case stored:
+		w.writes.one(`UPDATE protections SET doc = $1 WHERE target = $2 AND doc = $3`, doc, p.Target, old)
+	default:
+		w.writes.one(`INSERT INTO protections (target, doc) VALUES ($1, $2) ON CONFLICT (target) DO NOTHING`, p.Target, doc)
+	}
+	return nil
+}
+
+// Held returns what people and runs hold, and what is remembered of targets, as of one moment.
+func (s *Store) Held(ctx context.Context) (pointsman.Held, error) {
+	var h pointsman.Held
+	err := s.look(ctx, func(tx Tx) (err error) {
+		h.Protections, err = list(ctx, tx, func(r Row) (pointsman.Protection, error) {
+			p, _, err := scanProtection(r)
+			return p, err
+		}, `SELECT target, doc FROM protections ORDER BY target`)
+		if err != nil {
+			return err
+		}
+		h.Runs, err = list(ctx, tx, scanLock, `SELECT target, incident_id, id FROM runs WHERE held ORDER BY target`)
+		return err
+	})
+	if err != nil {
+		return pointsman.Held{}, fmt.Errorf("what is held: %w", err)
+	}
+	return h, nil
+}
