@@ -24,7 +24,7 @@ build: ## bin/pointsman, one static binary
 	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN) ./cmd/pointsman
 
 test: ## every test, unit to end to end, with the race detector
-	@$(call timed,install,$(DEPS) cc postgresql alertmanager)
+	@$(call timed,install,$(DEPS) cc postgresql alertmanager pgbouncer)
 	@$(call timed,build with race detector,go test -race -run '^$$' ./... >/dev/null)
 	@$(call timed,unit and end to end,go test -race -timeout 20m ./...)
 
@@ -44,7 +44,7 @@ generate: ## rewrite generated code and pages
 	@go generate ./...
 
 bench: build ## the figures of docs/benchmarks.md, on real servers, and the binary's size
-	@$(DEPS)
+	@$(DEPS) postgresql alertmanager pgbouncer
 	@go test -timeout 30m -run '^$$' -bench Failover -benchtime 30x ./cmd/demo
 	@go test -timeout 30m -run '^$$' -bench Outage -benchtime 20x ./cmd/app
 	@go test -run '^$$' -bench Start -benchtime 10x ./cmd/pointsman
@@ -56,7 +56,7 @@ screenshots: build ## the pictures of the README, from the demo's own pages
 	@cmd/scripts/screenshots.sh $(BIN) docs/images
 
 soak: ## the tests in the size for a release; takes hours
-	@$(DEPS)
+	@$(DEPS) postgresql alertmanager pgbouncer
 	@$(call timed,soak,POINTSMAN_SOAK=1 go test -count=1 -timeout 12h ./...)
 
 image: ## container image pointsman:VERSION

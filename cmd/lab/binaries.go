@@ -69,3 +69,13 @@ var alertmanagerBin = sync.OnceValues(func() (string, error) {
 	}
 	return "", errors.New("no alertmanager in PATH: install Alertmanager 0.25 or newer (Debian package prometheus-alertmanager)")
 })
+
+// pgbouncerBin finds PgBouncer, which Debian puts where only root's PATH leads.
+var pgbouncerBin = sync.OnceValues(func() (string, error) {
+	for _, name := range []string{"pgbouncer", "/usr/sbin/pgbouncer"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", errors.New("no pgbouncer in PATH: install PgBouncer 1.18 or newer (Debian package pgbouncer)")
+})

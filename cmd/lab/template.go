@@ -88,9 +88,9 @@ var initSQL = []struct{ database, sql string }{
 		GRANT SELECT, INSERT, UPDATE, DELETE ON pointsman_heartbeat TO pointsman`},
 }
 
-// grantSQL is what Pointsman's role may do: read the statistics, promote, reload, end other sessions; no superuser.
+// grantSQL is what Pointsman's role may do: read the statistics, promote, reload, checkpoint, end other sessions; no superuser.
 const grantSQL = `CREATE ROLE pointsman LOGIN;
-	GRANT pg_monitor, pg_signal_backend TO pointsman;
+	GRANT pg_monitor, pg_signal_backend, pg_checkpoint TO pointsman;
 	GRANT EXECUTE ON FUNCTION pg_promote(boolean, integer) TO pointsman;
 	GRANT EXECUTE ON FUNCTION pg_reload_conf() TO pointsman;
 	GRANT EXECUTE ON FUNCTION pg_wal_replay_resume() TO pointsman;`
