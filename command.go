@@ -145,6 +145,8 @@ type WaitStep struct {
 	Step  int
 	Until time.Time
 	Note  string
+	Owner string    // where it waits for a person: who, by role or id
+	Due   time.Time // and until when; zero for no hurry
 }
 
 // WakeRun lets a waiting run go on under a new lease.

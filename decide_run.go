@@ -99,7 +99,7 @@ func (t *turn) begin(r *Run, note string) {
 	t.moveStep(r, i, EvStepStarted)
 	s := &r.Steps[i]
 	s.Attempt++
-	s.StartedAt, s.EndedAt, s.Memo, s.Note = t.now, time.Time{}, nil, ""
+	s.StartedAt, s.EndedAt, s.Memo, s.Note, s.Duty = t.now, time.Time{}, nil, "", Duty{}
 	text := fmt.Sprintf("step %d of %d: %s", i+1, len(r.Steps), s.Summary)
 	if s.Attempt > 1 {
 		text = fmt.Sprintf("step %d of %d, attempt %d: %s", i+1, len(r.Steps), s.Attempt, s.Summary)
@@ -229,6 +229,7 @@ func (t *turn) waitStep(c WaitStep) Answer {
 	}
 	t.moveRun(r, EvRunWaiting)
 	r.WakeAt, r.Note, r.Steps[c.Step].Note = c.Until.UTC().Truncate(time.Microsecond), c.Note, c.Note
+	r.Steps[c.Step].Duty = Duty{Owner: c.Owner, Due: c.Due.UTC().Truncate(time.Microsecond)}
 	t.say(EvRunWaiting, engine, fmt.Sprintf("step %d of %d, %s: %s", c.Step+1, len(r.Steps), r.Steps[c.Step].Name, c.Note), atStep(r, c.Step))
 	return Answer{Code: CodeAccepted, Text: c.Note, ID: r.ID}
 }

@@ -31,6 +31,7 @@ func (t *turn) steer(c Steer) Answer {
 			t.moveStep(r, i, EvStepDone)
 			s := &r.Steps[i]
 			s.EndedAt, s.MarkedBy, s.Note = t.now, c.By.String(), fmt.Sprintf("marked done by %s%s", c.By, because(c.Reason))
+			s.Result = strings.TrimSpace(c.Reason)
 			t.say(EvStepDone, c.By, fmt.Sprintf("step %d of %d, %s: %s", i+1, len(r.Steps), s.Name, s.Note), atStep(r, i), reason(c.Reason))
 		}
 		if r.Current() >= len(r.Steps) {
@@ -70,6 +71,9 @@ func (t *turn) maySteer(r *Run, c Steer) (Answer, bool) {
 		return answer(CodeLocked, "%s may not go on: %s", r.ID, t.heldBack(r)), false
 	case p == nil:
 		return answer(CodeNotFound, "the proposal of %s is gone", r.ID), false
+	}
+	if i, owed := r.owed(); owed && c.Verb == VerbDone && r.Steps[i].Duty.Of(c.By) {
+		return Answer{}, true // whose task it is may say that it is done, without a voice in the rest of the run
 	}
 	pol := p.Policy
 	pol.RequesterMayApprove = true // whoever asked may carry on what others approved

@@ -46,6 +46,7 @@ const (
 	EvStepFailed  EventType = "step.failed"
 	EvStepUnknown EventType = "step.unknown"
 	EvStepSkipped EventType = "step.skipped"
+	EvStepOverdue EventType = "step.overdue" // a person's step was not done in time, and its owner is told again
 
 	EvPageTriggered    EventType = "page.triggered"
 	EvPageAcknowledged EventType = "page.acknowledged"

@@ -139,6 +139,11 @@ func (s State) Due() time.Time {
 		soonest(s.Incident.NextUpdate)
 		soonest(s.Incident.EscalateAt)
 	}
+	for _, r := range s.Runs {
+		if i, owed := r.owed(); owed {
+			soonest(r.Steps[i].Duty.next())
+		}
+	}
 	for _, p := range s.Proposals {
 		if p.State == ProposalReady {
 			soonest(p.ExpiresAt)

@@ -58,6 +58,8 @@ var invariants = map[string]func(m move) error{
 	"fencing tokens rise with every lock":                  tokensRise,
 	"I12 nothing begins in a run that is not running":      nothingAfterTheEnd,
 	"I13 a parked run pages":                               parkedPages,
+	"only who may steer or owns a step says it is done":    wordCounts,
+	"a person's step is chased in order":                   chasedInOrder,
 	"every event and answer can be read":                   readable,
 	"a resolved incident is quiet":                         resolvedIsQuiet,
 	"one run per target":                                   oneRunPerTarget,
@@ -196,6 +198,40 @@ func nothingAfterTheEnd(m move) error {
 		for i := range ev.StepN - 1 {
 			if s := after.Steps[i].State; s != StepDone && s != StepSkipped {
 				return fmt.Errorf("%s: step %d began while step %d is %s", ev.Run, ev.StepN, i+1, s)
+			}
+		}
+	}
+	return nil
+}
+
+func wordCounts(m move) error {
+	for _, ev := range m.events {
+		if ev.Type != EvStepDone || ev.Actor.Door == DoorEngine {
+			continue
+		}
+		before, _ := m.before.Run(ev.Run)
+		owner := before.Steps[ev.StepN-1].Duty.Owner
+		if who := ev.Actor.Person; !who.Has("dba") && (owner == "" || !who.Has(owner) || before.State != RunWaiting) {
+			return fmt.Errorf("%s ended step %d of %s", ev.Actor, ev.StepN, ev.Run)
+		}
+	}
+	return nil
+}
+
+// chasedInOrder: told again only when it is late, and paged for it only after that.
+func chasedInOrder(m move) error {
+	for _, r := range m.after.Runs {
+		old, existed := m.before.Run(r.ID)
+		for i, s := range r.Steps {
+			if !existed {
+				continue
+			}
+			was := old.Steps[i].Duty
+			if s.Duty.Late && !was.Late && (!m.has(EvStepOverdue) || was.Due.After(m.now) || s.Duty.PageAt.IsZero()) {
+				return fmt.Errorf("step %d of %s is late at %s, due %s", i+1, r.ID, m.now, was.Due)
+			}
+			if s.Duty.Late && s.Duty.PageAt.IsZero() && !was.PageAt.IsZero() && !m.has(EvPageTriggered) {
+				return fmt.Errorf("step %d of %s: nobody was paged", i+1, r.ID)
 			}
 		}
 	}

@@ -91,6 +91,8 @@ type RunStep struct {
 	Memo         json.RawMessage `json:"memo,omitempty"` // what Apply left for Verify, across restarts
 	Note         string          `json:"note,omitempty"`
 	MarkedBy     string          `json:"marked_by,omitempty"` // who said that it is done; empty where the engine saw it
+	Result       string          `json:"result,omitempty"`    // what that person wrote, word for word
+	Duty         Duty            `json:"duty,omitzero"`       // who must act while it waits for a person
 	StartedAt    time.Time       `json:"started_at,omitzero"`
 	EndedAt      time.Time       `json:"ended_at,omitzero"`
 }

@@ -201,6 +201,7 @@ func steering(r Run, now time.Time, add func(Command, string, ...any)) {
 	add(EndStep{Run: r.ID, Epoch: r.Epoch, Step: i + 1, State: StepDone}, "%s: step %d done before its turn", r.ID, i+2)
 	add(WaitStep{Run: r.ID, Epoch: r.Epoch, Step: i, Until: now.Add(unit), Note: "waits"}, "%s waits", r.ID)
 	add(WaitStep{Run: r.ID, Epoch: r.Epoch, Step: i, Note: "waits for a person"}, "%s waits for a person", r.ID)
+	add(WaitStep{Run: r.ID, Epoch: r.Epoch, Step: i, Note: "waits for eve", Owner: "intern", Due: now.Add(unit)}, "%s waits for eve", r.ID)
 	add(NoteMemo{Run: r.ID, Epoch: r.Epoch, Step: i, Memo: []byte(`{}`)}, "%s: memo", r.ID)
 	if i < len(r.Steps) && r.Steps[i].Attempt < 3 {
 		add(RetryStep{Run: r.ID, Epoch: r.Epoch, Step: i, Attempt: r.Steps[i].Attempt}, "%s: step %d again", r.ID, i+1)
@@ -285,6 +286,9 @@ func (s *walker) key(n *spot) string {
 		fmt.Fprintf(&b, "|%s %s %s %s %t%t", r.ID, r.State, r.Proposal, rel(r.WakeAt), r.Regardless, r.Epoch > 0)
 		for _, st := range r.Steps {
 			fmt.Fprintf(&b, " %s%d%t", st.State, st.Attempt, st.MarkedBy != "")
+			if st.Duty != (Duty{}) {
+				fmt.Fprintf(&b, "%s%s%t%s", st.Duty.Owner, rel(st.Duty.Due), st.Duty.Late, rel(st.Duty.PageAt))
+			}
 		}
 	}
 	b.WriteString(n.holdKey(rel))

@@ -3,7 +3,11 @@ package actions
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
+
+	"github.com/pointsman/pointsman"
 )
 
 // WaitArgs are the arguments of a wait step.
@@ -14,7 +18,65 @@ type WaitArgs struct {
 // ManualArgs are the arguments of a manual.task step.
 type ManualArgs struct {
 	Text  string `json:"text"`  // what to do, with the exact commands
-	Owner string `json:"owner"` // who does it: a role or a person
+	Owner string `json:"owner"` // who does it: a role or a person's id
+	Due   string `json:"due"`   // how long they have, a Go duration: "30m"
+}
+
+// ownerForm: one word. A reference is none on purpose, so that no label and no parameter chooses who may say done.
+var ownerForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$`)
+
+// maxDue bounds what may be asked of a person: a task that is due in months holds its target's lock for months.
+const maxDue = 7 * 24 * time.Hour
+
+func (a ManualArgs) due() (time.Duration, error) {
+	if a.Due == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(a.Due)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("due %q: %w", a.Due, err)
+	case d < time.Minute || d > maxDue:
+		return 0, fmt.Errorf("due %q: outside 1m to %s", a.Due, pointsman.Span(maxDue))
+	case a.Owner == "":
+		return 0, fmt.Errorf("due %q: nobody is named who could be late; add owner", a.Due)
+	}
+	return d, nil
+}
+
+// check says what is wrong with the arguments.
+func (a ManualArgs) check() error {
+	switch {
+	case strings.TrimSpace(a.Text) == "":
+		return errors.New("text is empty: say what the person has to do")
+	case a.Owner != "" && !ownerForm.MatchString(a.Owner):
+		return fmt.Errorf("owner %q: want one role or one person's id", a.Owner)
+	}
+	_, err := a.due()
+	return err
+}
+
+// manual is the wait for a person. The time to do it in counts from the step's stored beginning, so that a restart does
+// not give more of it.
+func manual(in Input, started time.Time) (pointsman.WaitStep, error) {
+	var a ManualArgs
+	if err := in.Args(&a); err != nil {
+		return pointsman.WaitStep{}, err
+	}
+	d, err := a.due()
+	if err != nil {
+		return pointsman.WaitStep{}, err
+	}
+	w := pointsman.WaitStep{Owner: a.Owner}
+	if d > 0 {
+		w.Due = started.Add(d)
+	}
+	who := pointsman.Duty{Owner: w.Owner, Due: w.Due}.By()
+	if who == "" {
+		who = "a person"
+	}
+	w.Note = "waits for " + who + ": " + a.Text
+	return w, nil
 }
 
 func (a WaitArgs) duration() (time.Duration, error) {
@@ -45,10 +107,12 @@ func describePause(kind string, in Input) (string, error) {
 	if err := in.Args(&a); err != nil {
 		return "", err
 	}
-	if a.Text == "" {
-		return "", errors.New("text is empty: say what the person has to do")
-	}
-	if a.Owner != "" {
+	switch err := a.check(); {
+	case err != nil:
+		return "", err
+	case a.Due != "":
+		return fmt.Sprintf("%s does by hand within %s: %s", a.Owner, a.Due, a.Text), nil
+	case a.Owner != "":
 		return fmt.Sprintf("%s does by hand: %s", a.Owner, a.Text), nil
 	}
 	return "by hand: " + a.Text, nil

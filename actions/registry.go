@@ -46,10 +46,13 @@ func (r *Registry) Kinds() []string {
 }
 
 // Nearest is the known kind that looks most like the given one, for "did you mean"; empty if none is close.
-func (r *Registry) Nearest(kind string) string {
-	best, dist := "", len(kind)/2+1
-	for _, k := range r.Kinds() {
-		if d := distance(kind, k); d < dist {
+func (r *Registry) Nearest(kind string) string { return closest(kind, r.Kinds()) }
+
+// closest is the known word that looks most like the given one; empty if none is close.
+func closest(word string, known []string) string {
+	best, dist := "", len(word)/2+1
+	for _, k := range known {
+		if d := distance(word, k); d < dist {
 			best, dist = k, d
 		}
 	}

@@ -184,16 +184,26 @@ func TestLintFindsAllFaultsAtOnce(t *testing.T) {
 		{Name: "e", Line: 14, Kind: KindWait, With: map[string]any{"for": "-3s"}},
 		{Name: "f", Line: 15, Kind: KindManual, With: map[string]any{"owner": "dba"}},
 		{Name: "a", Line: 16, Kind: KindWait, With: map[string]any{"for": "3s"}},
+		{Name: "g", Line: 17, Kind: KindManual, With: map[string]any{"text": "x", "ownr": "dba"}},
+		{Name: "h", Line: 18, Kind: KindManual, With: map[string]any{"text": "x", "owner": "${yard}"}},
+		{Name: "i", Line: 19, Kind: KindManual, With: map[string]any{"text": "x", "due": "30m"}},
+		{Name: "j", Line: 20, Kind: KindManual, With: map[string]any{"text": "x", "owner": "dba", "due": "soon"}},
+		{Name: "k", Line: 21, Kind: KindManual, With: map[string]any{"text": "x", "owner": "dba", "due": "5s"}},
 	}})
 	want := []string{
 		`x.yaml:10: steps[0].with: ${gone} is no parameter of this runbook; it has [yard]`,
 		`x.yaml:11: steps[1].kind: unknown action kind "yard.fenc", did you mean "yard.fence"?`,
 		`x.yaml:12: steps[2].kind: unknown action kind "moon.landing"; known are [manual.task wait yard.fence]`,
 		`x.yaml:13: steps[3].timeout: a step of kind yard.fence needs a timeout, for example 30s`,
-		`x.yaml:13: steps[3].with: arguments {"lines":"${yard}"}: json: unknown field "lines"`,
+		`x.yaml:13: steps[3].with: arguments {"lines":"${yard}"}: json: unknown field "lines", did you mean "line"?`,
 		`x.yaml:14: steps[4].with: for "-3s": must be positive`,
 		`x.yaml:15: steps[5].with: text is empty: say what the person has to do`,
 		`x.yaml:16: steps[6].name: two steps are named "a"; people tell them apart by their names`,
+		`x.yaml:17: steps[7].with: arguments {"ownr":"dba","text":"x"}: json: unknown field "ownr", did you mean "owner"?`,
+		`x.yaml:18: steps[8].with: owner "${yard}": want one role or one person's id`,
+		`x.yaml:19: steps[9].with: due "30m": nobody is named who could be late; add owner`,
+		`x.yaml:20: steps[10].with: due "soon": time: invalid duration "soon"`,
+		`x.yaml:21: steps[11].with: due "5s": outside 1m to 7d`,
 	}
 	var got []string
 	for _, f := range faults {

@@ -22,11 +22,12 @@ func (e *Engine) step(ctx context.Context, run pointsman.Run, epoch int64) (poin
 	}
 	switch kind := plan.Steps[i].Kind; kind {
 	case KindManual:
-		var a ManualArgs
-		if err := e.input(run, plan, i, Start).Args(&a); err != nil {
+		wait, err := manual(e.input(run, plan, i, Start), run.Steps[i].StartedAt)
+		if err != nil {
 			return e.fail(ctx, end, err)
 		}
-		return e.say(ctx, pointsman.WaitStep{Run: run.ID, Epoch: epoch, Step: i, Note: "waits for a person: " + a.Text})
+		wait.Run, wait.Epoch, wait.Step = run.ID, epoch, i
+		return e.say(ctx, wait)
 	case KindWait:
 		until, err := waitUntil(e.input(run, plan, i, Start), run.Steps[i].StartedAt)
 		if err != nil {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
+	"strings"
 )
 
 // decodeStrict reads exactly one JSON value into v. A field that v does not have is an error: a misspelt "timout"
@@ -17,10 +19,31 @@ func decodeStrict(raw json.RawMessage, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
+		if hint := meant(err, v); hint != "" {
+			return fmt.Errorf("arguments %s: %w, did you mean %q?", raw, err, hint)
+		}
 		return fmt.Errorf("arguments %s: %w", raw, err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("arguments %s: more than one value", raw)
 	}
 	return nil
+}
+
+// meant is the field of v that looks most like the unknown one of which the decoder complains; empty if none does. The
+// library has no type for that complaint, so its words are read; other words only cost the hint.
+func meant(err error, v any) string {
+	_, rest, ok := strings.Cut(err.Error(), `unknown field "`)
+	wrong, _, closed := strings.Cut(rest, `"`)
+	t := reflect.TypeOf(v)
+	if !ok || !closed || t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct {
+		return ""
+	}
+	var names []string
+	for _, f := range reflect.VisibleFields(t.Elem()) {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" {
+			names = append(names, name)
+		}
+	}
+	return closest(wrong, names)
 }

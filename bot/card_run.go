@@ -29,7 +29,7 @@ func (c caps) approved(p ProposalView) []slack.Block {
 		}
 	case pointsman.RunWaiting:
 		if r.Manual != "" {
-			out = append(out, section("✋ *A person has to do this:*\n"+mdLines(r.Manual, 1500)))
+			out = append(out, section("✋ *"+owes(r.Duty)+"*\n"+mdLines(r.Manual, 1500)))
 		}
 	case pointsman.RunDone:
 		if len(r.Facts) > 0 {
@@ -37,6 +37,21 @@ func (c caps) approved(p ProposalView) []slack.Block {
 		}
 	}
 	return out
+}
+
+// owes names who has to act, and until when.
+func owes(d pointsman.Duty) string {
+	s := "A person has to do this"
+	if d.Owner != "" {
+		s = md(d.Owner, 60) + " has to do this"
+	}
+	switch {
+	case d.Late:
+		return s + ", overdue since " + at(d.Due) + ":"
+	case !d.Due.IsZero():
+		return s + " until " + at(d.Due) + ":"
+	}
+	return s + ":"
 }
 
 // headline says where the run stands.

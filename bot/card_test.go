@@ -108,7 +108,11 @@ func TestCard(t *testing.T) {
 		},
 		"parked":      (*tale).parked,
 		"manual_task": (*tale).handTask,
-		"done":        (*tale).done,
+		"manual_due":  func(s *tale) *tale { return s.handTask().taskDue(20 * time.Minute) },
+		"manual_late": func(s *tale) *tale {
+			return s.handTask().taskDue(20 * time.Minute).after(21 * time.Minute).must(pointsman.Tick{Incident: "INC-7"})
+		},
+		"done": (*tale).done,
 		"aborted": func(s *tale) *tale {
 			return s.parked().must(pointsman.Steer{Run: "INC-7/R1", Verb: pointsman.VerbAbort, Reason: "done by hand", By: by(ana)})
 		},

@@ -44,6 +44,7 @@ var threadIcons = map[pointsman.EventType]string{
 	pointsman.EvStepRefused:       "⛔",
 	pointsman.EvStepFailed:        "⛔",
 	pointsman.EvStepUnknown:       "❔",
+	pointsman.EvStepOverdue:       "⏰",
 	pointsman.EvPageTriggered:     "📟",
 	pointsman.EvDeliveryLost:      "📪",
 }
@@ -70,7 +71,7 @@ func (s *Sender) Plan(ev pointsman.Logged) []pointsman.Delivery {
 	if icon, ok := threadIcons[ev.Type]; ok {
 		out = append(out, delivery(ev, destThread, pointsman.Normal, said{
 			Type: ev.Type, Text: icon + " " + md(ev.Text, 900),
-			Broadcast: ev.Type == pointsman.EvIncidentUpdate || ev.Type == pointsman.EvIncidentResolved,
+			Broadcast: ev.Type == pointsman.EvIncidentUpdate || ev.Type == pointsman.EvIncidentResolved || ev.Type == pointsman.EvStepOverdue,
 		}))
 	}
 	return out

@@ -183,6 +183,13 @@ func (s *tale) done() *tale {
 		stepEnds(2, pointsman.StepDone, "timeline 2").stepEnds(3, pointsman.StepDone, "", wrote)
 }
 
+// taskDue gives the dba people so much time for the task.
+func (s *tale) taskDue(in time.Duration) *tale {
+	s.t.Helper()
+	s.must(pointsman.WakeRun{Run: "INC-7/R1", Epoch: 2})
+	return s.must(pointsman.WaitStep{Run: "INC-7/R1", Epoch: 2, Step: 0, Note: "waits for dba", Owner: "dba", Due: s.now.Add(in)})
+}
+
 // handTask is a run that waits for a person's hands.
 func (s *tale) handTask() *tale {
 	s.t.Helper()

@@ -91,6 +91,7 @@ type RunView struct {
 	Note     string
 	Step     string // the step at work, named
 	Manual   string // what a person has to do
+	Duty     pointsman.Duty
 	Started  time.Time
 	Wake     time.Time
 	Took     time.Duration
@@ -238,7 +239,7 @@ func runStanding(p ProposalView, r RunView) string {
 		return p.Title + " is parked and needs a person"
 	case pointsman.RunWaiting:
 		if r.Manual != "" {
-			return p.Title + " waits for a person: " + r.Step
+			return p.Title + " waits for " + cmp.Or(r.Duty.By(), "a person") + ": " + r.Step
 		}
 		return p.Title + " waits at " + r.Step
 	case pointsman.RunDone:

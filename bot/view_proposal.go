@@ -136,7 +136,7 @@ func runView(r pointsman.Run) *RunView {
 	if i := r.Current(); i < len(r.Steps) {
 		v.Step = fmt.Sprintf("step %d of %d, %s", i+1, len(r.Steps), r.Steps[i].Name)
 		if r.State == pointsman.RunWaiting && r.WakeAt.IsZero() {
-			v.Manual = cmp.Or(manual(r.Plan, i), r.Steps[i].Note, r.Steps[i].Summary)
+			v.Manual, v.Duty = cmp.Or(manual(r.Plan, i), r.Steps[i].Note, r.Steps[i].Summary), r.Steps[i].Duty
 		}
 	}
 	return v

@@ -55,6 +55,7 @@ func (c *checker) all() {
 	c.targets()
 	c.routes()
 	c.approvals()
+	c.owners()
 }
 
 // twins checks every setting that may stand in a file of its own: at most one of both, and a file that is there.

@@ -219,6 +219,32 @@ func TestLoad_warnings_stand_apart(t *testing.T) {
 	}
 }
 
+func TestLoad_warns_of_a_task_that_belongs_to_nobody(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "drain.yaml"), `name: drain
+title: Drain
+description: For tests.
+owner: dba
+review: 2027-02-01
+steps:
+  - {name: mine, kind: manual.task, with: {text: drain it, owner: dba, due: 10m}}
+  - {name: nobodys, kind: manual.task, with: {text: drain it, owner: dbaa, due: 10m}}
+approval: {require: [1 of dba]}
+`)
+	_, warnings, err := load(t, small+"  killswitch: []\nrunbooks: ["+dir+"]\n", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "drain.yaml:8: steps[1].with.owner: dbaa is neither a person nor a role of the configuration, so nobody is told when step nobodys is late (there is a role dba)"
+	for _, w := range warnings {
+		if strings.HasSuffix(w.Error(), want) {
+			return
+		}
+	}
+	t.Errorf("no such warning: %s\n%v", want, warnings)
+}
+
 func TestRunbookWarnings_tell_what_is_overdue(t *testing.T) {
 	t.Parallel()
 	rb := pointsman.Runbook{File: "x.yaml", Owner: "dba", Review: time.Date(2026, 7, 18, 0, 0, 0, 0, time.UTC)}
