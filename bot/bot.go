@@ -115,7 +115,7 @@ func New(cfg Config, d Deps) (*Bot, error) {
 	api := slack.New(keys.bot, options...)
 	m := newMetrics(d.Metrics)
 	b := &Bot{cfg: cfg, api: api, log: d.Log}
-	b.Sender = &Sender{api: api, channel: cfg.Channel, read: d.Read, pace: newPace(), metrics: m, log: d.Log}
+	b.Sender = &Sender{api: api, channel: cfg.Channel, read: d.Read, pace: newPace(cfg.PostsPerSecond), metrics: m, log: d.Log}
 	b.Handler = &Handler{
 		deps: d, api: api, team: cfg.Team, channel: cfg.Channel, signing: keys.signing, metrics: m, log: d.Log,
 		replies: newReplies(cfg, api, client, d.Log), refused: newRefusals(d.Notes, d.Log), played: newReplays(), often: newOften(),

@@ -54,6 +54,9 @@ type Config struct {
 	// hooks.slack.com. One with a scheme (http://127.0.0.1:8080) allows just that address.
 	ResponseHosts []string `yaml:"response_hosts"`
 	Connections   int      `yaml:"connections"` // in mode socket, 1 to 10; default 2, so that one may be renewed at any time
+	// PostsPerSecond is how fast the channel is written to; default 1, which is what Slack allows everybody. More is for
+	// whoever was granted more: beyond its limit Slack answers 429, and what follows waits for as long as it says.
+	PostsPerSecond float64 `yaml:"posts_per_second"`
 }
 
 var (
@@ -106,6 +109,9 @@ func (c Config) Validate() []pointsman.Fault {
 	}
 	if c.Connections < 0 || c.Connections > 10 {
 		fault("connections", "%d connections, Slack allows 1 to 10", c.Connections)
+	}
+	if c.PostsPerSecond < 0 || c.PostsPerSecond > 1000 {
+		fault("posts_per_second", "%v posts a second, the limit is 1000 and Slack allows 1", c.PostsPerSecond)
 	}
 	return faults
 }

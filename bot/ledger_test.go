@@ -20,6 +20,7 @@ type ledger struct {
 	plan  func(pointsman.Logged) []pointsman.Delivery
 	queue []*pointsman.Delivery
 	refs  map[string]string
+	tried int // attempts at the card whose outcome was never stored; what takes its place inherits them
 }
 
 var errDown = errors.New("the database does not answer")
@@ -52,6 +53,9 @@ func (l *ledger) append(ev pointsman.Event) {
 		return
 	}
 	for _, d := range l.plan(pointsman.Logged{Seq: int64(len(l.log)), Event: ev}) {
+		if d.Destination == destCard {
+			d.Attempts = l.tried
+		}
 		l.queue = append(l.queue, &d)
 	}
 }

@@ -24,9 +24,13 @@ type pace struct {
 // longestTurn is how long a delivery waits here for its turn; one that must wait longer gives its place back.
 const longestTurn = 5 * time.Second
 
-func newPace() *pace {
+// newPace allows perSecond posts, and as many edits, a second; zero stands for Slack's limit of one.
+func newPace(perSecond float64) *pace {
+	if perSecond <= 0 {
+		perSecond = 1
+	}
 	return &pace{
-		post: rate.NewLimiter(rate.Every(time.Second), 3), edit: rate.NewLimiter(rate.Every(time.Second), 10),
+		post: rate.NewLimiter(rate.Limit(perSecond), max(3, int(perSecond))), edit: rate.NewLimiter(rate.Limit(perSecond), max(10, int(perSecond))),
 		until: map[string]time.Time{},
 	}
 }

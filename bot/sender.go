@@ -56,7 +56,7 @@ func (s *Sender) card(ctx context.Context, d pointsman.Delivery, what said) (str
 	if err != nil {
 		return "", err
 	}
-	if !found && (what.Type != pointsman.EvIncidentOpened || d.Attempts > 1) {
+	if !found && d.Attempts > 1 {
 		// A card that an earlier attempt may have posted is looked for, because a second one could not be taken back.
 		ref, found, err = s.search(ctx, d, st.Incident.OpenedAt)
 		if err != nil {

@@ -33,7 +33,7 @@ func (r *dispatch) deliver(d pointsman.Delivery) {
 	}
 	r.Metrics.ended(d, what, time.Since(began))
 	if err != nil {
-		r.Log.Log(r.work, loudness(d), "delivery not made", "way", d.Follower, "incident", d.Incident, "attempt", d.Attempts, "dur", time.Since(began), "parked", what.Parked, "err", err)
+		r.Log.Log(r.work, loudness(d, err), "delivery not made", "way", d.Follower, "incident", d.Incident, "attempt", d.Attempts, "dur", time.Since(began), "parked", what.Parked, "err", err)
 	}
 	if what.Parked {
 		// Told before it is stored: after a crash in between it is told twice, never not at all.
@@ -45,8 +45,12 @@ func (r *dispatch) deliver(d pointsman.Delivery) {
 	}
 }
 
-// loudness lets the log say of a long outage that it lasts, not each of its attempts.
-func loudness(d pointsman.Delivery) slog.Level {
+// loudness lets the log say of a long outage that it lasts, not each of its attempts. A first attempt that was told to
+// come back later, because of a rate or of a card that is not there yet, is no fault at all.
+func loudness(d pointsman.Delivery, err error) slog.Level {
+	if d.Attempts == 1 && asked(err) > 0 {
+		return slog.LevelDebug
+	}
 	if d.Attempts&(d.Attempts-1) == 0 { // 1, 2, 4, 8 ...
 		return slog.LevelWarn
 	}

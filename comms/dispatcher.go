@@ -132,13 +132,18 @@ func (r *dispatch) claim(ctx context.Context) {
 			}
 			return
 		}
-		for _, d := range due {
-			if r.take(d) {
-				r.sends.Go(func() { defer r.drop(d); r.deliver(d) })
-			}
-		}
+		r.begin(due)
 		if len(due) < free {
 			return
+		}
+	}
+}
+
+// begin attempts what was claimed.
+func (r *dispatch) begin(claimed []pointsman.Delivery) {
+	for _, d := range claimed {
+		if r.take(d) {
+			r.sends.Go(func() { defer r.drop(d); r.deliver(d) })
 		}
 	}
 }

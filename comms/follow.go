@@ -17,7 +17,9 @@ func (r *dispatch) follow(ctx context.Context, w Way) {
 		n, err := 0, error(nil)
 		if due || f.wants(ctx, r.Journal) {
 			p := planner{way: w}
-			n, err = r.Outbox.Follow(ctx, w.Name(), page, f.note(&p))
+			var urgent []pointsman.Delivery
+			n, urgent, err = r.Outbox.Follow(ctx, w.Name(), r.hands(), page, f.note(&p))
+			r.begin(urgent)
 			if n > 0 {
 				r.wake()
 				r.tellLost(ctx, p.lost...)
@@ -42,6 +44,15 @@ func (r *dispatch) follow(ctx context.Context, w Way) {
 			due = true
 		}
 	}
+}
+
+// hands is the owner of what a follower may lease at once: nobody when this process holds as much as it can see through
+// before the leases end.
+func (r *dispatch) hands() string {
+	if held-r.holding() < page {
+		return ""
+	}
+	return r.Owner
 }
 
 // follower keeps a way that has nothing to say from writing its cursor at every event. On SQLite that write would

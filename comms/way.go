@@ -22,8 +22,9 @@ type Way interface {
 // Outbox keeps deliveries; the rows are the truth of what was said.
 type Outbox interface {
 	// Follow stores what plan makes of the events after the follower's cursor, at most limit, together with the new
-	// cursor, and returns how many events it read.
-	Follow(ctx context.Context, follower string, limit int, plan func(pointsman.Logged) []pointsman.Delivery) (int, error)
+	// cursor, and returns how many events it read. Urgent ones that can go at once are leased to owner and returned; an
+	// empty owner leases none.
+	Follow(ctx context.Context, follower, owner string, limit int, plan func(pointsman.Logged) []pointsman.Delivery) (int, []pointsman.Delivery, error)
 	// Claim leases the due heads of lanes to owner for 30 seconds, urgent ones first.
 	Claim(ctx context.Context, owner string, limit int) ([]pointsman.Delivery, error)
 	// Settle stores what became of an attempt. An Error with CodeConflict says that another owner has it.

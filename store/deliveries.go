@@ -16,6 +16,12 @@ import (
 // again; it may have been sent, which Attempts above 1 tells.
 const deliveryLease = 30 * time.Second
 
+// due is a delivery d that may be attempted now, which is $1: the head of its lane, and nobody is at it.
+const due = `d.state = 'pending' AND d.due_at <= $1 AND d.leased_until <= $1 AND NOT EXISTS (SELECT 1 FROM deliveries o
+	WHERE o.follower = d.follower AND o.lane = d.lane AND o.state = 'pending' AND o.id < d.id)`
+
+const deliveryColumns = `id, follower, seq, event_id, incident, destination, lane, class, newest, payload, attempts, due_at, ref, problem`
+
 // Claim leases deliveries that are due to owner for 30 seconds, urgent ones first, then the oldest. Of a lane only the
 // oldest that is neither sent nor given up is ever claimed, so what is said stays in order. Attempts counts the
 // attempt that begins now.
@@ -24,8 +30,6 @@ func (s *Store) Claim(ctx context.Context, owner string, limit int) ([]pointsman
 	if err != nil {
 		return nil, fmt.Errorf("claim deliveries: %w", err)
 	}
-	const due = `d.state = 'pending' AND d.due_at <= $1 AND d.leased_until <= $1 AND NOT EXISTS (SELECT 1 FROM deliveries o
-		WHERE o.follower = d.follower AND o.lane = d.lane AND o.state = 'pending' AND o.id < d.id)`
 	var any int
 	err = s.db.reads.QueryRow(ctx, `SELECT 1 FROM deliveries d WHERE `+due+` LIMIT 1`, micros(now)).Scan(&any)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -39,12 +43,18 @@ func (s *Store) Claim(ctx context.Context, owner string, limit int) ([]pointsman
 			ORDER BY CASE WHEN d.class = 'urgent' THEN 0 ELSE 1 END, d.id LIMIT $4`+s.db.skipLocked+`)
 		UPDATE deliveries SET owner = $2, leased_until = $3, attempts = attempts + 1
 		WHERE state = 'pending' AND leased_until <= $1 AND id IN (SELECT id FROM due)
-		RETURNING id, follower, seq, event_id, incident, destination, lane, class, newest, payload, attempts, due_at, ref, problem`,
+		RETURNING `+deliveryColumns,
 		micros(now), owner, micros(now.Add(deliveryLease)), int64(limit))
 	if err != nil {
 		return nil, fmt.Errorf("claim deliveries: %w", err)
 	}
-	slices.SortFunc(out, func(a, b pointsman.Delivery) int { // RETURNING promises no order
+	inOrder(out)
+	return out, nil
+}
+
+// inOrder puts urgent ones first, then the oldest: RETURNING promises no order.
+func inOrder(ds []pointsman.Delivery) {
+	slices.SortFunc(ds, func(a, b pointsman.Delivery) int {
 		if (a.Class == pointsman.Urgent) != (b.Class == pointsman.Urgent) {
 			if a.Class == pointsman.Urgent {
 				return -1
@@ -53,7 +63,6 @@ func (s *Store) Claim(ctx context.Context, owner string, limit int) ([]pointsman
 		}
 		return int(a.ID - b.ID)
 	})
-	return out, nil
 }
 
 func scanDelivery(r Row) (pointsman.Delivery, error) {
@@ -111,8 +120,7 @@ func (s *Store) Ref(ctx context.Context, follower, incident, destination string)
 
 // Parked returns the deliveries that were given up, newest first, at most limit. Somebody must look at them.
 func (s *Store) Parked(ctx context.Context, limit int) ([]pointsman.Delivery, error) {
-	out, err := list(ctx, s.db.reads, scanDelivery, `SELECT id, follower, seq, event_id, incident, destination, lane, class, newest,
-		payload, attempts, due_at, ref, problem FROM deliveries WHERE state = 'parked' ORDER BY id DESC LIMIT $1`, int64(limit))
+	out, err := list(ctx, s.db.reads, scanDelivery, `SELECT `+deliveryColumns+` FROM deliveries WHERE state = 'parked' ORDER BY id DESC LIMIT $1`, int64(limit))
 	if err != nil {
 		return nil, fmt.Errorf("parked deliveries: %w", err)
 	}

@@ -13,13 +13,22 @@ import (
 // together with the new cursor. It returns the number of events read; fewer than limit means that the follower has
 // caught up. A follower without a cursor begins at the log's beginning. plan must be pure: it may be called again for
 // the same event, and Follower, Seq, EventID and Incident of its deliveries are filled in from the event.
-func (s *Store) Follow(ctx context.Context, follower string, limit int, plan func(pointsman.Logged) []pointsman.Delivery) (int, error) {
+//
+// The urgent deliveries among them that head their lanes are leased to owner as Claim would, and returned: a card need
+// not wait for another transaction. An empty owner leases none.
+func (s *Store) Follow(ctx context.Context, follower, owner string, limit int, plan func(pointsman.Logged) []pointsman.Delivery) (int, []pointsman.Delivery, error) {
 	behind, err := s.behind(ctx, follower)
 	if err != nil || !behind {
-		return 0, err
+		return 0, nil, err
+	}
+	now, err := s.db.lease(ctx)
+	if err != nil {
+		return 0, nil, fmt.Errorf("follow as %s: %w", follower, err)
 	}
 	n := 0
+	var urgent []pointsman.Delivery
 	err = s.transact(ctx, func(w *work) error {
+		urgent = nil
 		cursor, err := s.cursor(ctx, w, follower)
 		if err != nil {
 			return err
@@ -34,12 +43,22 @@ func (s *Store) Follow(ctx context.Context, follower string, limit int, plan fun
 			}
 		}
 		w.writes.one(`UPDATE cursors SET seq = $1 WHERE follower = $2 AND seq = $3`, read[n-1].Seq, follower, cursor)
+		if owner != "" {
+			w.writes.query(func(r Row) error {
+				d, err := scanDelivery(r)
+				urgent = append(urgent, d)
+				return err
+			}, `UPDATE deliveries AS d SET owner = $2, leased_until = $3, attempts = attempts + 1
+				WHERE d.follower = $4 AND d.seq > $5 AND d.class = 'urgent' AND `+due+` RETURNING `+deliveryColumns,
+				micros(now), owner, micros(now.Add(deliveryLease)), follower, cursor)
+		}
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("follow as %s: %w", follower, err)
+		return 0, nil, fmt.Errorf("follow as %s: %w", follower, err)
 	}
-	return n, nil
+	inOrder(urgent)
+	return n, urgent, nil
 }
 
 // Begin gives a follower that is new its place: the log's end. It is called before the program opens its doors, so that
@@ -78,6 +97,10 @@ func (s *Store) cursor(ctx context.Context, w *work, follower string) (seq int64
 	return seq, get()
 }
 
+// replaceable is a delivery o whose place a newer one may take. One that is leased may be on its way, and must not be
+// overtaken.
+const replaceable = `o.state = 'pending' AND o.newest AND o.leased_until = 0`
+
 // post keeps back the rows of an event's deliveries.
 func (s *Store) post(ctx context.Context, w *work, follower string, ev pointsman.Logged, planned []pointsman.Delivery) error {
 	if len(planned) == 0 {
@@ -103,13 +126,16 @@ func (s *Store) post(ctx context.Context, w *work, follower string, ev pointsman
 			due = w.now
 		}
 		id := last - int64(len(planned)) + int64(i) + 1
-		if d.Newest { // one that is leased may be on its way, and must not be overtaken
-			w.writes.exec(`UPDATE deliveries SET state = 'superseded' WHERE follower = $1 AND lane = $2 AND state = 'pending'
-				AND newest AND leased_until = 0 AND id < $3`, follower, indexed(d.Lane), id)
-		}
-		w.writes.exec(`INSERT INTO deliveries (id, follower, seq, event_id, incident, destination, lane, class, newest, payload, state, due_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending', $11) ON CONFLICT (follower, seq, destination) DO NOTHING`,
+		// What takes the place of another inherits its attempts: they tell that it may have been said already.
+		w.writes.exec(`INSERT INTO deliveries (id, follower, seq, event_id, incident, destination, lane, class, newest, payload, state, due_at, attempts)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending', $11, COALESCE((SELECT MAX(o.attempts) FROM deliveries o
+				WHERE $9 AND o.follower = $2 AND o.lane = $7 AND `+replaceable+`), 0))
+			ON CONFLICT (follower, seq, destination) DO NOTHING`,
 			id, follower, ev.Seq, ev.ID, d.Incident, indexed(d.Destination), indexed(d.Lane), string(d.Class), d.Newest, string(d.Payload), micros(due))
+		if d.Newest {
+			w.writes.exec(`UPDATE deliveries AS o SET state = 'superseded' WHERE o.follower = $1 AND o.lane = $2 AND o.id < $3 AND `+replaceable,
+				follower, indexed(d.Lane), id)
+		}
 		w.nudge = true
 	}
 	return nil

@@ -88,10 +88,10 @@ func (m *Memory) Events(_ context.Context, incident string, after int64, limit i
 	return out, nil
 }
 
-// Follow stores what plan returns.
-func (m *Memory) Follow(_ context.Context, follower string, limit int, plan func(pointsman.Logged) []pointsman.Delivery) (int, error) {
+// Follow stores what plan returns. It leases nothing, as the store does where a lane is not free.
+func (m *Memory) Follow(_ context.Context, follower, _ string, limit int, plan func(pointsman.Logged) []pointsman.Delivery) (int, []pointsman.Delivery, error) {
 	if err := m.fault("Follow"); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -103,7 +103,7 @@ func (m *Memory) Follow(_ context.Context, follower string, limit int, plan func
 		}
 	}
 	m.cursors[follower] += int64(len(read))
-	return len(read), nil
+	return len(read), nil, nil
 }
 
 func (m *Memory) insert(follower string, ev pointsman.Logged, d pointsman.Delivery) {
@@ -121,6 +121,7 @@ func (m *Memory) insert(follower string, ev pointsman.Logged, d pointsman.Delive
 		}
 		if d.Newest && r.Newest && r.Follower == follower && r.Lane == d.Lane && r.State == "pending" && r.until.IsZero() {
 			r.State = "superseded"
+			d.Attempts = max(d.Attempts, r.Attempts)
 		}
 	}
 	m.rows = append(m.rows, &Row{Delivery: d, State: "pending"})

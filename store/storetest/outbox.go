@@ -27,12 +27,15 @@ func (s *story) say(texts ...string) {
 func (s *story) follow(edit func(*pointsman.Delivery, pointsman.Logged)) {
 	s.tb.Helper()
 	for {
-		n := must(s.Follow(s.tb.Context(), "slack", 100, func(ev pointsman.Logged) []pointsman.Delivery {
+		n, _, err := s.Follow(s.tb.Context(), "slack", "", 100, func(ev pointsman.Logged) []pointsman.Delivery {
 			text, _ := json.Marshal(ev.Text)
 			d := pointsman.Delivery{Destination: "thread", Lane: "slack/INC-1/thread", Payload: text}
 			edit(&d, ev)
 			return []pointsman.Delivery{d}
-		}))(s.tb)
+		})
+		if err != nil {
+			s.tb.Fatal(err)
+		}
 		if n == 0 {
 			return
 		}
@@ -128,6 +131,55 @@ func superseding(t *testing.T, s *story) {
 	s.expect("nothing is left", got)
 }
 
+// inherited: whoever sends the newer edit must know that the older one may have arrived, or a second card is posted.
+func inherited(t *testing.T, s *story) {
+	newest := func(d *pointsman.Delivery, _ pointsman.Logged) { d.Newest = true }
+	s.say("one")
+	s.follow(newest)
+	ds, _ := s.take(1)
+	s.settle(first(ds), pointsman.Settlement{RetryAt: s.now.now().Add(time.Minute), Problem: "no answer"})
+	s.say("two", "three")
+	s.follow(newest)
+	ds, got := s.take(1)
+	s.expect("the newest", got, "three")
+	if d := first(ds); d.Attempts != 2 {
+		t.Errorf("attempt %d, want 2: the first was made with the edit that was replaced", d.Attempts)
+	}
+	s.settle(first(ds), pointsman.Settlement{Sent: true, Ref: "r"})
+	s.say("four")
+	s.follow(newest)
+	if ds, _ = s.take(1); first(ds).Attempts != 1 {
+		t.Errorf("attempt %d, want 1: what went before is settled", first(ds).Attempts)
+	}
+}
+
+// atOnceTaken: the follower's own transaction leases what is urgent, so that a card waits for one commit less.
+func atOnceTaken(t *testing.T, s *story) {
+	follow := func() []string {
+		t.Helper()
+		_, urgent, err := s.Follow(t.Context(), "slack", "w", 100, func(ev pointsman.Logged) []pointsman.Delivery {
+			card := pointsman.Delivery{Destination: "card", Lane: "card", Class: pointsman.Urgent, Newest: true}
+			return []pointsman.Delivery{card, {Destination: "thread", Lane: "thread", Payload: []byte(`""`)}}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, d := range urgent {
+			got = append(got, fmt.Sprintf("%s of %d, attempt %d", d.Destination, d.Seq, d.Attempts))
+		}
+		return got
+	}
+	s.say("one", "two")
+	s.expect("the newest card alone, leased", follow(), "card of 2, attempt 1")
+	rest, _ := s.take(10)
+	if len(rest) != 1 || rest[0].Destination != "thread" {
+		t.Errorf("left for everybody: %+v, want the first line of the thread", rest)
+	}
+	s.say("three")
+	s.expect("nothing overtakes the card that is on its way", follow())
+}
+
 func urgency(t *testing.T, s *story) {
 	s.say("chatter", "more chatter", "page")
 	s.follow(func(d *pointsman.Delivery, ev pointsman.Logged) {
@@ -187,7 +239,7 @@ func cursors(t *testing.T, s *story) {
 	follow := func() {
 		for {
 			last := done.Load()
-			n, err := s.Follow(context.Background(), "slack", 7, func(ev pointsman.Logged) []pointsman.Delivery {
+			n, _, err := s.Follow(context.Background(), "slack", "", 7, func(ev pointsman.Logged) []pointsman.Delivery {
 				planned <- ev.Seq
 				return []pointsman.Delivery{{Destination: "thread", Payload: []byte(`""`)}}
 			})
