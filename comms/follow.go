@@ -15,12 +15,14 @@ func (r *dispatch) follow(ctx context.Context, w Way) {
 	for due := true; ; {
 		changed := r.Journal.Changed() // before the look, so that nothing is missed in between
 		n, err := 0, error(nil)
-		if due || f.wants(ctx, r.Journal) {
+		if due || f.busy || f.wants(ctx, r.Journal) {
 			p := planner{way: w}
 			var urgent []pointsman.Delivery
-			n, urgent, err = r.Outbox.Follow(ctx, w.Name(), r.hands(), page, f.note(&p))
+			said := false
+			n, urgent, err = r.Outbox.Follow(ctx, w.Name(), r.hands(), page, f.note(&p, &said))
 			r.begin(urgent)
 			if n > 0 {
+				f.busy = said
 				r.wake()
 				r.tellLost(ctx, p.lost...)
 			}
@@ -28,8 +30,8 @@ func (r *dispatch) follow(ctx context.Context, w Way) {
 		switch {
 		case ctx.Err() != nil:
 			return
-		case n > 0:
-			due = true
+		case n == page:
+			due = true // there may be more
 			continue
 		case err != nil:
 			r.Log.Warn("log not followed", "way", w.Name(), "err", err)
@@ -60,13 +62,16 @@ func (r *dispatch) hands() string {
 type follower struct {
 	way  Way
 	seen int64 // the newest event that was planned or is known to need no plan; 0 before the first
+	busy bool  // it had something to say the last time, so it probably has again and is not asked first
 }
 
-// note is the way's plan, with a note of how far it got.
-func (f *follower) note(p *planner) func(pointsman.Logged) []pointsman.Delivery {
+// note is the way's plan, with a note of how far it got and whether it had anything to say.
+func (f *follower) note(p *planner, said *bool) func(pointsman.Logged) []pointsman.Delivery {
 	return func(ev pointsman.Logged) []pointsman.Delivery {
 		f.seen = max(f.seen, ev.Seq)
-		return p.plan(ev)
+		out := p.plan(ev)
+		*said = *said || len(out) > 0
+		return out
 	}
 }
 

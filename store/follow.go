@@ -37,13 +37,20 @@ func (s *Store) Follow(ctx context.Context, follower, owner string, limit int, p
 		if n = len(read); err != nil || n == 0 {
 			return err
 		}
+		var planned []pointsman.Delivery
 		for _, ev := range read {
-			if err := s.post(ctx, w, follower, ev, plan(ev)); err != nil {
-				return fmt.Errorf("event %d: %w", ev.Seq, err)
+			for _, d := range plan(ev) {
+				planned = append(planned, addressed(d, follower, ev))
 			}
+		}
+		if err := w.post(ctx, planned); err != nil {
+			return err
 		}
 		w.writes.one(`UPDATE cursors SET seq = $1 WHERE follower = $2 AND seq = $3`, read[n-1].Seq, follower, cursor)
 		if owner != "" {
+			if now.Before(w.now) {
+				now = w.now // they are due as of this transaction, whatever the other clock says
+			}
 			w.writes.query(func(r Row) error {
 				d, err := scanDelivery(r)
 				urgent = append(urgent, d)
@@ -101,26 +108,32 @@ func (s *Store) cursor(ctx context.Context, w *work, follower string) (seq int64
 // overtaken.
 const replaceable = `o.state = 'pending' AND o.newest AND o.leased_until = 0`
 
-// post keeps back the rows of an event's deliveries.
-func (s *Store) post(ctx context.Context, w *work, follower string, ev pointsman.Logged, planned []pointsman.Delivery) error {
+// addressed fills in what the event says about a delivery that was planned for it.
+func addressed(d pointsman.Delivery, follower string, ev pointsman.Logged) pointsman.Delivery {
+	d.Follower, d.Seq, d.EventID = follower, ev.Seq, ev.ID
+	if d.Lane == "" {
+		d.Lane = follower + "/" + ev.Incident + "/" + d.Destination
+	}
+	if d.Incident == "" {
+		d.Incident = ev.Incident
+	}
+	if d.Class != pointsman.Urgent {
+		d.Class = pointsman.Normal
+	}
+	return d
+}
+
+// post keeps back the rows of deliveries.
+func (w *work) post(ctx context.Context, planned []pointsman.Delivery) error {
 	if len(planned) == 0 {
 		return nil
 	}
 	var last int64
 	err := w.QueryRow(ctx, `UPDATE counters SET n = n + $1 WHERE name = 'delivery' RETURNING n`, int64(len(planned))).Scan(&last)
 	if err != nil {
-		return err
+		return fmt.Errorf("number the deliveries: %w", err)
 	}
 	for i, d := range planned {
-		if d.Lane == "" {
-			d.Lane = follower + "/" + ev.Incident + "/" + d.Destination
-		}
-		if d.Incident == "" {
-			d.Incident = ev.Incident
-		}
-		if d.Class != pointsman.Urgent {
-			d.Class = pointsman.Normal
-		}
 		due := d.DueAt
 		if due.IsZero() {
 			due = w.now
@@ -131,12 +144,12 @@ func (s *Store) post(ctx context.Context, w *work, follower string, ev pointsman
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending', $11, COALESCE((SELECT MAX(o.attempts) FROM deliveries o
 				WHERE $9 AND o.follower = $2 AND o.lane = $7 AND `+replaceable+`), 0))
 			ON CONFLICT (follower, seq, destination) DO NOTHING`,
-			id, follower, ev.Seq, ev.ID, d.Incident, indexed(d.Destination), indexed(d.Lane), string(d.Class), d.Newest, string(d.Payload), micros(due))
+			id, d.Follower, d.Seq, d.EventID, d.Incident, indexed(d.Destination), indexed(d.Lane), string(d.Class), d.Newest, string(d.Payload), micros(due))
 		if d.Newest {
 			w.writes.exec(`UPDATE deliveries AS o SET state = 'superseded' WHERE o.follower = $1 AND o.lane = $2 AND o.id < $3 AND `+replaceable,
-				follower, indexed(d.Lane), id)
+				d.Follower, indexed(d.Lane), id)
 		}
-		w.nudge = true
 	}
+	w.nudge = true
 	return nil
 }

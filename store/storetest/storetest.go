@@ -74,7 +74,7 @@ type story struct {
 	key audit.Key // signs checkpoints and exports
 }
 
-// clock is a time that the story moves.
+// clock is a time that the story moves, and that passes by itself a little, as every clock does.
 type clock struct {
 	mu sync.Mutex
 	at time.Time
@@ -86,6 +86,12 @@ func (c *clock) now() time.Time {
 	return c.at
 }
 
+// tick is the store's own look at the clock.
+func (c *clock) tick() time.Time {
+	c.pass(time.Microsecond)
+	return c.now()
+}
+
 func (c *clock) pass(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -95,7 +101,7 @@ func (c *clock) pass(d time.Duration) {
 func begin(tb testing.TB, cfg store.Config) *story {
 	tb.Helper()
 	c := &clock{at: time.Date(2026, 11, 21, 3, 0, 0, 123456000, time.UTC)}
-	cfg.Now = c.now
+	cfg.Now = c.tick
 	secret, _, err := audit.NewKey("storetest.example")
 	if err != nil {
 		tb.Fatal(err)
