@@ -74,10 +74,11 @@ type story struct {
 	key audit.Key // signs checkpoints and exports
 }
 
-// clock is a time that the story moves, and that passes by itself a little, as every clock does.
+// clock is a time that the story moves. With a step it also passes by itself at each look of the store.
 type clock struct {
-	mu sync.Mutex
-	at time.Time
+	mu   sync.Mutex
+	at   time.Time
+	step time.Duration
 }
 
 func (c *clock) now() time.Time {
@@ -88,7 +89,7 @@ func (c *clock) now() time.Time {
 
 // tick is the store's own look at the clock.
 func (c *clock) tick() time.Time {
-	c.pass(time.Microsecond)
+	c.pass(c.step)
 	return c.now()
 }
 
