@@ -35,6 +35,7 @@ type Cluster struct {
 	Clients     Clients  `yaml:"clients"`
 	Probes      []Probe  `yaml:"probes"`
 	Fence       Fence    `yaml:"fence"`
+	Poolers     []Pooler `yaml:"poolers"`
 	// HeartbeatTable has the columns id int primary key, at timestamptz, token text.
 	HeartbeatTable string        `yaml:"heartbeat_table"`
 	Limits         Limits        `yaml:"limits"`
@@ -51,6 +52,8 @@ type Node struct {
 	// is never acted on.
 	ClusterName  string `yaml:"cluster_name"`
 	NeverPromote bool   `yaml:"never_promote"` // a delayed or a reporting standby
+	// Advertised is host:port by which poolers and applications reach the node, where it is not the DSN's.
+	Advertised string `yaml:"advertised"`
 }
 
 // Clients is the address that clients use, and further ones of which each must lead to the primary.
@@ -163,6 +166,7 @@ func (c Cluster) validate(at string) []pointsman.Fault {
 		faults = append(faults, more.validate(fmt.Sprintf("%s.clients.more[%d]", at, i), false)...)
 	}
 	faults = append(faults, c.validateNodes(at)...)
+	faults = append(faults, c.validatePoolers(at)...)
 	return append(faults, c.validateProbes(at)...)
 }
 

@@ -28,6 +28,10 @@ func withCanary(c *postgres.Cluster) {
 		put(&c.Nodes[i].Address)
 	}
 	put(&c.Clients.Address)
+	for i := range c.Poolers {
+		put(&c.Poolers[i].Console)
+		put(&c.Poolers[i].Clients)
+	}
 }
 
 // broken are clusters whose addresses fail in all ways that have a text.
@@ -68,6 +72,7 @@ func broken(t *testing.T, kind string) []actions.Action {
 	} {
 		w := world{Clusters: postgres.New(postgres.Config{{
 			Name: "orders", Nodes: []postgres.Node{{Name: "pg-1", Address: a}, {Name: "pg-2", Address: a}}, Clients: postgres.Clients{Address: a},
+			Poolers:     []postgres.Pooler{{Name: "pgb-1", Database: "app", Console: a, Clients: a, Ini: file}},
 			ReadTimeout: 300_000_000,
 		}}, nil)}
 		out = append(out, w.kind(t, kind))

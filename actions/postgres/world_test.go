@@ -26,7 +26,14 @@ type world struct {
 
 func newWorld(t testing.TB, options lab.PairOptions, change ...func(*postgres.Cluster)) *world {
 	t.Helper()
+	return newWorldOf(t, options, func(*lab.Pair) {}, change...)
+}
+
+// newWorldOf lets the caller start what stands beside the pair before the configuration is made.
+func newWorldOf(t testing.TB, options lab.PairOptions, beside func(*lab.Pair), change ...func(*postgres.Cluster)) *world {
+	t.Helper()
 	w := &world{pair: lab.NewPair(t, options)}
+	beside(w.pair)
 	w.cluster = clusterOf(w.pair)
 	far := postgres.New(postgres.Config{w.cluster}, nil)
 	server := httptest.NewServer(probe.Handler(far, func() (string, error) { return token, nil }))
