@@ -125,7 +125,6 @@ func (v poolerView) asExpected(j journey) pointsman.Fact {
 	return f
 }
 
-
 // arrived: file and running pooler both lead to the place.
 func (v poolerView) arrived(to ini.Place) pointsman.Fact {
 	f := pointsman.Fact{
