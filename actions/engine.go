@@ -82,6 +82,7 @@ func (e *Engine) claim(ctx, work context.Context, wg *sync.WaitGroup) bool {
 	if !ok {
 		return false
 	}
+	pointsman.Failpoint("run.claimed", c.Run.Runbook)
 	wg.Go(func() { e.drive(work, c) })
 	return true
 }
@@ -120,7 +121,9 @@ func (e *Engine) beat(ctx context.Context, c pointsman.Claim, cancel context.Can
 			return
 		case <-tick.C:
 		}
+		pointsman.Failpoint("heartbeat.before", c.Run.Runbook)
 		err := e.Ledger.Heartbeat(ctx, c.Run.ID, c.Epoch, e.Lease)
+		pointsman.Failpoint("heartbeat.after", c.Run.Runbook)
 		if conflict(err) {
 			cancel(errFenced)
 			return
@@ -141,7 +144,9 @@ func (e *Engine) enter(ctx context.Context, c pointsman.Claim) (pointsman.Run, e
 	run := c.Run
 	switch run.State {
 	case pointsman.RunQueued:
+		pointsman.Failpoint("recheck.before", run.Runbook)
 		facts := e.startFacts(ctx, run)
+		pointsman.Failpoint("recheck.after", run.Runbook)
 		if lost := context.Cause(ctx); lost != nil {
 			return run, lost // checks that were cut short say nothing about the world
 		}

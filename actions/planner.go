@@ -69,6 +69,7 @@ func (p *Planner) answer(ctx context.Context, prop pointsman.Proposal) {
 	if ctx.Err() != nil {
 		return // the successor asks again; the proposal is still being checked
 	}
+	pointsman.Failpoint("plan.checked", prop.Runbook)
 	_, err := p.Desk.Do(ctx, pointsman.Ready{
 		Proposal: prop.ID, Generation: prop.Generation, Plan: found.Plan, Facts: found.Facts,
 		Already: found.Already, Problem: found.Problem, Eligible: found.Eligible,

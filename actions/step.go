@@ -87,9 +87,9 @@ func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan
 	}
 	in.Applied = time.Now()
 	applyCtx, cancel := context.WithDeadline(ctx, deadline)
-	failpoint(s.Kind, "before-apply")
+	pointsman.Failpoint("step.before-apply", s.Kind)
 	out, err := act.Apply(applyCtx, in)
-	failpoint(s.Kind, "after-apply")
+	pointsman.Failpoint("step.after-apply", s.Kind)
 	cancel()
 	if refused, ok := errors.AsType[*RefusedError](err); ok {
 		end.State, end.Note, end.Facts = pointsman.StepRefused, refused.Error(), refused.Facts
@@ -166,7 +166,7 @@ func (e *Engine) verify(ctx context.Context, run pointsman.Run, in Input, end po
 		end.Facts = ev.Facts
 		switch {
 		case err == nil && ev.Holds:
-			failpoint(act.Kind(), "before-outcome")
+			pointsman.Failpoint("step.before-outcome", act.Kind())
 			end.State = pointsman.StepDone
 			if applyErr != nil {
 				end.Note = fmt.Sprintf("it answered %q, and was then seen to hold", applyErr)
@@ -233,6 +233,7 @@ func (e *Engine) observe(ctx context.Context, run pointsman.Run, in Input, end p
 			return run, lost
 		}
 		end.Facts = ev.Facts
+		pointsman.Failpoint("step.observed", act.Kind())
 		switch late := time.Until(deadline) <= 0; {
 		case err == nil && ev.Holds:
 			end.State, end.Note = pointsman.StepDone, "observed after a takeover: it had happened"

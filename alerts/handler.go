@@ -131,7 +131,9 @@ func (h *Handler) keep(c echo.Context, router *Router, m Message) error {
 	if err != nil {
 		return later(c, err.Error())
 	}
+	pointsman.Failpoint("webhook.read", "")
 	ids, err := h.carryOut(ctx, cmds)
+	pointsman.Failpoint("webhook.stored", "")
 	if err != nil {
 		h.log.ErrorContext(ctx, "webhook not stored", "err", err, "alerts", len(m.Alerts))
 		return later(c, "the alerts cannot be stored at this moment; send them again")

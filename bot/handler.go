@@ -114,7 +114,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, kind string, han
 	// Slack hangs up after three seconds; what was begun is finished all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), callTimeout)
 	defer cancel()
+	pointsman.Failpoint("click.verified", kind)
 	out := h.guarded(ctx, func() outcome { return handle(ctx, form) })
+	pointsman.Failpoint("click.decided", kind)
 	h.metrics.answered(kind, result(out), began)
 	defer h.later(out)
 	switch {

@@ -87,7 +87,9 @@ func (s *Sender) edit(ctx context.Context, ref string, show slack.MsgOption) (_ 
 	if err := s.pace.edits(ctx); err != nil {
 		return "", false, err
 	}
+	pointsman.Failpoint("slack.before-edit", "card")
 	_, _, _, err = s.api.UpdateMessageContext(ctx, channel, ts, show)
+	pointsman.Failpoint("slack.after-edit", "card")
 	s.metrics.called("edit", err)
 	if is(err, "message_not_found", "cant_update_message", "thread_not_found") {
 		return "", true, nil
@@ -99,7 +101,14 @@ func (s *Sender) post(ctx context.Context, method string, options ...slack.MsgOp
 	if err := s.pace.posts(ctx); err != nil {
 		return "", err
 	}
+	pointsman.Failpoint("slack.before-post", method)
+	// Asked here and not only by the transport: a process that stood still finds out before it says what another one
+	// has said by now.
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
 	channel, ts, err := s.api.PostMessageContext(ctx, s.channel, options...)
+	pointsman.Failpoint("slack.after-post", method)
 	s.metrics.called(method, err)
 	if err != nil {
 		return "", s.pace.judged("post", err)

@@ -72,7 +72,17 @@ func (r *dispatch) send(d pointsman.Delivery) (ref string, err error) {
 	}
 	ctx, cancel := context.WithTimeout(r.work, r.Attempt)
 	defer cancel()
-	return w.Send(ctx, d)
+	ctx, lost := context.WithCancelCause(ctx)
+	defer lost(nil)
+	r.cancellable(d, lost)
+	ctx = attempt{ctx, func() time.Time { return r.until(d.ID) }}
+	pointsman.Failpoint("delivery.sending", d.Follower)
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	ref, err = w.Send(ctx, d)
+	pointsman.Failpoint("delivery.sent", d.Follower)
+	return ref, err
 }
 
 // store repeats until the outcome is in the outbox: what was said must not be said again because a database restarts.
@@ -81,6 +91,7 @@ func (r *dispatch) store(d pointsman.Delivery, what pointsman.Settlement) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.work), 5*time.Second)
 		err := r.Outbox.Settle(ctx, d, what)
 		cancel()
+		pointsman.Failpoint("delivery.settled", d.Follower)
 		if err == nil {
 			return
 		}

@@ -16,7 +16,11 @@ type Dispatcher struct {
 	Ways    []Way
 	Owner   string // names this process in leases
 
-	Attempt  time.Duration // deadline of one attempt; default 10 s, and always well below the lease of 30 s
+	Leases Leases        // may be nil where no other process can be
+	Lease  time.Duration // how long Claim leases; default 30 s, which is longer than any attempt
+	Beat   time.Duration // between prolongations by Leases; default a third of Lease
+
+	Attempt  time.Duration // deadline of one attempt; default 10 s
 	Attempts int           // after so many a delivery is parked; default 480, about three hours
 	Workers  int           // attempts at work at once per way and class; default 8
 	Grace    time.Duration // how long a stop waits for attempts at work; default 5 s
@@ -32,7 +36,7 @@ const (
 	// held bounds the deliveries that are claimed and not settled, at work or waiting for a free worker.
 	held = 256
 	// patience is how long a claimed delivery waits for a free worker of its way before it is handed back: together
-	// with the attempt it must end before the lease does, or another process would say it too.
+	// with the attempt it must end before a lease does that nobody prolongs, or another process would say it too.
 	patience = 10 * time.Second
 )
 
@@ -43,12 +47,16 @@ func (d Dispatcher) Run(ctx context.Context) error {
 	defer cancel()
 	r := &dispatch{
 		Dispatcher: d.withDefaults(), stopping: ctx.Done(), work: work, ways: map[string]Way{},
-		slots: map[lane]chan struct{}{}, mine: map[int64]bool{}, look: make(chan struct{}, 1),
+		slots: map[lane]chan struct{}{}, mine: map[int64]*hold{}, look: make(chan struct{}, 1),
 	}
 	var followers sync.WaitGroup
 	for _, w := range r.Ways {
 		r.ways[w.Name()] = w
 		followers.Go(func() { r.follow(ctx, w) })
+	}
+	if r.Leases != nil {
+		stop := r.keeping(work)
+		defer stop() // after the attempts at work
 	}
 	r.claimAll(ctx)
 	followers.Wait()
@@ -73,6 +81,12 @@ func (d Dispatcher) withDefaults() Dispatcher {
 	if d.Workers <= 0 {
 		d.Workers = 8
 	}
+	if d.Lease <= 0 {
+		d.Lease = 30 * time.Second
+	}
+	if d.Beat <= 0 {
+		d.Beat = d.Lease / 3
+	}
 	if d.Grace <= 0 {
 		d.Grace = 5 * time.Second
 	}
@@ -93,7 +107,7 @@ type dispatch struct {
 
 	mu    sync.Mutex
 	slots map[lane]chan struct{} // free workers
-	mine  map[int64]bool         // deliveries that this process holds
+	mine  map[int64]*hold        // deliveries that this process holds
 }
 
 // lane is what shares workers. Urgent deliveries have their own, so that chatter of the same way cannot hold them up.
@@ -125,6 +139,7 @@ func (r *dispatch) claim(ctx context.Context) {
 		if free <= 0 {
 			return // whoever ends next looks again
 		}
+		until := time.Now().Add(r.Lease)
 		due, err := r.Outbox.Claim(ctx, r.Owner, free)
 		if err != nil {
 			if ctx.Err() == nil {
@@ -132,17 +147,18 @@ func (r *dispatch) claim(ctx context.Context) {
 			}
 			return
 		}
-		r.begin(due)
+		r.begin(due, until)
 		if len(due) < free {
 			return
 		}
 	}
 }
 
-// begin attempts what was claimed.
-func (r *dispatch) begin(claimed []pointsman.Delivery) {
+// begin attempts what was claimed and is ours until the given time.
+func (r *dispatch) begin(claimed []pointsman.Delivery, until time.Time) {
 	for _, d := range claimed {
-		if r.take(d) {
+		pointsman.Failpoint("delivery.claimed", d.Follower)
+		if r.take(d, until) {
 			r.sends.Go(func() { defer r.drop(d); r.deliver(d) })
 		}
 	}
@@ -164,13 +180,13 @@ func (r *dispatch) holding() int {
 
 // take refuses what this process still works at: its lease can end while the store is away and its outcome is not
 // stored yet, and then it would be said twice.
-func (r *dispatch) take(d pointsman.Delivery) bool {
+func (r *dispatch) take(d pointsman.Delivery, until time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.mine[d.ID] {
+	if r.mine[d.ID] != nil {
 		return false
 	}
-	r.mine[d.ID] = true
+	r.mine[d.ID] = &hold{delivery: d, until: until}
 	return true
 }
 

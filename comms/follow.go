@@ -19,8 +19,9 @@ func (r *dispatch) follow(ctx context.Context, w Way) {
 			p := planner{way: w}
 			var urgent []pointsman.Delivery
 			said := false
+			until := time.Now().Add(r.Lease)
 			n, urgent, err = r.Outbox.Follow(ctx, w.Name(), r.hands(), page, f.note(&p, &said))
-			r.begin(urgent)
+			r.begin(urgent, until)
 			if n > 0 {
 				f.busy = said
 				r.wake()

@@ -192,8 +192,8 @@ func (c *checker) timings() {
 	if t.UpdateEvery != 0 {
 		within("update_every", t.UpdateEvery, time.Minute, 24*time.Hour)
 	}
-	within("lease", t.Lease, 2*time.Second, time.Minute)
-	within("sweep", t.Sweep, 100*time.Millisecond, 10*time.Second)
+	within("lease", t.Lease, 300*time.Millisecond, time.Minute)
+	within("sweep", t.Sweep, 50*time.Millisecond, 10*time.Second)
 	within("check_timeout", t.CheckTimeout, 500*time.Millisecond, time.Minute)
 	if t.Heartbeat <= 0 || t.Heartbeat*2 > t.Lease {
 		c.fault("timings.heartbeat", "%s does not fit twice into the lease of %s; one lost heartbeat must not lose a run", pointsman.Span(t.Heartbeat), pointsman.Span(t.Lease))

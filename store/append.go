@@ -62,7 +62,9 @@ func (s *Store) append(ctx context.Context, w *work) error {
 	if s.db.notify != "" {
 		b.exec(s.db.notify, s.self)
 	}
-	return send(ctx, w.Tx, b)
+	err = send(ctx, w.Tx, b)
+	pointsman.Failpoint("log.appended", w.about)
+	return err
 }
 
 // bodies completes the events and returns their exact bytes, which are stored and hashed as they are.
@@ -196,6 +198,7 @@ func (s *Store) Note(ctx context.Context, events ...pointsman.Event) error {
 		return nil
 	}
 	err := s.transact(ctx, func(w *work) error {
+		w.about = "note"
 		w.events = append(w.events, events...) // a copy: another attempt starts from the caller's events again
 		return nil
 	})

@@ -7,14 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pointsman/pointsman"
 )
 
-// deliveryLease is how long a claimed delivery stays with its owner. One that is not settled by then is claimed
-// again; it may have been sent, which Attempts above 1 tells.
-const deliveryLease = 30 * time.Second
+// defaultDeliveryLease is longer than any attempt, for stores of which nobody prolongs leases.
+const defaultDeliveryLease = 30 * time.Second
 
 // due is a delivery d that may be attempted now, which is $1: the head of its lane, and nobody is at it.
 const due = `d.state = 'pending' AND d.due_at <= $1 AND d.leased_until <= $1 AND NOT EXISTS (SELECT 1 FROM deliveries o
@@ -22,7 +22,8 @@ const due = `d.state = 'pending' AND d.due_at <= $1 AND d.leased_until <= $1 AND
 
 const deliveryColumns = `id, follower, seq, event_id, incident, destination, lane, class, newest, payload, attempts, due_at, ref, problem`
 
-// Claim leases deliveries that are due to owner for 30 seconds, urgent ones first, then the oldest. Of a lane only the
+// Claim leases deliveries that are due to owner for Config.DeliveryLease, urgent ones first, then the oldest. One that
+// is neither settled nor prolonged by then is claimed again; it may have been sent, which Attempts above 1 tells. Of a lane only the
 // oldest that is neither sent nor given up is ever claimed, so what is said stays in order. Attempts counts the
 // attempt that begins now.
 func (s *Store) Claim(ctx context.Context, owner string, limit int) ([]pointsman.Delivery, error) {
@@ -44,7 +45,7 @@ func (s *Store) Claim(ctx context.Context, owner string, limit int) ([]pointsman
 		UPDATE deliveries SET owner = $2, leased_until = $3, attempts = attempts + 1
 		WHERE state = 'pending' AND leased_until <= $1 AND id IN (SELECT id FROM due)
 		RETURNING `+deliveryColumns,
-		micros(now), owner, micros(now.Add(deliveryLease)), int64(limit))
+		micros(now), owner, micros(now.Add(s.deliveryLease)), int64(limit))
 	if err != nil {
 		return nil, fmt.Errorf("claim deliveries: %w", err)
 	}
@@ -63,6 +64,37 @@ func inOrder(ds []pointsman.Delivery) {
 		}
 		return int(a.ID - b.ID)
 	})
+}
+
+// Prolong leases claimed deliveries for the given time from now. It returns the ids of those that are not leased to this
+// attempt any more: settled, or claimed by another process. Attempts is the fencing token, for owners of one name exist.
+func (s *Store) Prolong(ctx context.Context, held []pointsman.Delivery, lease time.Duration) ([]int64, error) {
+	if len(held) == 0 {
+		return nil, nil
+	}
+	now, err := s.db.lease(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("prolong deliveries: %w", err)
+	}
+	args, which := []any{micros(now.Add(lease))}, make([]string, len(held))
+	for i, d := range held {
+		args = append(args, d.ID, int64(d.Attempts))
+		which[i] = fmt.Sprintf("(id = $%d AND attempts = $%d)", len(args)-1, len(args))
+	}
+	kept, err := list(ctx, s.db.direct, func(r Row) (id int64, err error) {
+		err = r.Scan(&id)
+		return id, err
+	}, `UPDATE deliveries SET leased_until = $1 WHERE state = 'pending' AND leased_until > 0 AND (`+strings.Join(which, " OR ")+`) RETURNING id`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("prolong deliveries: %w", err)
+	}
+	var lost []int64
+	for _, d := range held {
+		if !slices.Contains(kept, d.ID) {
+			lost = append(lost, d.ID)
+		}
+	}
+	return lost, nil
 }
 
 func scanDelivery(r Row) (pointsman.Delivery, error) {

@@ -34,6 +34,7 @@ func (s *Store) Do(ctx context.Context, cmd pointsman.Command) (pointsman.Result
 }
 
 func (s *Store) decide(ctx context.Context, w *work, cmd pointsman.Command) (pointsman.Result, error) {
+	w.about = cmd
 	sub := cmd.Subject()
 	l, err := s.load(ctx, w, sub)
 	if errors.Is(err, errAbsent) {

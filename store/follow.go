@@ -29,6 +29,7 @@ func (s *Store) Follow(ctx context.Context, follower, owner string, limit int, p
 	var urgent []pointsman.Delivery
 	err = s.transact(ctx, func(w *work) error {
 		urgent = nil
+		w.about = follower
 		cursor, err := s.cursor(ctx, w, follower)
 		if err != nil {
 			return err
@@ -57,7 +58,7 @@ func (s *Store) Follow(ctx context.Context, follower, owner string, limit int, p
 				return err
 			}, `UPDATE deliveries AS d SET owner = $2, leased_until = $3, attempts = attempts + 1
 				WHERE d.follower = $4 AND d.seq > $5 AND d.class = 'urgent' AND `+due+` RETURNING `+deliveryColumns,
-				micros(now), owner, micros(now.Add(deliveryLease)), follower, cursor)
+				micros(now), owner, micros(now.Add(s.deliveryLease)), follower, cursor)
 		}
 		return nil
 	})

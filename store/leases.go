@@ -84,6 +84,7 @@ func (s *Store) ResetLeases(ctx context.Context) error {
 		return nil
 	}
 	err := s.transact(ctx, func(w *work) error {
+		w.about = "leases"
 		w.writes.exec(`UPDATE runs SET owner = '', lease_until = 0 WHERE lease_until > 0`)
 		w.writes.exec(`UPDATE deliveries SET owner = '', leased_until = 0 WHERE leased_until > 0 AND state = 'pending'`)
 		w.nudge = true

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/store/audit"
 )
 
@@ -129,10 +130,12 @@ func (s *Store) Checkpoint(ctx context.Context, key audit.Key) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
+	pointsman.Failpoint("checkpoint.signed", "")
 	if _, err := s.db.direct.Exec(ctx, `INSERT INTO checkpoints (origin, size, at, note) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (origin, size) DO NOTHING`, key.Origin(), size, micros(s.now()), string(note)); err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
+	pointsman.Failpoint("checkpoint.stored", "")
 	return note, nil
 }
 

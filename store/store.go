@@ -6,6 +6,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -24,6 +25,8 @@ type Config struct {
 	DSN     string `yaml:"dsn"`      // postgres: a URL or key=value string; pool_max_conns may be given there
 	DSNFile string `yaml:"dsn_file"` // postgres: a file that holds the DSN
 
+	// DeliveryLease is how long a claimed delivery stays with a process that does not prolong it; 0 means 30 s.
+	DeliveryLease time.Duration `yaml:"-"`
 	// Now replaces the clock in tests, also the database's clock for leases.
 	Now func() time.Time `yaml:"-"`
 }
@@ -52,6 +55,8 @@ type Store struct {
 	log  *slog.Logger
 	self string // this process among those that share a PostgreSQL
 
+	deliveryLease time.Duration
+
 	mu      sync.Mutex
 	changed chan struct{}
 	closed  bool
@@ -76,7 +81,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, log: log, self: rand.Text(), changed: make(chan struct{})}
+	s := &Store{db: db, log: log, self: rand.Text(), changed: make(chan struct{}), deliveryLease: cmp.Or(cfg.DeliveryLease, defaultDeliveryLease)}
 	err = db.migrate(ctx)
 	if err == nil {
 		err = s.inspect(ctx)

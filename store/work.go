@@ -18,6 +18,7 @@ type work struct {
 	events []pointsman.Event
 	seq    int64 // the log's head: as read, and after the events were appended
 	nudge  bool  // wake the loops although no event was appended
+	about  any   // the command, or a word; for failpoints
 }
 
 // tries bounds how often a transaction that lost against another one is made again.
@@ -53,7 +54,9 @@ func (s *Store) attempt(ctx context.Context, fn func(*work) error) (*work, error
 	w := &work{Tx: tx, now: s.now()}
 	if err = fn(w); err == nil && (len(w.writes) > 0 || len(w.events) > 0) {
 		if err = s.write(ctx, w); err == nil {
+			pointsman.Failpoint("commit.before", w.about)
 			if err = tx.Commit(ctx); err == nil {
+				pointsman.Failpoint("commit.after", w.about)
 				return w, nil
 			}
 			err = fmt.Errorf("commit: %w", err)

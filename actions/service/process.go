@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"runtime"
 	"time"
+
+	"github.com/pointsman/pointsman"
 )
 
 // mercy is how long a process has between being asked to end and being killed.
@@ -45,7 +47,9 @@ func (p process) run(ctx context.Context) (ended, error) {
 	if err := cmd.Start(); err != nil {
 		return ended{}, err
 	}
+	pointsman.Failpoint("exec.started", "")
 	err := cmd.Wait()
+	pointsman.Failpoint("exec.ended", "")
 	end := ended{exit: cmd.ProcessState.ExitCode(), output: out.String()}
 	if ctx.Err() != nil && (err != nil || !cmd.ProcessState.Success()) {
 		end.killed = true

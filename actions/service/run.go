@@ -23,6 +23,10 @@ type runArgs struct {
 	Command string `json:"command"` // the name of one of its commands
 }
 
+// keyVariable tells the command which step of which run it is: the same for every attempt, so that a command that
+// keeps it can tell that it was carried out already.
+const keyVariable = "POINTSMAN_KEY"
+
 // run runs a command once.
 type run struct{ *catalog }
 
@@ -128,6 +132,7 @@ func (k run) Apply(ctx context.Context, in actions.Input) (actions.Outcome, erro
 		return actions.Outcome{}, actions.Refuse("the program %s of %s cannot be run on this host: %v", c.argv[0], c, errors.Unwrap(err))
 	}
 	env, secrets := environment(c.service.Env)
+	env = append(env, keyVariable+"="+in.Key)
 	began := time.Now()
 	end, err := process{path: path, argv: c.argv, env: env}.run(ctx)
 	if err != nil {

@@ -71,7 +71,11 @@ func New(ctx context.Context, cfg *configs.Config, opts Options) (_ *App, err er
 	if err != nil {
 		return nil, err
 	}
-	if a.store, err = store.Open(ctx, cfg.Storage, a.log.With("room", "store")); err != nil {
+	storage := cfg.Storage
+	if storage.Driver == "postgres" {
+		storage.DeliveryLease = cfg.Timings.Lease
+	}
+	if a.store, err = store.Open(ctx, storage, a.log.With("room", "store")); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -132,6 +136,9 @@ func (a *App) build(snap *snapshot) error {
 	}
 	a.talk = comms.Dispatcher{
 		Outbox: a.store, Journal: a.store, Ways: a.parts.ways, Owner: owner, Metrics: comms.NewMetrics(a.reg), Log: a.log.With("room", "comms"),
+	}
+	if cfg.Storage.Driver == "postgres" { // on SQLite no other process can be, and the leases of a dead one end at the start
+		a.talk.Leases, a.talk.Lease, a.talk.Beat = a.store, cfg.Timings.Lease, cfg.Timings.Heartbeat
 	}
 	a.clock = comms.Clock{Agenda: a.store, Log: a.log.With("room", "comms")}
 	a.reloaded = prometheus.NewGauge(prometheus.GaugeOpts{

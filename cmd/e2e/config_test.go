@@ -111,7 +111,10 @@ func (s *stage) write(name, text string, mode os.FileMode) {
 
 func (s *stage) storage() string {
 	if s.as.driver == "postgres" {
-		return fmt.Sprintf("{driver: postgres, dsn: %q}", lab.PostgresDSN(s.t))
+		if s.dsn == "" {
+			s.dsn = lab.PostgresDSN(s.t)
+		}
+		return fmt.Sprintf("{driver: postgres, dsn: %q}", s.dsn)
 	}
 	return fmt.Sprintf("{driver: sqlite, path: %s/pointsman.db}", s.dir)
 }
@@ -119,10 +122,19 @@ func (s *stage) storage() string {
 // books writes the shipped runbooks as the story wants them; none where it takes them as they are.
 func (s *stage) books() string {
 	s.t.Helper()
+	folder := filepath.Join(s.dir, "runbooks")
+	if s.as.books != nil {
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			s.t.Fatal(err)
+		}
+		for name, text := range s.as.books {
+			s.write("runbooks/"+name, text, 0o600)
+		}
+		return folder
+	}
 	if s.as.runbooks == nil {
 		return ""
 	}
-	folder := filepath.Join(s.dir, "runbooks")
 	shipped, err := filepath.Glob("../../configs/runbooks/*.yaml")
 	if err != nil || len(shipped) == 0 || os.Mkdir(folder, 0o700) != nil {
 		s.t.Fatalf("%d shipped runbooks, %v", len(shipped), err)

@@ -31,7 +31,7 @@ func killedAt(t *testing.T, driver, place, told string) {
 		return strings.ReplaceAll(text, `timeout: 30s, irreversible`, `timeout: 4s, irreversible`)
 	}})
 	s.stop()
-	s.start("POINTSMAN_FAILPOINT=postgres.promote " + place)
+	s.start("POINTSMAN_FAILPOINT=step." + place + " postgres.promote")
 	s.sampled()
 	s.kill()
 	s.alarm(firing(primaryDown()))

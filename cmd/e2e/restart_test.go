@@ -17,7 +17,7 @@ func TestRestart(t *testing.T) {
 		t.Parallel()
 		s := open(t, setting{pair: true, process: true})
 		s.stop()
-		s.start("POINTSMAN_FAILPOINT=postgres.check before-apply")
+		s.start("POINTSMAN_FAILPOINT=step.before-apply postgres.check")
 		s.sampled()
 		s.kill()
 		s.alarm(firing(primaryDown()))

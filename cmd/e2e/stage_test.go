@@ -37,6 +37,7 @@ type setting struct {
 	route    string                         // YAML of route
 	timings  string                         // YAML of timings
 	runbooks func(name, text string) string // edits the shipped runbooks
+	books    map[string]string              // files in place of the shipped runbooks
 	edit     func(*configs.Config)          // changes what was read; inside the test only
 }
 
@@ -46,6 +47,7 @@ type stage struct {
 	dir   string
 	file  string // the configuration
 	base  string // where the program listens
+	dsn   string // of the program's own PostgreSQL
 	pair  *lab.Pair
 	where string // of the kill switches: their database
 	slack *fakeslack.Slack

@@ -30,6 +30,8 @@ type Memory struct {
 	changed chan struct{}
 	// Fault, when set, is asked before each call by the method's name; an error makes the call fail.
 	Fault func(call string) error
+	// Lease is how long Claim leases; 30 s if it is zero.
+	Lease time.Duration
 }
 
 // NewMemory returns an empty log.
@@ -37,7 +39,7 @@ func NewMemory() *Memory {
 	return &Memory{cursors: map[string]int64{}, changed: make(chan struct{})}
 }
 
-const lease = 30 * time.Second
+const defaultLease = 30 * time.Second
 
 func (m *Memory) fault(call string) error {
 	if m.Fault == nil {
@@ -151,11 +153,29 @@ func (m *Memory) Claim(_ context.Context, owner string, limit int) ([]pointsman.
 	})
 	var out []pointsman.Delivery
 	for _, r := range due[:min(limit, len(due))] {
-		r.owner, r.until = owner, now.Add(lease)
+		r.owner, r.until = owner, now.Add(cmp.Or(m.Lease, defaultLease))
 		r.Attempts++
 		out = append(out, r.Delivery)
 	}
 	return out, nil
+}
+
+// Prolong prolongs leases that still belong to the attempt.
+func (m *Memory) Prolong(_ context.Context, held []pointsman.Delivery, lease time.Duration) (lost []int64, err error) {
+	if err := m.fault("Prolong"); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range held {
+		r := m.rows[d.ID-1]
+		if r.State != "pending" || r.Attempts != d.Attempts || r.until.IsZero() {
+			lost = append(lost, d.ID)
+			continue
+		}
+		r.until = time.Now().Add(lease)
+	}
+	return lost, nil
 }
 
 func b2i(b bool) int {

@@ -1,0 +1,169 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// places are the failpoints at which the program is killed most, along the life of an alert: where something was said
+// yes to, or an effect was on its way.
+var places = []string{
+	"webhook.read", "commit.before ReceiveAlerts", "commit.after ReceiveAlerts", "webhook.stored",
+	"plan.checked", "commit.before Ready", "commit.after Ready", "commit.before slack", "commit.after slack",
+	"delivery.claimed slack", "slack.before-post card", "slack.after-post card", "slack.before-post line", "slack.after-post line", "delivery.settled slack",
+	"commit.before CastVote", "log.appended CastVote", "commit.after CastVote", "click.decided interaction",
+	"run.claimed", "recheck.before", "recheck.after", "commit.before StartRun", "commit.after StartRun",
+	"step.before-apply exec.run", "exec.started", "exec.ended", "step.after-apply exec.run", "commit.after NoteMemo",
+	"heartbeat.before", "heartbeat.after", "step.before-outcome exec.run", "commit.before EndStep", "commit.after EndStep", "commit.after EndStep #3",
+}
+
+// morePlaces are killed at less often. TestPlaces holds both lists against the source: whoever adds a failpoint adds it here.
+var morePlaces = []string{
+	"log.appended ReceiveAlerts", "commit.before pagerduty", "commit.after pagerduty", "delivery.sending slack", "slack.before-edit", "slack.after-edit",
+	"delivery.sent slack", "delivery.sending pagerduty", "delivery.sent pagerduty", "delivery.settled pagerduty",
+	"click.verified interaction", "commit.before NoteMemo", "log.appended EndStep", "commit.before EndStep #3",
+	"commit.before TakeOver", "commit.after TakeOver", "step.observed exec.run",
+	"commit.before Steer", "commit.after Steer", "commit.before WakeRun", "commit.after WakeRun",
+	"commit.before note", "commit.after note", "commit.after leases", "checkpoint.signed", "checkpoint.stored",
+}
+
+// needsPark are the places that a run passes only after another crash: a step of which nobody saw the end.
+var needsPark = regexp.MustCompile(`TakeOver|observed|Steer|WakeRun|pagerduty`)
+
+// fast are the timings of the crash tests: on PostgreSQL a successor takes over after 300 ms.
+const fast = "{lease: 300ms, heartbeat: 100ms, sweep: 50ms, check_timeout: 30s}"
+
+// TestKilledAtEachPlace kills the program at each failpoint, again and again while alerts come in and people decide,
+// and starts it again. Each start is armed for the next place, so what one kill left is what the next one meets.
+func TestKilledAtEachPlace(t *testing.T) {
+	t.Parallel()
+	rounds := soak(20, 150)
+	const together, seldom = 4, 5 // rounds on one stage, more would only make its channel long; one in five goes everywhere
+	for _, driver := range []string{"sqlite", "postgres"} {
+		for first := 0; first < rounds; first += together {
+			t.Run(fmt.Sprintf("%s_%d", driver, first+1), func(t *testing.T) {
+				t.Parallel()
+				tr := openTraffic(t, driver, fast)
+				tr.begin()
+				for round := range min(together, rounds-first) {
+					where := slices.Clone(places)
+					if (first+round)%seldom == 0 || os.Getenv("POINTSMAN_SOAK") != "" {
+						where = append(where, morePlaces...)
+					}
+					rand.Shuffle(len(where), func(i, j int) { where[i], where[j] = where[j], where[i] })
+					for _, place := range where {
+						if place == "commit.after leases" && driver == "postgres" {
+							continue // others may live, so nothing is reset
+						}
+						if needsPark.MatchString(place) {
+							tr.dieAt("exec.started")
+						}
+						tr.dieAt(place)
+					}
+				}
+				tr.revive()
+				tr.end()
+				tr.aftermath()
+			})
+		}
+	}
+}
+
+// TestKilledAtAnyMoment kills the program at moments that nobody chose.
+func TestKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	const together = 50
+	for _, driver := range []string{"sqlite", "postgres"} {
+		for first := 0; first < soak(500, 10_000)/2; first += together {
+			t.Run(fmt.Sprintf("%s_%d", driver, first+1), func(t *testing.T) {
+				t.Parallel()
+				tr := openTraffic(t, driver, fast)
+				tr.begin()
+				for range together {
+					cmd := tr.launch()
+					<-time.After(20*time.Millisecond + rand.N(250*time.Millisecond))
+					_ = cmd.Process.Kill() // it lives until then
+					_ = cmd.Wait()
+				}
+				tr.revive()
+				tr.end()
+				tr.aftermath()
+			})
+		}
+	}
+}
+
+// soak is a size in the usual tests and in those before a release.
+func soak(usual, release int) int {
+	if os.Getenv("POINTSMAN_SOAK") != "" {
+		return release
+	}
+	return usual
+}
+
+// launch starts the program and does not wait for it. It lets the program say more than Slack would.
+func (s *stage) launch(env ...string) *exec.Cmd {
+	s.t.Helper()
+	log, err := os.OpenFile(filepath.Join(s.dir, "pointsman.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	cmd := exec.Command(program(s.t), "serve", "--config", s.file)
+	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, s.dir
+	cmd.Env = append(append(os.Environ(), "POINTSMAN_SLACK_POSTS_PER_SECOND=100", "GOMAXPROCS=2"), env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := errors.Join(cmd.Start(), log.Close()); err != nil {
+		s.t.Fatal(err)
+	}
+	return cmd
+}
+
+// dieAt starts the program and waits until it has killed itself at the place.
+func (tr *traffic) dieAt(place string) {
+	tr.t.Helper()
+	cmd := tr.launch("POINTSMAN_FAILPOINT=" + place)
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	if place == "checkpoint.signed" || place == "checkpoint.stored" {
+		go tr.exportOnce() // which signs
+	}
+	select {
+	case err := <-ended:
+		exit, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			tr.t.Fatalf("%s: the program ended with %v", place, err)
+		}
+		if status, _ := exit.Sys().(syscall.WaitStatus); status.Signal() != syscall.SIGKILL {
+			text, _ := os.ReadFile(filepath.Join(tr.dir, "pointsman.log"))
+			tr.t.Fatalf("%s: the program ended with %v:\n%s", place, err, text[max(0, len(text)-3000):])
+		}
+	case <-time.After(patience):
+		_ = cmd.Process.Kill()
+		<-ended
+		text, _ := os.ReadFile(filepath.Join(tr.dir, "pointsman.log"))
+		tr.t.Fatalf("the program did not come to %s:\n%s", place, text[max(0, len(text)-3000):])
+	}
+}
+
+// revive starts a program that is not killed any more.
+func (tr *traffic) revive() {
+	tr.t.Helper()
+	cmd := tr.launch()
+	tr.t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if tr.t.Failed() {
+			text, _ := os.ReadFile(filepath.Join(tr.dir, "pointsman.log"))
+			tr.t.Logf("log of the program:\n%s", text[max(0, len(text)-20_000):])
+		}
+	})
+}
