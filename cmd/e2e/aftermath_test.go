@@ -164,4 +164,3 @@ func (tr *traffic) column(query string) []string {
 	}
 	return slices.Clip(out)
 }
-

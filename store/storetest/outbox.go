@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -212,6 +213,29 @@ func unsettled(t *testing.T, s *story) {
 	if err := s.Settle(t.Context(), first(ds), pointsman.Settlement{Sent: true, Ref: "r2"}); !conflict(err) {
 		t.Errorf("sent twice: %v, want a conflict", err)
 	}
+}
+
+func prolonged(t *testing.T, s *story) {
+	s.say("one", "two")
+	s.follow(func(d *pointsman.Delivery, ev pointsman.Logged) { d.Lane = "lane/" + ev.Text })
+	held, _ := s.take(2)
+	s.settle(held[1], pointsman.Settlement{Sent: true, Ref: "r"})
+	prolong := func(lost ...int64) {
+		t.Helper()
+		got, err := s.Prolong(t.Context(), held, 30*time.Second)
+		if err != nil || !slices.Equal(got, lost) {
+			t.Errorf("lost %v, %v; want %v", got, err, lost)
+		}
+	}
+	s.now.pass(20 * time.Second)
+	prolong(held[1].ID)
+	s.now.pass(20 * time.Second)
+	_, got := s.take(2)
+	s.expect("it was prolonged", got)
+	s.now.pass(11 * time.Second)
+	_, got = s.take(2)
+	s.expect("nobody prolonged it", got, "one")
+	prolong(held[0].ID, held[1].ID)
 }
 
 func refs(t *testing.T, s *story) {

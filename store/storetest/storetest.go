@@ -45,6 +45,7 @@ func Run(t *testing.T, fresh func(testing.TB) store.Config) {
 		{"a newer edit makes an unsent one pointless", superseding},
 		{"urgent goes before normal", urgency},
 		{"an unsettled delivery is claimed again", unsettled},
+		{"a delivery at work stays with its attempt", prolonged},
 		{"the last ref of a destination is remembered", refs},
 		{"a cursor never skips an event", cursors},
 		{"the chain holds after concurrent commits", chain},
