@@ -41,7 +41,7 @@ func New(cfg Config, log *slog.Logger) (*List, error) {
 // Kinds are all kinds.
 func (l *List) Kinds() []actions.Action {
 	var out []actions.Action
-	out = append(out, l.Clusters.Kinds()...) // postgres.check, fence, promote, verify, lag; pgbouncer.repoint
+	out = append(out, l.Clusters.Kinds()...) // postgres.check, fence, promote, verify, lag, checkpoint, terminate; pgbouncer.repoint
 	out = append(out, l.Switches.Kinds()...) // killswitch.engage, release, verify
 	out = append(out, l.services...)         // http.check, exec.run
 	return out
