@@ -35,7 +35,17 @@ func New(cfg Config, log *slog.Logger) *Clusters {
 
 // Kinds are the actions on these clusters.
 func (c *Clusters) Kinds() []actions.Action {
-	return []actions.Action{Check{c}, Fencing{c}, Promote{c}, Verify{c}, Lag{c}, Repoint{c}, Checkpoint{c}, Terminate{c}}
+	return []actions.Action{
+		Check{c},
+		Fencing{c},
+		Promote{c},
+		Verify{c},
+		Lag{c},
+		Repoint{c},
+		Checkpoint{c},
+		Terminate{c},
+		Rejoin{c},
+	}
 }
 
 // find returns the configured cluster that the step names. It must be the plan's target, whose lock the run holds.

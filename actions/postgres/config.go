@@ -36,6 +36,7 @@ type Cluster struct {
 	Probes      []Probe  `yaml:"probes"`
 	Fence       Fence    `yaml:"fence"`
 	Poolers     []Pooler `yaml:"poolers"`
+	NodeHook    NodeHook `yaml:"node_hook"` // acts on a node's own machine, see postgres.rejoin
 	// HeartbeatTable has the columns id int primary key, at timestamptz, token text.
 	HeartbeatTable string        `yaml:"heartbeat_table"`
 	Limits         Limits        `yaml:"limits"`
@@ -98,6 +99,7 @@ func (c Cluster) WithDefaults() Cluster {
 	set(&c.ReadTimeout, DefaultReadTimeout)
 	set(&c.SampleEvery, DefaultSampleEvery)
 	set(&c.Fence.Timeout, DefaultFenceTimeout)
+	set(&c.NodeHook.Timeout, DefaultNodeTimeout)
 	set(&c.Limits.LostTime, defaultLostTime)
 	set(&c.Limits.ReceiverSilence, DefaultReceiverSilence)
 	if c.Limits.LostBytes == 0 {
@@ -151,6 +153,7 @@ func (c Cluster) validate(at string) []pointsman.Fault {
 		{".read_timeout", c.ReadTimeout},
 		{".sample_every", c.SampleEvery},
 		{".fence.timeout", c.Fence.Timeout},
+		{".node_hook.timeout", c.NodeHook.Timeout},
 		{".limits.lost_time", c.Limits.LostTime},
 		{".limits.receiver_silence", c.Limits.ReceiverSilence},
 	} {
@@ -160,6 +163,9 @@ func (c Cluster) validate(at string) []pointsman.Fault {
 	}
 	if len(c.Fence.Command) > 0 && c.Fence.Command[0] == "" {
 		fault(".fence.command[0]", "the program is empty")
+	}
+	if len(c.NodeHook.Command) > 0 && c.NodeHook.Command[0] == "" {
+		fault(".node_hook.command[0]", "the program is empty")
 	}
 	faults = append(faults, c.Clients.validate(at+".clients", false)...)
 	for i, more := range c.Clients.More {

@@ -196,7 +196,7 @@ func refusedBecause(t *testing.T, ev pointsman.Evidence, want string) {
 	t.Errorf("facts %+v, want a refusal with %q", ev.Facts, want)
 }
 
-func awaitRow(t *testing.T, server *lab.Postgres, question string) {
+func awaitRow(t testing.TB, server *lab.Postgres, question string) {
 	t.Helper()
 	await(t, func(ctx context.Context) error {
 		conn, err := pgx.Connect(ctx, server.SuperuserDSN())

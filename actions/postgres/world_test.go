@@ -134,7 +134,12 @@ func mustStand(t testing.TB, ev pointsman.Evidence) {
 // step applies a kind and polls its Verify as the engine does.
 func (w *world) step(t testing.TB, kind, with string) (actions.Outcome, pointsman.Evidence) {
 	t.Helper()
-	a, in := w.kind(t, kind), input(with)
+	return w.stepIn(t, kind, input(with))
+}
+
+func (w *world) stepIn(t testing.TB, kind string, in actions.Input) (actions.Outcome, pointsman.Evidence) {
+	t.Helper()
+	a := w.kind(t, kind)
 	in.Applied = time.Now()
 	out, err := a.Apply(t.Context(), in)
 	if err != nil {

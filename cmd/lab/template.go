@@ -82,7 +82,7 @@ var initSQL = []struct{ database, sql string }{
 		CREATE ROLE replicator LOGIN REPLICATION;
 		CREATE ROLE app LOGIN`},
 	{"template1", `CREATE DATABASE app OWNER app`},
-	{"postgres", strings.ReplaceAll(grantSQL, "CREATE ROLE pointsman LOGIN;", "")},
+	{"postgres", strings.ReplaceAll(grantSQL, "CREATE ROLE pointsman LOGIN;", "") + rewindSQL},
 	{"app", `
 		CREATE TABLE pointsman_heartbeat (id int PRIMARY KEY, at timestamptz, token text);
 		GRANT SELECT, INSERT, UPDATE, DELETE ON pointsman_heartbeat TO pointsman`},

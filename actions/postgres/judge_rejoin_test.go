@@ -1,0 +1,97 @@
+package postgres
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/pointsman/pointsman"
+)
+
+// fallen is the situation after a failover: pg-1 is stopped and has 1000 bytes that pg-2, primary on timeline 2, never had.
+func fallen() rejoining {
+	s := dead()
+	s.set(primary("pg-2", 2, 0x6000000))
+	s.Sample = Sample{}
+	s.Cluster.NodeHook.Command = []string{"hook", "{node}"}
+	return rejoining{Situation: s, node: "pg-1", found: Inspection{
+		State: "in production", SystemID: "7001", Timeline: 1, Fork: 0x5000000, Last: 0x50003E8, Commits: 3, Rewindable: true,
+	}}
+}
+
+func TestJudgeRejoin(t *testing.T) {
+	t.Parallel()
+	bound := func(max float64) []pointsman.Bound { return []pointsman.Bound{{Name: DivergedBytes, Max: max}} }
+	for name, c := range map[string]struct {
+		change func(*rejoining)
+		want   string // of the first refusal; "" when only acceptance is needed
+	}{
+		"divergence_needs_acceptance":              {func(*rejoining) {}, ""},
+		"accepted_figure_is_enough":                {func(j *rejoining) { j.applying, j.accepted = true, bound(1000) }, ""},
+		"more_than_accepted_is_refused":            {func(j *rejoining) { j.applying, j.accepted = true, bound(999) }, "3 committed transactions that pg-2 never had: 1,000 B"},
+		"no_divergence_needs_nothing":              {func(j *rejoining) { j.found.Last = j.found.Fork }, ""},
+		"unknown_fork_is_never_no_divergence":      {func(j *rejoining) { j.found.Fork = 0 }, "it cannot be told whether pg-1 has WAL that pg-2 never had"},
+		"unknown_end_is_never_no_divergence":       {func(j *rejoining) { j.found.Last = 0 }, "it cannot be told whether pg-1 has WAL that pg-2 never had"},
+		"hook_that_fails_is_never_no_divergence":   {func(j *rejoining) { j.fault = errors.New("no route") }, "the data of pg-1 could not be inspected: no route"},
+		"no_checksums_no_rewind":                   {func(j *rejoining) { j.found.Rewindable = false }, "pg_rewind cannot find what changed"},
+		"two_promotions_to_one_number":             {func(j *rejoining) { j.found.Timeline = 2 }, "pg-1 was a primary on timeline 2 itself"},
+		"node_newer_than_the_primary":              {func(j *rejoining) { j.found.Timeline = 3 }, "the node is newer than the primary"},
+		"another_cluster":                          {func(j *rejoining) { j.found.SystemID = "7002" }, "they are different clusters"},
+		"machine_says_that_it_runs":                {func(j *rejoining) { j.found.Running = true }, "the server of pg-1 runs by its machine's word"},
+		"hung_node":                                {func(j *rejoining) { j.old(Hung, Hung); j.fault = errors.New("no route") }, "it cannot be told whether pg-1 is stopped"},
+		"cut_off_node_that_its_machine_saw_down":   {func(j *rejoining) { j.old(Unreachable, Hung) }, ""},
+		"seen_writable_from_elsewhere":             {func(j *rejoining) { j.old(Unreachable, Writable) }, "split brain"},
+		"full_node_may_be_a_primary":               {func(j *rejoining) { j.old(Full, Full) }, "it may be a primary"},
+		"fenced_node_runs_as_a_primary":            {func(j *rejoining) { j.old(Fenced, Fenced) }, "it may be a primary"},
+		"nobody_to_follow":                         {func(j *rejoining) { j.set(standby("pg-2", 1)) }, "nothing to catch up with"},
+		"no_hook":                                  {func(j *rejoining) { j.Cluster.NodeHook.Command = nil }, "no node_hook is configured"},
+		"divergence_after_a_planned_switch":        {func(j *rejoining) { j.promised = []string{"postgres.switchover"} }, "3 committed transactions that pg-2 never had"},
+		"failover_leaves_the_old_primary_alone":    {func(j *rejoining) { j.promised = []string{"postgres.promote"} }, "in the run that promotes another node"},
+		"half_a_rewind":                            {func(j *rejoining) { j.found.Broken = "half" }, "cannot be used: half"},
+		"standby_with_followers":                   {func(j *rejoining) { r := standby("pg-1", 1); r.Followers = 2; j.set(r) }, "pg-1 has 2 walsenders, limit 0"},
+		"standby_that_follows_somebody_else_is_ok": {func(j *rejoining) { j.set(standby("pg-1", 1)); j.found.Running, j.found.Last = true, j.found.Fork }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			j := fallen()
+			c.change(&j)
+			no := pointsman.Refusals(j.judge().Facts)
+			switch {
+			case c.want == "" && len(no) > 0:
+				t.Errorf("refused: %s", no[0].Sentence())
+			case c.want != "" && (len(no) == 0 || !strings.Contains(no[0].Sentence(), c.want)):
+				t.Errorf("refusals %+v, want %q", no, c.want)
+			}
+		})
+	}
+}
+
+func TestRejoin_chooses_a_lost_standby_before_a_stopped_primary(t *testing.T) {
+	t.Parallel()
+	j := fallen()
+	if got := j.choose(); got != "pg-1" {
+		t.Errorf("chose %q, want the stopped pg-1", got)
+	}
+	j.set(standby("pg-3", 0x5000000))
+	if got := j.choose(); got != "pg-3" {
+		t.Errorf("chose %q, want pg-3, which runs and follows nobody", got)
+	}
+	follows := func(name string) {
+		r := standby(name, 0x6000000)
+		r.Timeline, r.Receiver.Status = 2, "streaming"
+		j.set(r)
+	}
+	follows("pg-3")
+	follows("pg-1")
+	if got := j.choose(); got != "" || !j.nobody().Already {
+		t.Errorf("chose %q, want nobody: all follow", got)
+	}
+}
+
+func TestValues_passes_over_what_is_not_a_value(t *testing.T) {
+	t.Parallel()
+	got := values("hello\n a = b=c \n=\nlast=1")
+	if got["a"] != "b=c" || got["last"] != "1" || len(got) != 3 {
+		t.Errorf("values %v", got)
+	}
+}

@@ -1,0 +1,147 @@
+package postgres
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// NodeHook acts on a node's own machine, where Pointsman does not log in: argv without a shell, in which {node} is
+// replaced by the node's name. The environment names the step and what it needs; exit code 0 means that it is done.
+type NodeHook struct {
+	Command []string      `yaml:"command"`
+	Timeout time.Duration `yaml:"timeout"` // for one step, 10 min by default: pg_rewind copies what changed
+}
+
+// DefaultNodeTimeout bounds one step of the node hook.
+const DefaultNodeTimeout = 10 * time.Minute
+
+// The steps of the node hook, as POINTSMAN_STEP names them.
+const (
+	nodeInspect = "inspect" // reads only
+	nodeStop    = "stop"    // an orderly shutdown, ended when the hook ends
+	nodeKeep    = "keep"    // copies the WAL after the fork to a place of its own
+	nodeRewind  = "rewind"  // pg_rewind; the server stays stopped
+	nodeStart   = "start"   // as a standby of the primary
+)
+
+// nodeTask is one step with the values that its environment carries. Everything in it comes from the configuration or
+// was parsed; nothing is free text of an alert.
+type nodeTask struct {
+	step     string
+	cluster  Cluster
+	node     string
+	primary  Reading // whom the node is to follow; zero for stop
+	fork     LSN
+	last     LSN
+	keepName string
+}
+
+func (t nodeTask) env() []string {
+	env := []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
+		"POINTSMAN_STEP=" + t.step, "POINTSMAN_CLUSTER=" + t.cluster.Name, "POINTSMAN_NODE=" + t.node,
+	}
+	if t.primary.Node != "" {
+		host, port, _ := strings.Cut(t.primary.Addr, ":")
+		if i := strings.LastIndexByte(t.primary.Addr, ':'); i >= 0 {
+			host, port = t.primary.Addr[:i], t.primary.Addr[i+1:]
+		}
+		env = append(env, "POINTSMAN_PRIMARY_NODE="+t.primary.Node, "POINTSMAN_PRIMARY_HOST="+host, "POINTSMAN_PRIMARY_PORT="+port,
+			"POINTSMAN_PRIMARY_TIMELINE="+strconv.Itoa(t.primary.Timeline), "POINTSMAN_SYSTEM_ID="+t.primary.SystemID)
+	}
+	if t.fork != 0 {
+		env = append(env, "POINTSMAN_FORK_LSN="+t.fork.String(), "POINTSMAN_LAST_LSN="+t.last.String(), "POINTSMAN_KEEP="+t.keepName)
+	}
+	return env
+}
+
+// run does one step and returns the name=value lines that the hook wrote.
+func (t nodeTask) run(ctx context.Context) (map[string]string, error) {
+	hook := t.cluster.NodeHook
+	if len(hook.Command) == 0 {
+		return nil, errors.New("no node_hook is configured")
+	}
+	ctx, cancel := context.WithTimeout(ctx, hook.Timeout)
+	defer cancel()
+	argv := make([]string, len(hook.Command))
+	for i, arg := range hook.Command {
+		argv[i] = strings.ReplaceAll(arg, "{node}", t.node)
+	}
+	out, said := &capped{left: hookOutput}, &capped{left: hookOutput}
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env = t.env()
+	cmd.Stdout, cmd.Stderr = out, said
+	cmd.WaitDelay = time.Second // a server that the hook started may keep the pipes open
+	ownGroup(cmd)
+	err := cmd.Run()
+	switch exit, exited := errors.AsType[*exec.ExitError](err); {
+	case err == nil, errors.Is(err, exec.ErrWaitDelay):
+		return values(out.buf.String()), nil
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("the hook's step %s for %s did not end in time and was killed: %w", t.step, t.node, context.Cause(ctx))
+	case exited:
+		return nil, fmt.Errorf("the hook's step %s for %s failed with exit code %d%s", t.step, t.node, exit.ExitCode(), detail(said.lastLine()))
+	}
+	return nil, fmt.Errorf("the hook's step %s for %s did not start: %w", t.step, t.node, err)
+}
+
+// values reads name=value lines and passes over everything else.
+func values(text string) map[string]string {
+	out := map[string]string{}
+	for s := bufio.NewScanner(strings.NewReader(text)); s.Scan(); {
+		if name, value, ok := strings.Cut(s.Text(), "="); ok {
+			out[strings.TrimSpace(name)] = strings.TrimSpace(strings.ToValidUTF8(value, ""))
+		}
+	}
+	return out
+}
+
+// Inspection is what the node hook found in a node's data folder.
+type Inspection struct {
+	State      string // as pg_controldata says it: "shut down", "in production" ...
+	Running    bool
+	SystemID   string
+	Timeline   int
+	Checkpoint LSN // begin of the latest checkpoint's record
+	Fork       LSN // where the primary's history leaves the node's timeline; 0 when it is not known, or they are on one
+	Last       LSN // the end of its WAL, where the server is stopped
+	Commits    int // transactions committed after the fork
+	Rewindable bool
+	Broken     string // why its data folder cannot be used any more
+}
+
+// inspect asks the hook. What it leaves out stays zero, and the judge takes that as unknown.
+func (c Cluster) inspect(ctx context.Context, node string, primary Reading) (Inspection, error) {
+	got, err := nodeTask{step: nodeInspect, cluster: c, node: node, primary: primary}.run(ctx)
+	if err != nil {
+		return Inspection{}, err
+	}
+	in := Inspection{State: got["state"], SystemID: got["system_identifier"], Running: got["running"] != "no", Rewindable: got["rewindable"] == "yes", Broken: got["broken"]}
+	var faults [5]error
+	in.Timeline, faults[0] = strconv.Atoi(got["timeline"])
+	in.Checkpoint, faults[1] = ParseLSN(got["checkpoint_lsn"])
+	in.Fork, faults[2] = ParseLSN(got["fork_lsn"])
+	in.Last, faults[3] = ParseLSN(got["last_lsn"])
+	if n := got["lost_commits"]; n != "" {
+		in.Commits, faults[4] = strconv.Atoi(n)
+	}
+	if err := errors.Join(faults[:]...); err != nil {
+		return Inspection{}, fmt.Errorf("what the hook found of %s cannot be read: %w", node, err)
+	}
+	return in, nil
+}
+
+// recovering reports whether the data folder is a standby's by its own control file.
+func (in Inspection) recovering() bool {
+	return in.State == "in archive recovery" || in.State == "shut down in recovery"
+}
+
+// diverged is how many bytes of WAL the node has that its primary never had.
+func (in Inspection) diverged() int64 { return in.Last.Beyond(in.Fork) }

@@ -1,0 +1,84 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions"
+)
+
+func (m RejoinMemo) note() string {
+	if !m.Rewound {
+		return fmt.Sprintf("%s was started as a standby of %s; nothing had to be rewound", m.Node, m.Primary)
+	}
+	return fmt.Sprintf("%s was rewound and started as a standby of %s; its WAL %s to %s with %s is kept in %s",
+		m.Node, m.Primary, m.From, m.To, pointsman.Count(m.Commits, "commit"), m.Kept)
+}
+
+func (m RejoinMemo) outcome(note string) (actions.Outcome, error) {
+	raw, err := json.Marshal(m)
+	return actions.Outcome{Memo: raw, Note: note}, err
+}
+
+// Verify implements actions.Action: the primary says that the node streams, the node is on its timeline, and its replay
+// is close.
+func (a Rejoin) Verify(ctx context.Context, in actions.Input) (pointsman.Evidence, error) {
+	args, cluster, err := a.resolve(in)
+	if err != nil {
+		return pointsman.Evidence{}, err
+	}
+	if args.Node == "" {
+		return pointsman.Evidence{}, errors.New("the plan names no node to rejoin")
+	}
+	s, _ := a.c.look(ctx, cluster)
+	j := rejoining{Situation: s, node: args.Node}
+	if primary := j.primary(); primary.Node != "" {
+		if j.followers, err = cluster.followersOf(ctx, primary.Node); err != nil {
+			return pointsman.Evidence{}, fmt.Errorf("who follows %s: %w", primary.Node, err)
+		}
+	}
+	return j.judgeRejoined(args), nil
+}
+
+// judgeRejoined is pure.
+func (j rejoining) judgeRejoined(args RejoinArgs) pointsman.Evidence {
+	r, primary := j.reading(j.node), j.primary()
+	ev := pointsman.Evidence{Facts: []pointsman.Fact{j.writers(), j.identity(), j.livingPrimary()}}
+	f := pointsman.Fact{
+		Guard: "G28", Kind: pointsman.Hard, Name: "stream to " + j.node, Value: r.State.Words(), Limit: "streaming on the primary's timeline",
+		Source: primary.Node + ": pg_stat_replication", At: j.At, Result: pointsman.Pass,
+	}
+	if !j.follows() {
+		f.Result = pointsman.Fail
+		f.Text = fmt.Sprintf("%s does not stream from the primary: it %s, timeline %d, and the primary is on %d", j.node, told(j.sightings(j.node)), r.Timeline, primary.Timeline)
+		f.Clears = "read the log of " + j.node
+	}
+	ev.Facts = append(ev.Facts, f)
+	if primary.Node == "" {
+		ev.Facts[len(ev.Facts)-1].Source = "all nodes"
+		return ev
+	}
+	limits, err := args.lag().limits()
+	caughtUp := false
+	if err == nil {
+		var lag pointsman.Fact
+		lag, caughtUp = j.behind(r, primary, limits)
+		ev.Facts = append(ev.Facts, lag)
+	}
+	ev.Facts = append(ev.Facts, withoutStandby(primary.Node, len(j.streaming()), j.Situation))
+	ev.Holds = caughtUp && len(pointsman.Refusals(ev.Facts)) == 0
+	return ev
+}
+
+func (j rejoining) streaming() []follower {
+	var out []follower
+	for _, f := range j.followers {
+		if f.State == "streaming" {
+			out = append(out, f)
+		}
+	}
+	return out
+}

@@ -1,0 +1,203 @@
+#!/bin/sh
+# Pointsman's hands on the machine of one PostgreSQL server: an example of node_hook that works as it is on Linux.
+#
+#   postgres-node.sh FOLDER NODE        reads FOLDER/NODE.conf and does the step that $POINTSMAN_STEP names
+#
+# It runs on the node's machine (let node_hook be an ssh with a forced command where Pointsman runs elsewhere), as the
+# owner of the data folder, or as root, which becomes that owner. The contract is in docs/actions/postgres.rejoin.md:
+# exit code 0 means done, anything else means not done and the last line says why; what was found is name=value lines.
+#
+# NODE.conf is a piece of sh:
+#   DATA=/var/lib/postgresql/15/main     BIN=/usr/lib/postgresql/15/bin
+#   KEEP=/var/lib/postgresql/diverged    # where WAL that is thrown away is kept; room for max_wal_size at least
+#   ADDRESS="host=127.0.0.1 port=5432"   # this server, as this machine reaches it
+#   REPLICATION="user=replicator"        # how a standby logs in to the primary, without host and port
+#   REWIND="user=rewinder"               # how pg_rewind does; a role without statement_timeout
+#   CONFIG_FILE=/etc/postgresql/15/main/postgresql.conf   # where it is not in DATA
+#   LOG=$KEEP/NODE.log                   # of the server, where pg_ctl starts it
+#   start_server() { sudo systemctl start postgresql@15-main; }
+set -eu
+export LC_ALL=C
+
+fail() {
+	echo "$*" >&2
+	exit 1
+}
+
+[ $# -eq 2 ] || fail "usage: postgres-node.sh FOLDER NODE"
+case $2 in */* | .*) fail "no node is called $2" ;; esac
+CONFIG_FILE=
+LOG=
+start_server() { "$BIN/pg_ctl" -D "$DATA" -w -s -t 120 -l "$LOG" start; }
+# shellcheck source=/dev/null # the operator's own file
+. "$1/$2.conf"
+DATA=$(readlink -f "$DATA")
+LOG=${LOG:-$KEEP/$2.log}
+
+if [ "$(id -u)" -eq 0 ]; then # PostgreSQL's programs refuse root
+	exec setpriv --reuid "$(stat -c %u "$DATA")" --regid "$(stat -c %g "$DATA")" --clear-groups "$0" "$@"
+fi
+cd "$KEEP" # never in DATA: what works there counts as its server
+fork=${POINTSMAN_FORK_LSN:-}
+primary="host=${POINTSMAN_PRIMARY_HOST:-} port=${POINTSMAN_PRIMARY_PORT:-}"
+
+# running: does any process work in the data folder? That also finds children that outlived their postmaster, and is not
+# deceived by a process id that was given to somebody else, nor by a zombie.
+running() {
+	ls -l /proc/[0-9]*/cwd 2>/dev/null | awk -v want="-> $DATA" \
+		'substr($0, length($0) - length(want) + 1) == want { found = 1 } END { exit !found }'
+}
+
+stopped() { ! running || fail "$2 runs: $1 needs it stopped"; }
+
+# control NAME: one line of pg_controldata.
+control() { "$BIN/pg_controldata" -D "$DATA" | sed -n "s/^$1: *//p"; }
+
+# timeline: of the newest WAL. pg_control names an older one until the first checkpoint after a promotion.
+timeline() {
+	newest=$(find "$DATA/pg_wal" -maxdepth 1 -name '[0-9A-F]*' | sed -n 's|.*/\([0-9A-F]\{8\}\)[0-9A-F]\{16\}$|\1|p' | sort | tail -n 1)
+	checkpoint=$(control "Latest checkpoint's TimeLineID")
+	newest=$((0x${newest:-0}))
+	if [ "$newest" -gt "$checkpoint" ]; then echo "$newest"; else echo "$checkpoint"; fi
+}
+
+# segment TIMELINE LSN: the name of the WAL file that holds the position.
+segment() {
+	printf '%08X%08X%08X\n' "$1" "$((0x${2%/*}))" "$((0x${2#*/} / $(control 'Bytes per WAL segment')))"
+}
+
+# forked TIMELINE: where the primary's history leaves this timeline; nothing when it never was on it.
+forked() {
+	psql "$primary $REPLICATION replication=true" -XAtqc "TIMELINE_HISTORY $POINTSMAN_PRIMARY_TIMELINE" |
+		sed 's/^[0-9A-F]*\.history|//' | awk -v mine="$1" '$1 == mine { print $2 }'
+}
+
+# inspect reads only. A record that begins at the fork or after it exists on this node alone.
+inspect() {
+	echo "state=$(control 'Database cluster state')"
+	echo "system_identifier=$(control 'Database system identifier')"
+	echo "checkpoint_lsn=$(control 'Latest checkpoint location')"
+	mine=$(timeline)
+	echo "timeline=$mine"
+	rewindable=no
+	[ "$(control 'wal_log_hints setting')" != on ] || rewindable=yes
+	[ "$(control 'Data page checksum version')" = 0 ] || rewindable=yes
+	echo "rewindable=$rewindable"
+	[ ! -e "$KEEP/$2.rewinding" ] || echo "broken=an earlier pg_rewind of it did not end"
+	if running; then echo "running=yes"; else echo "running=no"; fi
+	[ -n "${POINTSMAN_PRIMARY_TIMELINE:-}" ] && [ "$POINTSMAN_PRIMARY_TIMELINE" -gt "$mine" ] || return 0
+	fork=$(forked "$mine")
+	echo "fork_lsn=$fork"
+	[ -n "$fork" ] && ! running || return 0
+	case $(control 'Database cluster state') in
+	*recovery*) # a standby: what it received and did not replay is not in its data, and it will not read it
+		min=$(control 'Minimum recovery ending location')
+		if [ "$min" = 0/0 ]; then min=$fork; fi
+		echo "last_lsn=$min"
+		return 0
+		;;
+	esac
+	own=$(ls "$DATA/pg_wal/$(segment "$mine" "$fork")" 2>/dev/null || true)
+	[ -n "$own" ] || own_segments_before "$mine" "$fork" || fail "the WAL of $2 at the fork $fork is gone"
+	records=$([ -z "$own" ] || "$BIN/pg_waldump" -p "$DATA/pg_wal" -t "$mine" -s "$fork" 2>&1 | sed 's/^/: /')
+	if printf '%s' "$records" | grep -q '^: rmgr: '; then
+		# Where the log ends, or, where it ends with a whole file, where its last record begins.
+		end=$(printf '%s\n' "$records" | sed -n 's|^: pg_waldump: .* at \([0-9A-F]*/[0-9A-F]*\): .*|\1|p' | tail -n 1)
+		echo "last_lsn=${end:-$(printf '%s\n' "$records" | sed -n 's|^: rmgr: .* lsn: \([0-9A-F]*/[0-9A-F]*\), .*|\1|p' | tail -n 1)}"
+		echo "lost_commits=$(printf '%s\n' "$records" | grep -c 'desc: COMMIT' || true)"
+	else
+		echo "last_lsn=$fork"
+		echo "lost_commits=0"
+	fi
+}
+
+# own_segments_before TIMELINE LSN: the log ends with the segment before the fork, so nothing was written after it.
+own_segments_before() {
+	last=$(find "$DATA/pg_wal" -maxdepth 1 -name "$(printf '%08X' "$1")????????????????" | sed 's|.*/||' | sort | tail -n 1)
+	[ -n "$last" ] && expr "$last" '<' "$(segment "$1" "$2")" >/dev/null
+}
+
+# keep copies the WAL after the fork: those transactions are nowhere else.
+keep() {
+	stopped keep "$2"
+	mine=$(timeline)
+	into=$KEEP/$POINTSMAN_KEEP
+	mkdir -p "$into"
+	first=$(segment "$mine" "$fork")
+	last=$(segment "$mine" "$POINTSMAN_LAST_LSN")
+	n=0
+	for file in "$DATA"/pg_wal/"$(printf '%08X' "$mine")"????????????????; do
+		name=${file##*/}
+		if expr "$name" '<' "$first" >/dev/null || expr "$name" '>' "$last" >/dev/null; then continue; fi
+		[ -e "$into/$name" ] || { cp -p "$file" "$into/$name.new" && mv "$into/$name.new" "$into/$name"; }
+		n=$((n + 1))
+	done
+	[ "$n" -gt 0 ] || fail "no WAL file of timeline $mine holds $fork"
+	echo "WAL of $2, timeline $mine, from $fork to $POINTSMAN_LAST_LSN: written there and nowhere else" >"$into/README"
+	sync "$into"/* "$into"
+	echo "kept=$into"
+	echo "segments=$n"
+}
+
+# rewind makes the data folder a copy of the primary's again. Configuration files are this node's own.
+rewind() {
+	stopped rewind "$2"
+	[ "$(control 'Database system identifier')" = "$POINTSMAN_SYSTEM_ID" ] || fail "$2 belongs to another cluster"
+	into=$KEEP/$POINTSMAN_KEEP
+	[ -e "$into/README" ] || fail "the WAL of $2 was not kept in $into"
+	mkdir -p "$into/conf"
+	cp -p "$DATA"/*.conf "$into/conf/"
+	rm -f "$DATA/postmaster.pid"   # nothing runs; a killed server's may name a zombie
+	touch "$KEEP/$2.rewinding"     # half a rewind is no data folder any more
+	"$BIN/pg_rewind" --target-pgdata="$DATA" --source-server="$primary $REWIND dbname=postgres options='-c statement_timeout=0'" \
+		${CONFIG_FILE:+--config-file="$CONFIG_FILE"} >"$into/pg_rewind.log" 2>&1 || fail "$(tail -n 1 "$into/pg_rewind.log")"
+	cp -p "$into/conf"/*.conf "$DATA/"
+	rm "$KEEP/$2.rewinding"
+}
+
+# slot NODE: the slot of a standby on its primary.
+slot() { echo "$1" | tr -c 'a-z0-9_\n' _; }
+
+# start lets the node follow the primary.
+start() {
+	stopped start "$2"
+	[ ! -e "$KEEP/$2.rewinding" ] || fail "an earlier pg_rewind of $2 did not end: rebuild it"
+	[ "$(control 'Database system identifier')" = "$POINTSMAN_SYSTEM_ID" ] || fail "$2 belongs to another cluster"
+	rm -f "$DATA/postmaster.pid" "$DATA/recovery.signal"
+	touch "$DATA/standby.signal" # before anything else: without it the node would start as a primary
+	sync "$DATA/standby.signal" "$DATA"
+	auto=$DATA/postgresql.auto.conf
+	{
+		grep -v -e '^primary_conninfo' -e '^primary_slot_name' "$auto" || true
+		echo "primary_conninfo = '$primary $REPLICATION application_name=$2'"
+		echo "primary_slot_name = '$(slot "$2")'"
+	} >"$auto.new"
+	mv "$auto.new" "$auto"
+	said=$(psql "$primary $REPLICATION replication=true" -Xqc "CREATE_REPLICATION_SLOT $(slot "$2") PHYSICAL RESERVE_WAL" 2>&1 >/dev/null) ||
+		case $said in *"already exists"*) ;; *) fail "$said" ;; esac
+	start_server 9>&- >/dev/null || fail "$2 did not start: $(tail -n 1 "$LOG" 2>&1)"
+	# The slot that the primary had here as a standby would keep WAL on this node for ever.
+	psql "$ADDRESS $REPLICATION replication=true" -Xqc "DROP_REPLICATION_SLOT $(slot "$POINTSMAN_PRIMARY_NODE")" >/dev/null 2>&1 || true
+}
+
+# stop shuts the server down in order: it ends the sessions, writes a checkpoint, and waits until its standbys have it.
+stop() {
+	if running; then
+		pid=$(head -n 1 "$DATA/postmaster.pid")
+		kill -INT "$pid"
+		while [ -e "/proc/$pid/cwd" ]; do sleep 0.01; done
+	fi
+	stopped stop "$2"
+	echo "state=$(control 'Database cluster state')"
+	echo "checkpoint_lsn=$(control 'Latest checkpoint location')"
+}
+
+case ${POINTSMAN_STEP:-} in
+inspect) inspect "$@" ;;
+stop | keep | rewind | start)
+	exec 9>"$KEEP/$2.lock"
+	flock -n 9 || fail "another step is at work on $2"
+	"$POINTSMAN_STEP" "$@"
+	;;
+*) fail "POINTSMAN_STEP is '${POINTSMAN_STEP:-}'; it must be inspect, stop, keep, rewind or start" ;;
+esac
