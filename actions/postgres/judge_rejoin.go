@@ -218,7 +218,7 @@ func (j rejoining) divergence() pointsman.Fact {
 	f.Text = fmt.Sprintf("%s wrote %s that %s never had: %s, WAL %s to %s of timeline %d; pg_rewind takes them out of the data, the WAL is kept in %s",
 		j.node, pointsman.Count(in.Commits, "committed transaction"), primary.Node, pointsman.Bytes(n), in.Fork, in.Last, in.Timeline, keepName(j.node, in))
 	f.Clears = "accept it, and look into the kept WAL afterwards"
-	switch bound, ok := accepted(j.accepted); {
+	switch bound, ok := (pointsman.Plan{Bounds: j.accepted}).Bound(DivergedBytes); {
 	case slices.Contains(j.promised, "postgres.switchover"):
 		f.Kind = pointsman.Hard // after a planned switchover there is nothing to lose, so something is wrong
 		f.Clears = "rejoin it in a run of its own"
@@ -227,10 +227,6 @@ func (j rejoining) divergence() pointsman.Fact {
 		f.Clears = "approve the rewind with this figure"
 	}
 	return f
-}
-
-func accepted(bounds []pointsman.Bound) (pointsman.Bound, bool) {
-	return pointsman.Plan{Bounds: bounds}.Bound(DivergedBytes)
 }
 
 func (j rejoining) rewindable() pointsman.Fact {
