@@ -14,7 +14,10 @@ COPY --from=build /out/pointsman /pointsman
 # Where SQLite's file goes; mount a volume here, or use PostgreSQL.
 COPY --from=build --chown=65532:65532 /out/data /data
 USER 65532:65532
-WORKDIR /data
-EXPOSE 8080
+# The defaults data/pointsman.db and data/audit.key lie in the volume.
+WORKDIR /
+# /run belongs to root and there is no other: the command line finds the server beside its data.
+ENV POINTSMAN_WEB_SOCKET=/data/pointsman.sock POINTSMAN_SOCKET=/data/pointsman.sock
+EXPOSE 9096
 ENTRYPOINT ["/pointsman"]
 CMD ["serve"]

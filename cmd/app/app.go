@@ -171,7 +171,7 @@ func (a *App) bind(ctx context.Context) error {
 	e := newEcho(a.log)
 	a.webhook.Register(e)
 	a.parts.register(e)
-	health{ready: a.Ready, reload: a.Reload, reg: a.reg}.register(e)
+	health{ready: a.Ready, reload: a.Reload, people: a.catalog, reg: a.reg}.register(e)
 	door := &api.Server{Store: a.store, Log: a.store, People: a.catalog, Desk: a.catalog, Switches: a.parts.switches, Exporter: a.export}
 	door.Register(e)
 	var err error

@@ -63,7 +63,12 @@ func (c *Catalog) ByUID(uid uint32) (pointsman.Person, bool) { return c.now.Load
 
 // Explain says in text what an alert with these labels would lead to.
 func (c *Catalog) Explain(labels map[string]string) string {
-	return c.now.Load().router.Explain(labels).String()
+	now := c.now.Load()
+	text := now.router.Explain(labels).String()
+	if strings.Contains(text, "\npage ") && len(now.cfg.PagerDuty.Services) == 0 {
+		text += "\nnobody would be paged: no PagerDuty service is configured\n"
+	}
+	return text
 }
 
 // Offer resolves a runbook and what a person typed after it: "orders", "cluster=orders". A word without "=" is the

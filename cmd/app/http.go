@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -27,6 +28,7 @@ import (
 type health struct {
 	ready  func(context.Context) error
 	reload func(context.Context, pointsman.Actor) error
+	people api.People
 	reg    *prometheus.Registry
 }
 
@@ -51,6 +53,9 @@ func (h health) register(e *echo.Echo) {
 	}
 	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(h.reg, promhttp.HandlerOpts{})))
 	e.POST("/-/reload", func(c echo.Context) error {
+		if !h.mayReload(c.Request()) {
+			return c.String(http.StatusUnauthorized, "Reload from this machine, or send a personal token: Authorization: Bearer TOKEN.\n")
+		}
 		if err := h.reload(c.Request().Context(), pointsman.Actor{Door: pointsman.DoorHTTP, Ref: "from " + c.RealIP()}); err != nil {
 			return c.String(http.StatusUnprocessableEntity, "The old configuration stays in force:\n"+err.Error()+"\n")
 		}
@@ -58,9 +63,25 @@ func (h health) register(e *echo.Echo) {
 	})
 }
 
+// mayReload: the port is open to Alertmanager and to Slack, and each reload is an entry of the log that is kept for ever.
+// A sidecar that watches the file asks from this machine.
+func (h health) mayReload(req *http.Request) bool {
+	if token, ok := strings.CutPrefix(req.Header.Get("Authorization"), "Bearer "); ok {
+		_, known := h.people.ByToken(token)
+		return known
+	}
+	if _, local := api.PeerUID(req.Context()); local {
+		return true
+	}
+	host, _, err := net.SplitHostPort(req.RemoteAddr)
+	ip := net.ParseIP(host)
+	return err == nil && ip != nil && ip.IsLoopback() && req.Header.Get("X-Forwarded-For") == "" // behind a proxy everybody is local
+}
+
 func newEcho(log *slog.Logger) *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
+	e.IPExtractor = echo.ExtractIPDirect() // what the record says of a caller must not be what the caller said
 	e.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{
 		DisablePrintStack: true,
 		LogErrorFunc: func(c echo.Context, err error, stack []byte) error {

@@ -1,0 +1,68 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/configs"
+)
+
+// directory knows one person by token.
+type directory struct{}
+
+func (directory) ByToken(token string) (pointsman.Person, bool) {
+	return pointsman.Person{ID: "ana"}, token == "token-of-ana"
+}
+func (directory) ByUID(uint32) (pointsman.Person, bool) { return pointsman.Person{}, false }
+
+// The port is open to Alertmanager and Slack; whoever reaches it must not be able to fill the log with reloads.
+func TestReloadIsForThisMachineAndForPeople(t *testing.T) {
+	t.Parallel()
+	reloads := 0
+	e := newEcho(nil)
+	health{people: directory{}, reload: func(context.Context, pointsman.Actor) error { reloads++; return nil }}.register(e)
+	for _, c := range []struct {
+		name, from string
+		header     http.Header
+		want       int
+	}{
+		{"a sidecar", "127.0.0.1:4711", nil, http.StatusOK},
+		{"a stranger", "192.0.2.7:4711", nil, http.StatusUnauthorized},
+		{"a stranger who says he is local", "192.0.2.7:4711", http.Header{"X-Forwarded-For": {"127.0.0.1"}}, http.StatusUnauthorized},
+		{"somebody behind a proxy on this machine", "127.0.0.1:4711", http.Header{"X-Forwarded-For": {"192.0.2.7"}}, http.StatusUnauthorized},
+		{"a person", "192.0.2.7:4711", http.Header{"Authorization": {"Bearer token-of-ana"}}, http.StatusOK},
+		{"a wrong token from this machine", "127.0.0.1:4711", http.Header{"Authorization": {"Bearer guessed"}}, http.StatusUnauthorized},
+	} {
+		before := reloads
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/-/reload", nil)
+		req.RemoteAddr = c.from
+		for k, v := range c.header {
+			req.Header[k] = v
+		}
+		rec := httptest.NewRecorder()
+		e.ServeHTTP(rec, req)
+		if rec.Code != c.want || (reloads > before) != (c.want == http.StatusOK) {
+			t.Errorf("%s: %d %s, want %d", c.name, rec.Code, rec.Body, c.want)
+		}
+	}
+}
+
+// The image has neither /run nor root's rights, and tells the world a port: both must fit what the program does by default.
+func TestTheImageFitsTheDefaults(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("../../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := strings.Cut(configs.Default().Web.Listen, ":")
+	for _, line := range []string{"EXPOSE " + port, "ENV POINTSMAN_WEB_SOCKET=/data/pointsman.sock POINTSMAN_SOCKET=/data/pointsman.sock", "USER 65532:65532"} {
+		if !strings.Contains(string(b), "\n"+line+"\n") {
+			t.Errorf("the Dockerfile lacks the line %q", line)
+		}
+	}
+}
