@@ -1,9 +1,7 @@
 package postgres
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/pointsman/pointsman"
@@ -43,6 +41,7 @@ func (s Situation) Judge(w Wish) pointsman.Evidence {
 		ev.Facts = append(ev.Facts, s.goneFacts(old)...)
 	}
 	ev.Facts = append(ev.Facts, candidateFacts...)
+	ev.Facts = append(ev.Facts, s.others(old, candidate)...)
 	if old == "" || candidate.Node == "" || s.reading(old).State == Writable {
 		return ev // no loss to state: nothing may be promoted
 	}
@@ -87,61 +86,6 @@ func (s Situation) oldPrimary(w Wish) (string, pointsman.Fact) {
 		Guard: "G1", Kind: pointsman.Hard, Name: "old primary", Value: "unknown", Source: "all nodes", At: s.At,
 		Result: pointsman.Unknown, Text: text, Clears: "find the old primary by hand and make sure that it is stopped",
 	}
-}
-
-// candidate chooses the most advanced standby by (timeline, received LSN); between equals the wished one, then the
-// first configured.
-func (s Situation) candidate(old string, w Wish) (Reading, []pointsman.Fact) {
-	fact := pointsman.Fact{Guard: "G4", Kind: pointsman.Hard, Name: "candidate", At: s.At, Source: "all nodes"}
-	var fit []Reading
-	for _, r := range s.in(Standby) {
-		if n, ok := s.Cluster.node(r.Node); ok && !n.NeverPromote && r.Node != old {
-			fit = append(fit, r)
-		}
-	}
-	slices.SortStableFunc(fit, func(a, b Reading) int {
-		if c := cmp.Or(cmp.Compare(b.Timeline, a.Timeline), cmp.Compare(b.Receive, a.Receive)); c != 0 {
-			return c
-		}
-		return preferred(b, w) - preferred(a, w)
-	})
-	if w.Candidate != "" {
-		wished := s.reading(w.Candidate)
-		fact.Name, fact.Source, fact.Value = "candidate "+w.Candidate, w.Candidate, wished.State.Words()
-		switch i := slices.IndexFunc(fit, func(r Reading) bool { return r.Node == w.Candidate }); {
-		case i < 0:
-			fact.Result = pointsman.Fail
-			fact.Text = fmt.Sprintf("%s is no standby that may be promoted: it %s%s", w.Candidate, wished.State.Words(), detail(wished.Detail))
-			fact.Clears = "choose a standby that answers"
-			return wished, []pointsman.Fact{fact}
-		case i > 0 && (fit[0].Timeline > fit[i].Timeline || fit[0].Receive > fit[i].Receive):
-			fact.Kind, fact.Result, fact.Value = pointsman.Ack, pointsman.Fail, position(fit[i])
-			fact.Limit = fit[0].Node + " at " + position(fit[0])
-			fact.Text = fmt.Sprintf("%s (%s) is less advanced than %s (%s)", w.Candidate, position(fit[i]), fit[0].Node, position(fit[0]))
-			fact.Clears = "promote " + fit[0].Node
-			return fit[i], []pointsman.Fact{fact}
-		}
-		return wished, []pointsman.Fact{good(fact, position(wished))}
-	}
-	if len(fit) == 0 {
-		fact.Value, fact.Result = "none", pointsman.Fail
-		fact.Text, fact.Clears = "no standby answers that may be promoted", "start a standby"
-		return Reading{}, []pointsman.Fact{fact}
-	}
-	best := fit[0]
-	fact.Name, fact.Source = "candidate "+best.Node, best.Node
-	return best, []pointsman.Fact{good(fact, position(best))}
-}
-
-func preferred(r Reading, w Wish) int {
-	if r.Node == w.Candidate {
-		return 1
-	}
-	return 0
-}
-
-func position(r Reading) string {
-	return fmt.Sprintf("timeline %d, received %s", r.Timeline, r.Receive)
 }
 
 // promotedBySomebody: a node other than the old primary takes writes, alone. Not an error: the failover is done.

@@ -131,14 +131,15 @@ func (s Situation) redundancy(old, candidate string) pointsman.Fact {
 			left++
 		}
 	}
-	return withoutStandby(candidate, left, s)
+	return withoutStandby(candidate+" will have no standby", left, s)
 }
 
-func withoutStandby(primary string, left int, s Situation) pointsman.Fact {
+// withoutStandby begins its sentence with what is or will be so.
+func withoutStandby(state string, left int, s Situation) pointsman.Fact {
 	f := pointsman.Fact{Guard: "G29", Kind: pointsman.Warn, Name: "standbys left", Value: fmt.Sprint(left), Limit: "at least 1", Source: "all nodes", At: s.At, Result: pointsman.Pass}
 	if left == 0 {
 		f.Result = pointsman.Fail
-		f.Text = fmt.Sprintf("%s will have no standby, wanted is at least 1: if it is lost too, there is nothing to fail over to", primary)
+		f.Text = state + ", wanted is at least 1: if it is lost too, there is nothing to fail over to"
 		f.Clears = "attach a standby afterwards"
 	}
 	return f

@@ -56,7 +56,10 @@ func (s Situation) loss(old string, candidate Reading) loss {
 		l.noBytes = "unknown (" + old + " was watched for less than " + pointsman.Span(rateOver) + ")"
 	default:
 		tail := LSN(math.Ceil(p.Rate * max(0, age.Seconds())))
-		l.bytes = step(float64((p.LSN + tail).Beyond(candidate.Receive)), byteStep)
+		l.bytes = step(float64(max(p.LSN+tail, s.furthest(old, candidate)).Beyond(candidate.Receive)), byteStep)
+	}
+	if more := s.furthest(old, candidate).Beyond(candidate.Receive); l.noBytes != "" && more > 0 {
+		l.noBytes += ", at least " + pointsman.Bytes(more) + ", which another standby has"
 	}
 	switch {
 	case p.Primary != old:

@@ -32,7 +32,9 @@ type Reading struct {
 	BeatWrites  bool      // we may write the heartbeat table
 	Durable     bool      // fsync and full_page_writes are on
 	Receiver    Receiver
-	Followers   int // standbys that stream from here
+	Followers   int           // standbys that stream from here
+	Sync        string        // those of them that commits wait for, by application_name, joined with commas
+	Delay       time.Duration // recovery_min_apply_delay of a standby
 }
 
 // Receiver is a standby's own view of the primary, from pg_stat_wal_receiver.
@@ -59,7 +61,9 @@ const readSQL = `SELECT pg_is_in_recovery(), s.system_identifier::text, current_
 	coalesce(r.sender_host, ''), coalesce(r.sender_port, 0),
 	(SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming')::int,
 	current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on',
-	to_regclass($1) IS NOT NULL
+	to_regclass($1) IS NOT NULL,
+	coalesce((SELECT string_agg(application_name, ',' ORDER BY application_name) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')), ''),
+	(SELECT setting::bigint FROM pg_settings WHERE name = 'recovery_min_apply_delay')
 	FROM pg_control_system() s, pg_control_checkpoint() c, pg_control_recovery() m
 	LEFT JOIN pg_stat_wal_receiver r ON true`
 
@@ -86,9 +90,10 @@ func (r *Reading) ask(ctx context.Context, conn *pgx.Conn, table string) error {
 	var recovery, hasTable bool
 	var lsn, receive, replay string
 	var silent float64
+	var delay int64 // ms
 	err := conn.QueryRow(ctx, readSQL, table).Scan(&recovery, &r.SystemID, &r.ClusterName, &r.StartedAt, &r.Timeline,
 		&lsn, &receive, &replay, &r.Paused, &r.ReplayedAt, &r.Receiver.Status, &silent, &r.Receiver.Host, &r.Receiver.Port,
-		&r.Followers, &r.Durable, &hasTable)
+		&r.Followers, &r.Durable, &hasTable, &r.Sync, &delay)
 	if err != nil {
 		return err
 	}
@@ -96,6 +101,7 @@ func (r *Reading) ask(ctx context.Context, conn *pgx.Conn, table string) error {
 	if recovery {
 		r.State = Standby
 	}
+	r.Delay = time.Duration(delay) * time.Millisecond
 	r.Receiver.Silent = time.Duration(silent * float64(time.Second))
 	var faults [3]error
 	r.LSN, faults[0] = ParseLSN(lsn)

@@ -16,6 +16,7 @@ type Sample struct {
 	At       time.Time // of LSN
 	Rate     float64   // WAL bytes per second, the peak of the last minute; -1 until it was watched for a second
 	Beat     time.Time // the newest heartbeat that the primary committed, by our clock
+	Sync     string    // the standbys that commits waited for, joined with commas
 	Trouble  string    // why the primary refused the newest heartbeat, where it answered
 	// LostAt is when the primary first did not answer. It stays, so that the same situation gives the same figures.
 	LostAt time.Time
@@ -76,7 +77,7 @@ func (m *memory) saw(s Situation) Sample {
 
 // next is the sample after a healthy primary was read.
 func (s Sample) next(r Reading) Sample {
-	n := Sample{Primary: r.Node, SystemID: r.SystemID, Timeline: r.Timeline, LSN: r.LSN, At: r.At, Beat: r.Beat}
+	n := Sample{Primary: r.Node, SystemID: r.SystemID, Timeline: r.Timeline, LSN: r.LSN, At: r.At, Beat: r.Beat, Sync: r.Sync}
 	if s.Primary != r.Node {
 		if s.Known() {
 			n.Before, n.ChangedAt = s.Primary, r.At
