@@ -70,7 +70,7 @@ func (t *turn) protect(c Protect) Answer {
 
 func (t *turn) endHold(p *Protection, c Protect) Answer {
 	if !p.Hold.Lasts(t.now) {
-		return Answer{Code: CodeDuplicate, Text: fmt.Sprintf("%s is not %s; nothing was to be ended", c.about(), c.Verb.state()), ID: p.Target}
+		return Answer{Code: CodeDuplicate, Text: fmt.Sprintf("%s is not %s; there was nothing to end", c.about(), c.Verb.state()), ID: p.Target}
 	}
 	was, since := p.Hold, Span(t.now.Sub(p.Hold.Since))
 	p.Hold = Hold{}

@@ -2,6 +2,7 @@ package pointsman
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -39,7 +40,7 @@ func (h Hold) Lasts(now time.Time) bool {
 	return !h.Since.IsZero() && (h.Until.IsZero() || now.Before(h.Until))
 }
 
-// Moved is the last run on a target that passed a point of no return.
+// Moved is the last failover of a target: a run that passed a point of no return and whose plan chose a candidate.
 type Moved struct {
 	Run      string    `json:"run"`
 	Runbook  string    `json:"runbook"`
@@ -49,11 +50,17 @@ type Moved struct {
 	Rejoined time.Time `json:"rejoined,omitzero"` // when a run that brings the former node back was done
 }
 
-// The pins by which a plan says which node it moves from and to.
+// The pins by which a plan says which node it moves from and to, and which one it brings back.
 const (
 	PinFrom = "old_primary"
 	PinTo   = "candidate"
+	PinBack = "rejoin_node"
 )
+
+// Moves reports whether the plan is a failover: it chose a candidate and has a point of no return.
+func (p Plan) Moves() bool {
+	return p.Pins[PinTo] != "" && slices.ContainsFunc(p.Steps, func(s PlanStep) bool { return s.Irreversible })
+}
 
 // Held is everything that stands in the way of runs at one moment: what people hold and what runs hold.
 type Held struct {
@@ -93,7 +100,7 @@ func (p Protection) Clears() string {
 	if p.Hold.Until.IsZero() {
 		return how + " ends it"
 	}
-	return how + " ends it before"
+	return how + " ends it earlier"
 }
 
 // Moment writes a time with its day, for what may last longer than a night.
@@ -150,11 +157,12 @@ func (t *turn) remember(r *Run) {
 	if err != nil || !r.Holds {
 		return
 	}
-	switch {
-	case r.passedReturn():
-		t.protection(r.Target.Key()).Moved = Moved{Run: r.ID, Runbook: r.Runbook, At: t.now, From: plan.Pins[PinFrom], To: plan.Pins[PinTo]}
-	case r.State == RunDone && plan.Rejoins:
-		t.protection(r.Target.Key()).Moved.Rejoined = t.now
+	p := t.protection(r.Target.Key())
+	switch back := plan.Pins[PinBack]; {
+	case plan.Moves() && r.passedReturn():
+		p.Moved = Moved{Run: r.ID, Runbook: r.Runbook, At: t.now, From: plan.Pins[PinFrom], To: plan.Pins[PinTo]}
+	case plan.Rejoins && r.State == RunDone && (back == "" || back == p.Moved.From):
+		p.Moved.Rejoined = t.now
 	}
 }
 

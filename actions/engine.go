@@ -31,7 +31,8 @@ type Engine struct {
 	Ledger  Ledger
 	Kinds   *Registry
 	Catalog Catalog
-	Owner   string // names this process in leases
+	Warden  *Warden // nil protects nothing beyond the run
+	Owner   string  // names this process in leases
 
 	Lease        time.Duration // how long a claim lasts without a heartbeat
 	Beat         time.Duration // between heartbeats

@@ -36,6 +36,11 @@ type world struct {
 	throw  *points
 	cat    *catalog
 	kinds  *Registry
+	guards Guards // as configured; none unless a story says so
+}
+
+func (w *world) warden() *Warden {
+	return &Warden{Records: w.ledger, Guards: func() Guards { return w.guards }, Kinds: w.kinds, CheckTimeout: 3 * time.Second}
 }
 
 func newWorld(t *testing.T) *world {
@@ -60,10 +65,10 @@ func newWorld(t *testing.T) *world {
 func (w *world) work(owner string) (crash func()) {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	log := slog.New(slog.DiscardHandler)
-	res := &Resolver{Kinds: w.kinds, Catalog: w.cat, CheckTimeout: 3 * time.Second, Log: log}
+	res := &Resolver{Kinds: w.kinds, Catalog: w.cat, CheckTimeout: 3 * time.Second, Warden: w.warden(), Log: log}
 	planner := &Planner{Desk: w.ledger, Resolver: res, Log: log}
 	engine := &Engine{
-		Ledger: w.ledger, Kinds: w.kinds, Catalog: w.cat, Owner: owner, Lease: 6 * time.Second, Beat: 2 * time.Second,
+		Ledger: w.ledger, Kinds: w.kinds, Catalog: w.cat, Warden: w.warden(), Owner: owner, Lease: 6 * time.Second, Beat: 2 * time.Second,
 		Sweep: time.Second, CheckTimeout: 3 * time.Second, Log: log,
 	}
 	done := make(chan struct{}, 2)

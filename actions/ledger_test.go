@@ -17,6 +17,7 @@ type ledger struct {
 	states  map[string]pointsman.State
 	leases  map[string]lease
 	events  []pointsman.Event
+	guarded []pointsman.Protection // one row for each target and one for everything, whatever the incident
 	changed chan struct{}
 	down    error // set: every call fails with it
 
@@ -49,12 +50,21 @@ func (l *ledger) Do(_ context.Context, cmd pointsman.Command) (pointsman.Result,
 	}
 	id := sub.Incident
 	for k, s := range l.states {
-		if id == "" && s.Incident.Key == sub.Key {
+		if id == "" && !sub.Apart && s.Incident.Key == sub.Key {
 			id = k
 		}
 	}
 	st, ok := l.states[id]
-	if !ok {
+	if st.Protections = nil; sub.Protect {
+		st.Protections = slices.Clone(l.guarded)
+	}
+	if sub.Apart {
+		st.Locks = l.runLocks()
+	}
+	if l.seeded == bugFreeze && sub.Run != "" {
+		st.Protections = slices.DeleteFunc(st.Protections, func(p pointsman.Protection) bool { return p.Target == pointsman.Everything })
+	}
+	if !ok && !sub.Apart {
 		id = fmt.Sprintf("INC-%d", len(l.states)+1)
 		st.Incident.ID = id
 	}
@@ -62,13 +72,37 @@ func (l *ledger) Do(_ context.Context, cmd pointsman.Command) (pointsman.Result,
 	if l.seeded == bugPage {
 		events = slices.DeleteFunc(events, func(e pointsman.Event) bool { return e.Type == pointsman.EvPageTriggered })
 	}
-	l.states[id] = after
+	if sub.Protect && (l.seeded != bugFreeze || sub.Run == "") {
+		l.guarded = after.Protections
+	}
+	if !sub.Apart {
+		l.states[id] = after
+	}
 	l.events = append(l.events, events...)
 	if len(events) > 0 {
 		close(l.changed)
 		l.changed = make(chan struct{})
 	}
 	return pointsman.Result{Answer: ans, State: after}, nil
+}
+
+func (l *ledger) runLocks() []pointsman.Lock {
+	var out []pointsman.Lock
+	for id, s := range l.states {
+		for _, r := range s.Runs {
+			if r.Holds && !r.State.Terminal() {
+				out = append(out, pointsman.Lock{Target: r.Target.Key(), Incident: id, Run: r.ID})
+			}
+		}
+	}
+	return out
+}
+
+// Held is what the warden reads, outside of any transaction.
+func (l *ledger) Held(context.Context) (pointsman.Held, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return pointsman.Held{Protections: slices.Clone(l.guarded), Runs: l.runLocks()}, l.down
 }
 
 // compare tells of a write that was taken although its lease had gone to another owner.

@@ -45,6 +45,12 @@ func (o observed) Describe(in Input) (string, error) {
 	return o.Kind(), nil
 }
 
+// OnlyStops forwards to the action, which may not implement Stopper.
+func (o observed) OnlyStops() bool {
+	s, ok := o.Action.(Stopper)
+	return ok && s.OnlyStops()
+}
+
 func (o observed) Check(ctx context.Context, in Input) (pointsman.Evidence, error) {
 	return watched(ctx, o, "check", in, o.Action.Check)
 }

@@ -27,6 +27,7 @@ type Resolver struct {
 	Catalog Catalog
 	// CheckTimeout is the deadline of one check; a check that does not answer is unknown, which is never success.
 	CheckTimeout time.Duration
+	Warden       *Warden // nil protects nothing beyond the run
 	Log          *slog.Logger
 }
 
@@ -64,9 +65,12 @@ func (r *Resolver) Resolve(ctx context.Context, prop pointsman.Proposal, phase P
 	}
 	plan := pointsman.Plan{
 		Version: 1, Runbook: rb.Name, RunbookDigest: rb.Digest, ConfigDigest: r.Catalog.Digest(), Title: rb.Title,
-		Incident: base.Incident, Target: prop.Target, Lock: rb.Lock, Params: prop.Params, Pins: checks.pins,
+		Incident: base.Incident, Target: prop.Target, Lock: rb.Lock, Exempt: r.Kinds.onlyStops(rb), Rejoins: rb.Rejoins, Params: prop.Params, Pins: checks.pins,
 		Steps: checks.steps(rb.Steps), Bounds: checks.bounds(), Policy: rb.Approval, Objective: rb.Objective, Reason: prop.Reason,
 	}
+	out.Facts = append(out.Facts, r.Warden.facts(ctx, matter{
+		plan: plan, suggested: !prop.Requester.Known(), planned: prop.Requester.Known() && len(rb.Answers) == 0,
+	})...)
 	withAcknowledgement(&plan, out.Facts)
 	if f, short := r.tooFew(plan.Policy, prop.Requester); short {
 		out.Facts = append(out.Facts, f) // counted with the approver whom a risk asks for in addition

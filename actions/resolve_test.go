@@ -24,7 +24,7 @@ func (w *world) resolved(change ...func(*pointsman.Proposal)) Resolution {
 	for _, f := range change {
 		f(&prop)
 	}
-	r := &Resolver{Kinds: w.kinds, Catalog: w.cat, CheckTimeout: 3 * time.Second, Log: slog.New(slog.DiscardHandler)}
+	r := &Resolver{Kinds: w.kinds, Catalog: w.cat, CheckTimeout: 3 * time.Second, Warden: w.warden(), Log: slog.New(slog.DiscardHandler)}
 	return r.Resolve(w.t.Context(), prop, Propose)
 }
 

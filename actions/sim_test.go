@@ -46,6 +46,7 @@ const (
 	bugUnknown   bug = "unknown is taken for done"
 	bugEpoch     bug = "a takeover keeps the epoch"
 	bugPage      bug = "a parked run pages nobody"
+	bugFreeze    bug = "the freeze is looked at beforehand only"
 )
 
 // The faults are made in the first part; then there is time to come to rest.
@@ -141,6 +142,14 @@ func (r *replica) Heartbeat(ctx context.Context, run string, epoch int64, ttl ti
 func (r *replica) Checking(ctx context.Context) ([]pointsman.Proposal, error) {
 	r.stand("checking")
 	return r.store.Checking(ctx)
+}
+
+func (r *replica) Held(ctx context.Context) (pointsman.Held, error) {
+	r.stand("held")
+	if ctx.Err() != nil || r.down() {
+		return pointsman.Held{}, errors.Join(errDown, ctx.Err())
+	}
+	return r.store.Held(ctx)
 }
 
 func (r *replica) Changed() <-chan struct{} { return r.store.Changed() }
@@ -289,9 +298,10 @@ func (r *replica) live(ctx context.Context, t *testing.T) {
 			time.AfterFunc(span, crash)
 		}
 		log := slog.New(slog.DiscardHandler)
-		planner := &Planner{Desk: r, Log: log, Resolver: &Resolver{Kinds: kinds, Catalog: r.cat, CheckTimeout: 3 * time.Second, Log: log}}
+		warden := &Warden{Records: r, Guards: DefaultGuards, Kinds: kinds, CheckTimeout: 3 * time.Second}
+		planner := &Planner{Desk: r, Log: log, Resolver: &Resolver{Kinds: kinds, Catalog: r.cat, CheckTimeout: 3 * time.Second, Warden: warden, Log: log}}
 		engine := &Engine{
-			Ledger: r, Kinds: kinds, Catalog: r.cat, Owner: fmt.Sprint(r.name, ".", life), Lease: 6 * time.Second,
+			Ledger: r, Kinds: kinds, Catalog: r.cat, Warden: warden, Owner: fmt.Sprint(r.name, ".", life), Lease: 6 * time.Second,
 			Beat: 2 * time.Second, Sweep: time.Second, CheckTimeout: 3 * time.Second, Log: log,
 		}
 		var wg sync.WaitGroup
@@ -320,6 +330,7 @@ func (r *replica) click(ctx context.Context) {
 		time.Sleep(time.Second + time.Duration(r.draw(1_000_000_000, "click")))
 		st := r.store.state("INC-1")
 		_, _ = r.store.Do(ctx, pointsman.Tick{Incident: "INC-1"})
+		r.hold(ctx, actor(ben))
 		for _, p := range st.Proposals {
 			for _, who := range []pointsman.Person{simRob, ana, ben, simEve} {
 				if r.draw(3, who.ID, "clicks") == 0 {
@@ -343,12 +354,16 @@ func (r *replica) click(ctx context.Context) {
 func (s *sim) judge() {
 	approvals, epochs, attempts, parked := map[string]map[string]bool{}, map[string]int64{}, map[string]int{}, 0
 	ended, open := map[string]bool{}, map[string]string{}
+	var held holdings
 	for _, ev := range s.store.events {
 		s.trace = append(s.trace, fmt.Sprintf("%s %s %s %s", ev.At.Sub(s.start), ev.Type, ev.Actor, ev.Text))
 		if ev.Run != "" && ev.Epoch < epochs[ev.Run] {
 			s.violated("I4: %s: %s under epoch %d after %d", ev.Run, ev.Type, ev.Epoch, epochs[ev.Run])
 		}
 		epochs[ev.Run] = max(epochs[ev.Run], ev.Epoch)
+		if why := held.broken(ev); why != "" {
+			s.violated("%s", why)
+		}
 		switch key := fmt.Sprint(ev.Run, "/", ev.StepN); ev.Type {
 		case pointsman.EvVoteCounted:
 			if approvals[ev.Proposal] == nil {
@@ -457,7 +472,7 @@ func TestTheSameSeedIsTheSameHistory(t *testing.T) {
 // TestSeededBugsAreSeen proves that the simulation can fail.
 func TestSeededBugsAreSeen(t *testing.T) {
 	for b, says := range map[bug]string{
-		bugFencing: "after fencing", bugBlind: "I3:", bugRequester: "I1:", bugUnknown: "is called done", bugEpoch: "", bugPage: "I13:",
+		bugFencing: "after fencing", bugBlind: "I3:", bugRequester: "I1:", bugUnknown: "is called done", bugEpoch: "", bugPage: "I13:", bugFreeze: "I11:",
 	} {
 		t.Run(string(b), func(t *testing.T) {
 			for seed := range uint64(400) {

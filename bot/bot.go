@@ -52,6 +52,13 @@ type Switches interface {
 	Release(ctx context.Context, name, reason string, by pointsman.Actor, once string) (pointsman.Answer, error)
 }
 
+// Holds locks and unlocks targets, freezes and unfreezes everything.
+type Holds interface {
+	Held(ctx context.Context) (pointsman.Held, error)
+	// Protect finds the target as typed; it is empty for freeze and unfreeze.
+	Protect(ctx context.Context, target string, c pointsman.Protect) (pointsman.Answer, error)
+}
+
 // Switch is a kill switch as last read. A stale one counts as engaged.
 type Switch struct {
 	Name    string
@@ -69,6 +76,7 @@ type Deps struct {
 	People    People
 	Desk      Desk
 	Switches  Switches
+	Holds     Holds
 	Log       *slog.Logger
 	Metrics   prometheus.Registerer
 	Transport http.RoundTripper // for Slack's API and response addresses; default http.DefaultTransport

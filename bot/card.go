@@ -56,6 +56,9 @@ func (c caps) draw(v View) []slack.Block {
 		}
 		out = append(out, small(also))
 	}
+	for _, s := range v.Held[:min(len(v.Held), c.lists)] {
+		out = append(out, section("🔒 "+md(s, c.text)))
+	}
 	if v.State == pointsman.IncidentResolved {
 		out = append(out, c.resolved(v))
 	}

@@ -106,7 +106,16 @@ func TestCard(t *testing.T) {
 		"running": func(s *tale) *tale {
 			return s.running().stepEnds(0, pointsman.StepDone, "").stepEnds(1, pointsman.StepDone, "pg-1 is stopped")
 		},
-		"parked":      (*tale).parked,
+		"parked": (*tale).parked,
+		"locked": func(s *tale) *tale {
+			return s.ready().must(pointsman.Protect{
+				Verb: pointsman.Lockout, Target: orders, For: 2 * time.Hour, Reason: "vacuum full of *payments*", Roles: []string{"dba"}, By: by(ben),
+			})
+		},
+		"frozen": func(s *tale) *tale {
+			s = s.running().must(pointsman.Protect{Verb: pointsman.Freeze, Reason: "the network is being rebuilt", Roles: []string{"dba"}, By: by(ben)})
+			return s.stepEnds(0, pointsman.StepDone, "")
+		},
 		"manual_task": (*tale).handTask,
 		"manual_due":  func(s *tale) *tale { return s.handTask().taskDue(20 * time.Minute) },
 		"manual_late": func(s *tale) *tale {

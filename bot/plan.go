@@ -2,6 +2,7 @@ package bot
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/pointsman/pointsman"
 )
@@ -11,6 +12,7 @@ const (
 	follower   = "slack"
 	destCard   = "card"
 	destThread = "thread"
+	destRoom   = "channel" // for what belongs to no incident
 )
 
 // said is the payload of a delivery: what of the event is needed to say it.
@@ -18,6 +20,15 @@ type said struct {
 	Type      pointsman.EventType `json:"type"`
 	Text      string              `json:"text,omitempty"`
 	Broadcast bool                `json:"broadcast,omitempty"` // also into the channel, not only the thread
+	At        time.Time           `json:"at,omitzero"`         // of the event; an earlier attempt is looked for from here on
+}
+
+// roomIcons are the events without an incident that everybody in the channel should know of.
+var roomIcons = map[pointsman.EventType]string{
+	pointsman.EvTargetLocked:   "🔒",
+	pointsman.EvTargetUnlocked: "🔓",
+	pointsman.EvFreezeOn:       "🧊",
+	pointsman.EvFreezeOff:      "🟢",
 }
 
 // threadIcons are the events that get a line in the thread. What is missing is either on the card and tells nobody
@@ -58,6 +69,9 @@ var unseen = map[pointsman.EventType]bool{
 // Plan implements the way out: an edit of the card for what the card shows, a line in the thread for what people should
 // be able to read afterwards. It is pure.
 func (s *Sender) Plan(ev pointsman.Logged) []pointsman.Delivery {
+	if icon, ok := roomIcons[ev.Type]; ok && ev.Incident == "" {
+		return []pointsman.Delivery{delivery(ev, destRoom, pointsman.Normal, said{Type: ev.Type, Text: icon + " " + md(ev.Text, 900), At: ev.At})}
+	}
 	if ev.Incident == "" {
 		return nil
 	}

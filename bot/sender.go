@@ -40,6 +40,8 @@ func (s *Sender) Send(ctx context.Context, d pointsman.Delivery) (string, error)
 		return s.card(ctx, d, what)
 	case destThread:
 		return s.line(ctx, d, what)
+	case destRoom:
+		return s.announce(ctx, d, what)
 	}
 	return "", never(fmt.Errorf("%q is no destination of Slack", d.Destination))
 }
@@ -58,7 +60,7 @@ func (s *Sender) card(ctx context.Context, d pointsman.Delivery, what said) (str
 	}
 	if !found && d.Attempts > 1 {
 		// A card that an earlier attempt may have posted is looked for, because a second one could not be taken back.
-		ref, found, err = s.search(ctx, d, st.Incident.OpenedAt)
+		ref, found, err = s.search(ctx, d, st.Incident.OpenedAt, "incident", d.Incident)
 		if err != nil {
 			return "", err
 		}
@@ -70,7 +72,7 @@ func (s *Sender) card(ctx context.Context, d pointsman.Delivery, what said) (str
 		}
 		s.log.WarnContext(ctx, "card is gone and posted anew", "incident", d.Incident)
 		if d.Attempts > 1 { // the new one may be there already
-			if ref, found, err := s.search(ctx, d, st.Incident.OpenedAt); err != nil || found {
+			if ref, found, err := s.search(ctx, d, st.Incident.OpenedAt, "incident", d.Incident); err != nil || found {
 				return ref, err // the next edit brings it up to date
 			}
 		}
@@ -141,6 +143,17 @@ func (s *Sender) line(ctx context.Context, d pointsman.Delivery, what said) (str
 	return s.post(ctx, "line", options...)
 }
 
+// announce posts one line into the channel, under no card.
+func (s *Sender) announce(ctx context.Context, d pointsman.Delivery, what said) (string, error) {
+	if d.Attempts > 1 {
+		if ref, found, err := s.search(ctx, d, what.At, "event_id", d.EventID); found || err != nil {
+			return ref, err
+		}
+	}
+	return s.post(ctx, "line", slack.MsgOptionText(what.Text, false), slack.MsgOptionMetadata(note(d)),
+		slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())
+}
+
 func (s *Sender) ref(ctx context.Context, incident string) (string, bool, error) {
 	ref, found, err := s.read.Ref(ctx, follower, incident, destCard)
 	if err != nil {
@@ -165,17 +178,18 @@ func noted(m slack.Message, key, value string) bool {
 // pages bounds how far back is looked, at 200 messages a page.
 const pages = 5
 
-// search looks for the incident's card in the channel, from ten minutes before the incident was opened: the clocks differ.
-func (s *Sender) search(ctx context.Context, d pointsman.Delivery, since time.Time) (string, bool, error) {
+// search looks in the channel for the message to this destination that carries the value, from ten minutes before the
+// given time: the clocks differ.
+func (s *Sender) search(ctx context.Context, d pointsman.Delivery, since time.Time, key, value string) (string, bool, error) {
 	p := slack.GetConversationHistoryParameters{ChannelID: s.channel, Limit: 200, IncludeAllMetadata: true, Oldest: stamp(since.Add(-10 * time.Minute))}
 	for range pages {
 		got, err := s.api.GetConversationHistoryContext(ctx, &p)
 		s.metrics.called("history", err)
 		if err != nil {
-			return "", false, s.pace.judged("history", fmt.Errorf("whether the card of %s was posted: %w", d.Incident, err))
+			return "", false, s.pace.judged("history", fmt.Errorf("whether the %s with %s %s was posted: %w", d.Destination, key, value, err))
 		}
 		for _, m := range got.Messages {
-			if noted(m, "incident", d.Incident) && noted(m, "kind", destCard) {
+			if noted(m, key, value) && noted(m, "kind", d.Destination) {
 				return s.channel + "/" + m.Timestamp, true, nil
 			}
 		}

@@ -18,6 +18,9 @@ const help = "*What I can do*\n" +
 	"`/pointsman runbooks` – the runbooks, their owners and review dates\n" +
 	"`/pointsman run RUNBOOK [target | name=value …] [reason …]` – propose a runbook; others approve it on its card\n" +
 	"`/pointsman killswitch` – the kill switches; `killswitch engage NAME reason …`, `killswitch release NAME reason …`\n" +
+	"`/pointsman locks` – what is frozen, locked by people or held by runs\n" +
+	"`/pointsman lock TARGET [2h] reason …`, `unlock TARGET [reason …]` – keep runs away from a target\n" +
+	"`/pointsman freeze [2h] reason …`, `unfreeze [reason …]` – stop all automation; kill switches can still be engaged\n" +
 	"Approving happens on the card, with the evidence in sight."
 
 // words is a slash command taken apart.
@@ -78,6 +81,10 @@ func (h *Handler) command(ctx context.Context, c slack.SlashCommand) outcome {
 		out = h.run(ctx, w, by, once)
 	case "incident":
 		out = h.incident(ctx, w.at(0))
+	case "locks":
+		out = h.locks(ctx)
+	case "lock", "unlock", "freeze", "unfreeze":
+		out = h.hold(ctx, w, by, once)
 	case "killswitch":
 		out = h.killswitch(ctx, w, by, to, c.TriggerID, once)
 	default:
@@ -142,10 +149,15 @@ func (h *Handler) status(ctx context.Context) outcome {
 	if err != nil {
 		return outcome{err: err}
 	}
-	if len(open) == 0 {
-		return reply("✅ No incident is open.")
+	held, err := h.deps.Holds.Held(ctx)
+	if err != nil {
+		return outcome{err: err}
 	}
-	var lines, locks []string
+	locks := holdLines(held.Protections, time.Now())
+	if len(open) == 0 {
+		return reply(strings.Join(append([]string{"✅ No incident is open."}, locks...), "\n"))
+	}
+	var lines []string
 	for i, inc := range open {
 		if i == most {
 			lines = append(lines, "_… and more_")

@@ -33,6 +33,7 @@ type View struct {
 	Page      pointsman.PageState
 	Times     []string // "waiting for approval 1m 2s"
 
+	Held      []string       // freeze and locks of people that keep runs away, with what ends them
 	Proposals []ProposalView // the first one in full
 	Closable  bool           // no alert will resolve it, a person may
 	Quiet     bool           // without buttons, for a private answer
@@ -117,6 +118,11 @@ func ViewOf(s pointsman.State, now time.Time) View {
 		v.OpenedBy = inc.OpenedBy.String()
 	}
 	v.Also = alsoFiring(s)
+	for _, p := range s.Protections {
+		if p.Hold.Lasts(now) && inc.State == pointsman.IncidentOpen {
+			v.Held = append(v.Held, p.Sentence()+" ("+p.Clears()+")")
+		}
+	}
 	for _, p := range order(s) {
 		if p.State == pointsman.ProposalReady && !now.Before(p.ExpiresAt) {
 			p.State = pointsman.ProposalExpired // the clock has not come by yet, and a live button would be a lie

@@ -115,7 +115,7 @@ func (w *world) newBot(mode, base string, via http.RoundTripper) *Bot {
 		Enabled: true, BotToken: Secret(cfg.BotToken), AppToken: Secret(cfg.AppToken), SigningSecret: Secret(cfg.SigningSecret), Team: cfg.TeamID,
 		Channel: "C0INC", Mode: mode, APIURL: base + "/api", ResponseHosts: []string{base},
 	}, Deps{
-		Store: w, Read: w, Notes: w, Desk: desk{}, Switches: w.switches, Transport: via, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
+		Store: w, Read: w, Notes: w, Desk: desk{}, Switches: w.switches, Holds: w, Transport: via, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
 		People: phoneBook{"T0POINTS/U0ANA": ana, "T0POINTS/U0BEN": ben, "T0POINTS/U0EVE": eve},
 	})
 	if err != nil {

@@ -53,6 +53,7 @@ func (c *checker) all() {
 	c.timings()
 	c.people()
 	c.targets()
+	c.guards()
 	c.routes()
 	c.approvals()
 	c.owners()

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions"
 	"github.com/pointsman/pointsman/alerts"
 	"github.com/pointsman/pointsman/bot"
 	"github.com/pointsman/pointsman/comms/pagerduty"
@@ -20,6 +21,7 @@ type Config struct {
 	PagerDuty    pagerduty.Config `yaml:"pagerduty"`
 	People       []Person         `yaml:"people"`
 	Targets      Targets          `yaml:"targets"`
+	Guards       actions.Guards   `yaml:"guards"`
 	Route        alerts.Route     `yaml:"route"`
 	Folders      []string         `yaml:"runbooks"` // folders or files; the shipped runbooks where nothing is said
 	Timings      Timings          `yaml:"timings"`
@@ -68,6 +70,7 @@ func Default() Config {
 		Web:     Web{Listen: "127.0.0.1:9096", Socket: "/run/pointsman/pointsman.sock"},
 		Storage: store.Config{Driver: "sqlite", Path: "data/pointsman.db"},
 		Timings: Timings{UpdateEvery: 10 * time.Minute, Lease: 6 * time.Second, Heartbeat: 2 * time.Second, Sweep: time.Second, CheckTimeout: 3 * time.Second},
+		Guards:  actions.DefaultGuards(),
 		Audit:   Audit{KeyFile: "data/audit.key"},
 		Log:     Log{Level: "info", Format: "text"},
 	}

@@ -110,6 +110,7 @@ type runbookFile struct {
 	Params      yaml.Node   `yaml:"params"`
 	Target      string      `yaml:"target"`
 	Lock        *bool       `yaml:"lock"`
+	Rejoins     bool        `yaml:"rejoins"`
 	Priority    int         `yaml:"priority"`
 	Steps       []stepFile  `yaml:"steps"`
 	Approval    approval    `yaml:"approval"`
@@ -183,7 +184,7 @@ func DecodeRunbook(file string, data []byte) (pointsman.Runbook, []pointsman.Fau
 	sum := sha256.Sum256(data)
 	rb := pointsman.Runbook{
 		Name: w.Name, Title: w.Title, Description: strings.TrimSpace(w.Description), Owner: w.Owner, Review: w.Review,
-		Objective: pointsman.Objective(w.Objective), Target: w.Target, Lock: w.Lock == nil || *w.Lock, Priority: w.Priority,
+		Objective: pointsman.Objective(w.Objective), Target: w.Target, Lock: w.Lock == nil || *w.Lock, Rejoins: w.Rejoins, Priority: w.Priority,
 		Comms: pointsman.Cadence(w.Comms), Escalation: pointsman.Escalation(w.Escalation),
 		Approval: pointsman.Policy{RequesterMayApprove: w.Approval.RequesterMayApprove, ReasonRequired: w.Approval.ReasonRequired, Expires: w.Approval.Expires},
 		File:     file, Line: w.Line, Digest: hex.EncodeToString(sum[:]),

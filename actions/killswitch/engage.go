@@ -19,7 +19,13 @@ const (
 
 type engage struct{ w *Watcher }
 
-var _ actions.Describer = engage{}
+var (
+	_ actions.Describer = engage{}
+	_ actions.Stopper   = engage{}
+)
+
+// OnlyStops implements actions.Stopper.
+func (engage) OnlyStops() bool { return true }
 
 func (engage) Kind() string { return KindEngage }
 

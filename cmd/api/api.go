@@ -69,6 +69,7 @@ type Server struct {
 	Desk     Desk
 	Switches Switches
 	Exporter Exporter
+	Holds    Holds
 }
 
 // Register mounts the routes.
@@ -83,6 +84,8 @@ func (s *Server) Register(e *echo.Echo) {
 	g.POST("/votes", s.vote)
 	g.POST("/rechecks", s.recheck)
 	g.POST("/steer", s.steer)
+	g.GET("/locks", s.held)
+	g.POST("/protect/:verb", s.protect)
 	g.GET("/routes", s.routes)
 	g.GET("/kill-switches", s.switches)
 	g.POST("/kill-switches/:name/:verb", s.turn)

@@ -55,7 +55,7 @@ func (d *desk) ByUID(uid uint32) (pointsman.Person, bool) { return ana, uid == 1
 func (d *desk) ask(t *testing.T, method, path, body, token string, uid *uint32) (int, pointsman.Answer) {
 	t.Helper()
 	e := echo.New()
-	(&Server{Store: d, Log: d, People: d}).Register(e)
+	(&Server{Store: d, Log: d, People: d, Holds: d}).Register(e)
 	ctx := t.Context()
 	if uid != nil {
 		ctx = context.WithValue(ctx, peerKey{}, *uid)

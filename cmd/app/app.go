@@ -126,12 +126,13 @@ func (a *App) build(snap *snapshot) error {
 		return err
 	}
 	log := a.log.With("room", "actions")
+	warden := &actions.Warden{Records: a.store, Guards: a.catalog.Guards, Kinds: registry, CheckTimeout: cfg.Timings.CheckTimeout}
 	a.planner = &actions.Planner{
 		Desk: a.store, Log: log,
-		Resolver: &actions.Resolver{Kinds: registry, Catalog: a.catalog, CheckTimeout: cfg.Timings.CheckTimeout, Log: log},
+		Resolver: &actions.Resolver{Kinds: registry, Catalog: a.catalog, CheckTimeout: cfg.Timings.CheckTimeout, Warden: warden, Log: log},
 	}
 	a.engine = &actions.Engine{
-		Ledger: a.store, Kinds: registry, Catalog: a.catalog, Owner: owner, Lease: cfg.Timings.Lease, Beat: cfg.Timings.Heartbeat,
+		Ledger: a.store, Kinds: registry, Catalog: a.catalog, Warden: warden, Owner: owner, Lease: cfg.Timings.Lease, Beat: cfg.Timings.Heartbeat,
 		Sweep: cfg.Timings.Sweep, CheckTimeout: cfg.Timings.CheckTimeout, Grace: 20 * time.Second, Log: log,
 	}
 	a.talk = comms.Dispatcher{
@@ -172,7 +173,7 @@ func (a *App) bind(ctx context.Context) error {
 	a.webhook.Register(e)
 	a.parts.register(e)
 	health{ready: a.Ready, reload: a.Reload, people: a.catalog, reg: a.reg}.register(e)
-	door := &api.Server{Store: a.store, Log: a.store, People: a.catalog, Desk: a.catalog, Switches: a.parts.switches, Exporter: a.export}
+	door := &api.Server{Store: a.store, Log: a.store, People: a.catalog, Desk: a.catalog, Switches: a.parts.switches, Exporter: a.export, Holds: holds{a.store, a.catalog}}
 	door.Register(e)
 	var err error
 	a.server, err = listen(ctx, e, a.cfg.Web)

@@ -61,7 +61,7 @@ func newParts(cfg *configs.Config, a *App) (parts, error) {
 
 func newBot(cfg *configs.Config, a *App, s *switches) (*bot.Bot, error) {
 	return bot.New(cfg.Slack, bot.Deps{
-		Store: a.store, Read: a.store, Notes: a.store, People: a.catalog, Desk: a.catalog, Switches: forBot{s},
+		Store: a.store, Read: a.store, Notes: a.store, People: a.catalog, Desk: a.catalog, Switches: forBot{s}, Holds: holds{a.store, a.catalog},
 		Log: a.log.With("room", "bot"), Metrics: a.reg,
 	})
 }

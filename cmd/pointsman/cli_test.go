@@ -158,6 +158,7 @@ func serving(t *testing.T) (socket string) {
 	mux.HandleFunc("GET /api/v1/incidents", func(w http.ResponseWriter, _ *http.Request) {
 		send(w, http.StatusOK, []pointsman.Incident{st.Incident})
 	})
+	holdRoutes(t, mux)
 	mux.HandleFunc("GET /api/v1/incidents/INC-1", func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, st) })
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) {
 		send(w, http.StatusNotFound, pointsman.Answer{Code: pointsman.CodeNotFound, Text: "there is no incident INC-77"})
@@ -185,6 +186,12 @@ func TestAgainstAServer(t *testing.T) {
 		"approve_without_digest": {"approve", "INC-1"},
 		"approve":                {"approve", "INC-1", "--digest", "0123456789ab", "--reason", "seen with ben"},
 		"deny_unknown":           {"deny", "INC-77"},
+		"locks":                  {"locks"},
+		"lock":                   {"lock", "postgres/orders", "--reason", "vacuum full", "--for", "2h"},
+		"unlock_old_token":       {"unlock", "orders", "--token", "1"},
+		"freeze":                 {"freeze", "--reason", "the network is being rebuilt"},
+		"unfreeze":               {"unfreeze"},
+		"lock_nothing":           {"lock"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -39,6 +39,11 @@ func incidentsCommand() *cobra.Command {
 			if err := c.call(cmd.Context(), http.MethodGet, path, nil, &list); err != nil {
 				return err
 			}
+			var h pointsman.Held
+			if err := c.call(cmd.Context(), http.MethodGet, "/api/v1/locks", nil, &h); err != nil {
+				return err
+			}
+			holdLines(cmd.OutOrStdout(), h.Protections, time.Now())
 			printIncidents(cmd.OutOrStdout(), list)
 			return nil
 		},
@@ -63,6 +68,7 @@ func printIncidents(w io.Writer, list []pointsman.Incident) {
 func printState(w io.Writer, st pointsman.State) {
 	i := st.Incident
 	fmt.Fprintf(w, "%s %s: %s\n  since %s UTC, %s firing, target %s\n", i.ID, i.State, clean(i.Title), i.Since().UTC().Format(time.DateTime), pointsman.Count(i.Firing, "alert"), orDash(i.Target.Key()))
+	holdLines(w, st.Protections, time.Now())
 	for _, p := range pointsman.Ranked(st.Proposals) {
 		fmt.Fprintln(w)
 		printProposal(w, p)

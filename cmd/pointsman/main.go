@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // windows name time zones, and a bare container knows none
 
 	"github.com/spf13/cobra"
 
@@ -77,6 +78,7 @@ func newRoot() *cobra.Command {
 		incidentsCommand(), voteCommand("approve"), voteCommand("deny"), requestCommand(), steerCommand(), updateCommand(), closeCommand(),
 		killSwitchCommand(), auditCommand(), versionCommand(),
 	)
+	root.AddCommand(holdCommands()...)
 	return root
 }
 

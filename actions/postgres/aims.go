@@ -1,0 +1,23 @@
+package postgres
+
+import (
+	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions"
+)
+
+var (
+	_ actions.Aimed = Fencing{}
+	_ actions.Aimed = Promote{}
+)
+
+// Aims implements actions.Aimed.
+func (a Fencing) Aims(in actions.Input) (pointsman.Target, error) {
+	args, err := a.args(in)
+	return pointsman.Target{Kind: "postgres", Name: args.Cluster}, err
+}
+
+// Aims implements actions.Aimed.
+func (a Promote) Aims(in actions.Input) (pointsman.Target, error) {
+	args, err := a.args(in)
+	return pointsman.Target{Kind: "postgres", Name: args.Cluster}, err
+}
