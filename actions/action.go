@@ -41,7 +41,7 @@ type Undoer interface {
 	Undo(ctx context.Context, in Input) (Outcome, error)
 }
 
-// Stopper is an optional part of an Action whose effect only stops things, as a brake does. A runbook of nothing else is
+// Stopper is an optional part of an Action that only stops things, as a brake does, or only looks. A runbook of nothing else is
 // exempt from locks, freezes and windows: the safe direction must always be open.
 type Stopper interface{ OnlyStops() bool }
 

@@ -283,3 +283,19 @@ func TestAFinishedFailoverIsRemembered(t *testing.T) {
 		}
 	})
 }
+
+func TestAWindowThatClosesDuringARunStopsItBeforeThePointOfNoReturn(t *testing.T) {
+	story(t, func(w *world) {
+		w.guards.Targets = []TargetGuards{{Target: "yard/north", OnlyWithin: []Window{{Name: "saturday", Days: []string{"sat"}, From: "00:00", To: "02:00"}}}}
+		w.cat.runbook.Steps = []pointsman.RunbookStep{
+			w.cat.runbook.Steps[0], {Name: "settle", Kind: KindWait, With: map[string]any{"for": "3h"}}, w.cat.runbook.Steps[1],
+		}
+		defer w.work("a")()
+		w.approve(w.propose())
+		time.Sleep(4 * time.Hour)
+		r := w.wantRun(pointsman.RunParked, "planned work on yard/north runs only within its windows; the next one is saturday (sat 00:00 to 02:00 UTC), at 2000-01-08 00:00 UTC")
+		if r.Steps[2].State != pointsman.StepRefused || w.throw.times() != 0 {
+			t.Fatalf("step 3 is %s and was applied %d times", r.Steps[2].State, w.throw.times())
+		}
+	})
+}

@@ -14,6 +14,11 @@ import (
 // verify looks and changes nothing: a step after a failover of the switch's own database, or before traffic returns.
 type verify struct{ w *Watcher }
 
+var _ actions.Stopper = verify{}
+
+// OnlyStops implements actions.Stopper: it only looks.
+func (verify) OnlyStops() bool { return true }
+
 type verifyArgs struct {
 	Switch string `json:"switch"`
 	Want   string `json:"want"` // engaged, released, or empty for either

@@ -62,6 +62,7 @@ targets:
     - {name: refunds, environment: test, dsn: "{{.}}", id: 3, poll: 200ms, stale_after: 2s}
 {{- end}}
   service: [{{.Services}}]
+guards: {lock: {roles: [dba]}, freeze: {roles: [incident-commander]}}
 route: {{.Route}}
 timings: {{.Timings}}
 {{- with .Runbooks}}
