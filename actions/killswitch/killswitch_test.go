@@ -222,7 +222,7 @@ func TestArguments(t *testing.T) {
 		{killswitch.KindEngage, `{"switch":"trading"}`, "engage the kill switch trading"},
 		{killswitch.KindRelease, `{"switch":"${switch}"}`, "release the kill switch ${switch}"},
 		{killswitch.KindVerify, `{"switch":"trading","want":"released"}`, "verify the kill switch trading is released"},
-		{killswitch.KindEngage, `{"swich":"trading"}`, `error: arguments {"swich":"trading"}: json: unknown field "swich"`},
+		{killswitch.KindEngage, `{"swich":"trading"}`, `error: arguments {"swich":"trading"}: json: unknown field "swich", did you mean "switch"?`},
 		{killswitch.KindEngage, `{"switch":"payments"}`, `error: there is no kill switch "payments"; configured are trading`},
 		{killswitch.KindVerify, `{"switch":"trading","want":"on"}`, `error: want "on" is neither engaged nor released`},
 	} {
