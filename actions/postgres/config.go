@@ -71,13 +71,6 @@ type Probe struct {
 	Token     string `yaml:"token"`
 }
 
-// Fence is the stop hook: argv without a shell, in which {node} is replaced by the node's name. Exit code 0 means that
-// the node is stopped and will not come back by itself.
-type Fence struct {
-	Command []string      `yaml:"command"`
-	Timeout time.Duration `yaml:"timeout"`
-}
-
 // Limits are the figures above which one more approver must accept the exact loss.
 type Limits struct {
 	LostBytes Size          `yaml:"lost_bytes"` // 16 MiB by default
@@ -161,9 +154,7 @@ func (c Cluster) validate(at string) []pointsman.Fault {
 			fault(set.path, "%s is negative", set.d)
 		}
 	}
-	if len(c.Fence.Command) > 0 && c.Fence.Command[0] == "" {
-		fault(".fence.command[0]", "the program is empty")
-	}
+	faults = append(faults, c.validateFence(at+".fence")...)
 	if len(c.NodeHook.Command) > 0 && c.NodeHook.Command[0] == "" {
 		fault(".node_hook.command[0]", "the program is empty")
 	}

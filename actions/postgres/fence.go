@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions"
@@ -25,16 +26,20 @@ type FenceArgs struct {
 	// Living says that the node is meant to be fenced although it takes writes, as after a split brain. Without it a
 	// node that takes writes is refused.
 	Living bool `json:"living,omitempty"`
+	// Modes are the rungs to climb instead of the configured ladder: stop, revoke, pooler, network.
+	Modes []string `json:"modes,omitempty"`
 }
 
 // FenceMemo is what Apply leaves for Verify and Undo.
 type FenceMemo struct {
 	Node      string   `json:"node"`
-	Hook      string   `json:"hook"`                // none, done, failed
+	Hook      string   `json:"hook"`                // the stop hook: none, done, failed
+	Network   string   `json:"network,omitempty"`   // the network hook: done, failed
 	Databases []string `json:"databases,omitempty"` // closed to new connections
+	Poolers   []string `json:"poolers,omitempty"`   // paused by us
 }
 
-// What became of the stop hook.
+// What became of a hook.
 const (
 	hookNone   = "none"
 	hookDone   = "done"
@@ -50,13 +55,22 @@ func (a Fencing) Describe(in actions.Input) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("fence %s of %s, so that it takes no writes", args.Node, args.Cluster), nil
+	by := ""
+	if len(args.Modes) > 0 {
+		by = " by " + strings.Join(args.Modes, ", then ")
+	}
+	return fmt.Sprintf("fence %s of %s%s, so that it takes no writes", args.Node, args.Cluster, by), nil
 }
 
 func (Fencing) args(in actions.Input) (FenceArgs, error) {
 	var args FenceArgs
 	if err := in.Args(&args); err != nil {
 		return args, err
+	}
+	for _, mode := range args.Modes {
+		if err := oneOf("modes", mode, rungs...); err != nil {
+			return args, err
+		}
 	}
 	return args, required("cluster", args.Cluster, "node", args.Node)
 }
@@ -83,7 +97,9 @@ func (a Fencing) Check(ctx context.Context, in actions.Input) (pointsman.Evidenc
 	if err != nil {
 		return pointsman.Evidence{}, err
 	}
-	return s.judgeFence(args, in.Pins), nil
+	ev := s.judgeFence(args, in.Pins)
+	ev.Facts = append(ev.Facts, cluster.rungFacts(ctx, cluster.ladder(args))...)
+	return ev, nil
 }
 
 // judgeFence is pure. A node is never fenced by mistake: not the candidate, not a standby, not a primary that works.
@@ -103,14 +119,15 @@ func (s Situation) judgeFence(args FenceArgs, pins map[string]string) pointsman.
 		ev.Facts = append(ev.Facts, s.writers(), s.notWritable(args.Node))
 	}
 	ev.Facts = append(ev.Facts, s.hook(args.Node))
-	if len(s.Cluster.Fence.Command) == 0 && r.State.Stopped() && !s.answersAnywhere(args.Node) {
+	ev.Facts = append(ev.Facts, s.Cluster.missingRungs(s.Cluster.ladder(args))...)
+	if !s.Cluster.Fence.keepsOff() && r.State.Stopped() && !s.answersAnywhere(args.Node) {
 		ev.Already, ev.AlreadyBy = true, "itself: it "+told(s.sightings(args.Node))
 	}
 	return ev
 }
 
-// Apply implements actions.Action: first the stop hook, even for a node that is dead, so that it does not come back;
-// then, where it still answers, its databases are closed and its sessions ended. Verify tells whether that was enough.
+// Apply implements actions.Action: it climbs the ladder, each rung only where the one before did not prove the node
+// fenced. A hook runs for a dead node too, so that nothing starts it again. Verify tells whether it was enough.
 func (a Fencing) Apply(ctx context.Context, in actions.Input) (actions.Outcome, error) {
 	args, cluster, err := a.resolve(in)
 	if err != nil {
@@ -121,22 +138,37 @@ func (a Fencing) Apply(ctx context.Context, in actions.Input) (actions.Outcome, 
 		return actions.Outcome{}, &actions.RefusedError{Facts: no}
 	}
 	memo := FenceMemo{Node: args.Node, Hook: hookNone}
-	note := args.Node + " " + told(s.sightings(args.Node))
-	if len(cluster.Fence.Command) > 0 {
-		memo.Hook, note = hookDone, "the stop hook for "+args.Node+" ended well"
-		if err := cluster.Fence.run(ctx, args.Node); err != nil {
-			memo.Hook, note = hookFailed, err.Error()
+	var notes []string
+	for i, rung := range cluster.ladder(args) {
+		// Before the first rung nothing is proven: a node that is only silent may come back.
+		if i > 0 && s.fenced(args.Node, memo) {
+			break
 		}
-	}
-	n, _ := cluster.node(args.Node)
-	if closed, ended, err := n.revoke(ctx, cluster.ReadTimeout); err == nil {
-		memo.Databases = closed
-		note += fmt.Sprintf("; closed on %s: %s, ended: %s", args.Node, pointsman.Count(len(closed), "database"), pointsman.Count(int(ended), "session"))
-	} else if in.Log != nil {
-		in.Log.Info("node not fenced by sql", "err", err)
+		if i > 0 {
+			if s, _ = a.c.look(ctx, cluster); s.fenced(args.Node, memo) {
+				break
+			}
+		}
+		note, err := cluster.climb(ctx, rung, args.Node, &memo)
+		if err != nil {
+			note = err.Error()
+			if rung == rungRevoke && !s.answersAnywhere(args.Node) {
+				note = args.Node + " " + told(s.sightings(args.Node)) // nothing to close
+			}
+			if in.Log != nil {
+				in.Log.Info("rung did not hold", "rung", rung, "err", err)
+			}
+		}
+		notes = append(notes, note)
 	}
 	raw, err := json.Marshal(memo)
-	return actions.Outcome{Memo: raw, Note: note}, err
+	return actions.Outcome{Memo: raw, Note: strings.Join(notes, "; ")}, err
+}
+
+// fenced reports whether what was seen proves the fence.
+func (s Situation) fenced(node string, memo FenceMemo) bool {
+	ev, err := s.judgeFenced(node, memo)
+	return err == nil && ev.Holds
 }
 
 // Verify implements actions.Action: the node takes no writes from any vantage point.
@@ -155,8 +187,9 @@ func (a Fencing) Verify(ctx context.Context, in actions.Input) (pointsman.Eviden
 	return s.judgeFenced(args.Node, memo)
 }
 
-// judgeFenced is pure. Silence proves a fence only where the hook said that it stopped the node, or where there is no
-// hook and people accepted that; after a failed hook the node must be seen stopped.
+// judgeFenced is pure. Silence proves a fence only where a hook said that it stopped or cut off the node, or where there
+// is no hook and people accepted that; after a failed hook the node must be seen stopped. A paused pooler proves nothing:
+// there are other ways to a server.
 func (s Situation) judgeFenced(node string, memo FenceMemo) (pointsman.Evidence, error) {
 	views := s.sightings(node)
 	f := pointsman.Fact{
@@ -180,9 +213,9 @@ func (s Situation) judgeFenced(node string, memo FenceMemo) (pointsman.Evidence,
 	if gone == 0 {
 		return pointsman.Evidence{}, fmt.Errorf("no vantage point can tell whether %s takes writes: it %s%s", node, told(views), detail(views[0].Detail))
 	}
-	if stopped == 0 && (memo.Hook == hookFailed || memo.Hook == "" && len(s.Cluster.Fence.Command) > 0) {
+	if stopped == 0 && s.Cluster.Fence.keepsOff() && memo.Hook != hookDone && memo.Network != hookDone {
 		f.Result = pointsman.Fail
-		f.Text = fmt.Sprintf("%s is silent and the stop hook did not end well: it may come back and take writes", node)
+		f.Text = fmt.Sprintf("%s is silent and no hook ended well: it may come back and take writes", node)
 		f.Clears = "stop " + node + " by hand"
 	}
 	return pointsman.Evidence{Facts: []pointsman.Fact{f}, Holds: f.Result == pointsman.Pass}, nil

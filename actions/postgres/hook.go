@@ -17,13 +17,20 @@ const (
 	hookShown  = 200
 )
 
-// run starts the stop hook for a node and waits for it. There is no shell, the environment holds nothing of ours but
+// hook is a configured program that acts on a node, such as the stop hook.
+type hook struct {
+	name    string // "stop hook"
+	command []string
+	timeout time.Duration
+}
+
+// run starts the hook for a node and waits for it. There is no shell, the environment holds nothing of ours but
 // PATH and HOME, and at the deadline the hook's whole process group is killed.
-func (f Fence) run(ctx context.Context, node string) error {
-	ctx, cancel := context.WithTimeout(ctx, f.Timeout)
+func (h hook) run(ctx context.Context, node string) error {
+	ctx, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
-	argv := make([]string, len(f.Command))
-	for i, arg := range f.Command {
+	argv := make([]string, len(h.command))
+	for i, arg := range h.command {
 		argv[i] = strings.ReplaceAll(arg, "{node}", node)
 	}
 	out := &capped{left: hookOutput}
@@ -37,11 +44,11 @@ func (f Fence) run(ctx context.Context, node string) error {
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):
 		return nil
 	case ctx.Err() != nil:
-		return fmt.Errorf("the stop hook for %s did not end within %s and was killed", node, f.Timeout)
+		return fmt.Errorf("the %s for %s did not end within %s and was killed", h.name, node, h.timeout)
 	case exited:
-		return fmt.Errorf("the stop hook for %s failed with exit code %d%s", node, exit.ExitCode(), detail(out.lastLine()))
+		return fmt.Errorf("the %s for %s failed with exit code %d%s", h.name, node, exit.ExitCode(), detail(out.lastLine()))
 	}
-	return fmt.Errorf("the stop hook for %s did not start: %w", node, err)
+	return fmt.Errorf("the %s for %s did not start: %w", h.name, node, err)
 }
 
 // capped keeps the beginning of what is written and drops the rest.

@@ -159,7 +159,7 @@ func (s Situation) cascades(r Reading) bool {
 // hook: without a way to stop it, a node that was only cut off comes back as a second primary.
 func (s Situation) hook(old string) pointsman.Fact {
 	f := pointsman.Fact{Guard: "G1", Kind: pointsman.Ack, Name: "stop hook", Source: "configuration", At: s.At, Result: pointsman.Pass, Value: "configured"}
-	if len(s.Cluster.Fence.Command) > 0 {
+	if s.Cluster.Fence.keepsOff() {
 		return f
 	}
 	f.Value = "none"

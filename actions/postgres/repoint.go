@@ -30,6 +30,7 @@ type RepointArgs struct {
 	Cluster string `json:"cluster"`
 	To      string `json:"to"`               // the node that must be the primary by then
 	Pooler  string `json:"pooler,omitempty"` // one of them; all by default
+	Resume  bool   `json:"resume,omitempty"` // let clients through that a fence or a person made wait
 }
 
 // RepointMemo is what Apply leaves for Verify and Undo.
@@ -150,8 +151,12 @@ func (a Repoint) Apply(ctx context.Context, in actions.Input) (actions.Outcome, 
 	memo := RepointMemo{Token: rand.Text()}
 	var faults []error
 	for i, p := range j.poolers {
-		memo.Moved = append(memo.Moved, Move{Pooler: p.Name, From: j.expected(p, seen[i]), To: j.to, Paused: seen[i].running.Paused})
-		if err := seen[i].move(ctx, j); err != nil {
+		memo.Moved = append(memo.Moved, Move{Pooler: p.Name, From: j.expected(p, seen[i]), To: j.to, Paused: seen[i].running.Paused && !j.args.Resume})
+		err := seen[i].move(ctx, j)
+		if err == nil && j.args.Resume {
+			_, err = p.resume(ctx, j.cluster) // only once it leads to the new primary
+		}
+		if err != nil {
 			faults = append(faults, fmt.Errorf("lead %s to %s: %w", p.Name, j.args.To, err))
 		}
 	}

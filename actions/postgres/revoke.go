@@ -2,14 +2,10 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/pointsman/pointsman"
-	"github.com/pointsman/pointsman/actions"
 )
 
 // maintenance is the database from which the others are closed: nobody can close the one that he is connected to.
@@ -60,38 +56,19 @@ func allow(ctx context.Context, conn *pgx.Conn, database string, open bool) erro
 	return scrubbed(err, nil)
 }
 
-// Undo implements actions.Undoer: it opens the databases again that Apply closed. What the stop hook stopped is
-// started by a person. With another primary it refuses: the node would be a second one.
-func (a Fencing) Undo(ctx context.Context, in actions.Input) (actions.Outcome, error) {
-	args, cluster, err := a.resolve(in)
-	if err != nil {
-		return actions.Outcome{}, &actions.RefusedError{Text: err.Error()}
-	}
-	var memo FenceMemo
-	if err := json.Unmarshal(in.Memo, &memo); err != nil {
-		return actions.Outcome{}, fmt.Errorf("memo of the fence: %w", err)
-	}
-	if len(memo.Databases) == 0 {
-		return actions.Outcome{Memo: in.Memo, Note: "no database of " + args.Node + " had been closed"}, nil
-	}
-	s, _ := a.c.look(ctx, cluster)
-	for _, r := range s.in(Writable) {
-		if r.Node != args.Node {
-			return actions.Outcome{}, actions.Refuse("%s is primary: opening %s again would make a second one", r.Node, args.Node)
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, budget(ctx, 2*cluster.ReadTimeout))
+// open opens the databases again.
+func (n Node) open(ctx context.Context, limit time.Duration, names []string) error {
+	ctx, cancel := context.WithTimeout(ctx, budget(ctx, limit))
 	defer cancel()
-	n, _ := cluster.node(args.Node)
 	conn, err := n.connect(ctx, maintenance)
 	if err != nil {
-		return actions.Outcome{}, fmt.Errorf("open %s again: %w", args.Node, err)
+		return fmt.Errorf("open %s again: %w", n.Name, err)
 	}
 	defer discard(conn)
-	for _, name := range memo.Databases {
+	for _, name := range names {
 		if err := allow(ctx, conn, name, true); err != nil {
-			return actions.Outcome{}, fmt.Errorf("open database %s of %s again: %w", name, args.Node, err)
+			return fmt.Errorf("open database %s of %s again: %w", name, n.Name, err)
 		}
 	}
-	return actions.Outcome{Memo: in.Memo, Note: fmt.Sprintf("open again on %s: %s", args.Node, pointsman.Count(len(memo.Databases), "database"))}, nil
+	return nil
 }
