@@ -173,4 +173,3 @@ func TestLadder(t *testing.T) {
 		w.step(t, "postgres.verify", promoteArgs)
 	})
 }
-
