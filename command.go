@@ -1,6 +1,7 @@
 package pointsman
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 )
@@ -90,9 +91,11 @@ type Recheck struct {
 	Once     string
 }
 
-// CastVote is a person's decision on the digest they were shown.
+// CastVote is a person's decision on the digest they were shown: of a proposal, or of a run that waits at a gate.
 type CastVote struct {
 	Proposal string
+	Run      string // for a gate, in place of Proposal
+	Mark     string // for a gate: Run.Mark as the person saw it
 	Digest   string // full, or the 12 digits a person copied
 	Verdict  Verdict
 	Reason   string
@@ -221,7 +224,7 @@ func (c Recheck) Subject() Subject { return Subject{Incident: IncidentOf(c.Propo
 
 // Subject implements Command.
 func (c CastVote) Subject() Subject {
-	return Subject{Incident: IncidentOf(c.Proposal), Protect: true, Once: c.Once}
+	return Subject{Incident: IncidentOf(cmp.Or(c.Proposal, c.Run)), Protect: true, Once: c.Once}
 }
 
 // Subject implements Command.

@@ -170,6 +170,10 @@ func cloned(s State) State {
 	s.Runs = slices.Clone(s.Runs)
 	for i := range s.Runs {
 		s.Runs[i].Steps = slices.Clone(s.Runs[i].Steps)
+		for j := range s.Runs[i].Steps {
+			g := &s.Runs[i].Steps[j].Gate
+			g.Votes = slices.Clone(g.Votes)
+		}
 	}
 	return s
 }

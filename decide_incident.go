@@ -25,6 +25,7 @@ func (t *turn) tick() Answer {
 		t.page(by, fmt.Sprintf("%s has no decision after %s: %s", inc.ID, Span(inc.Escalate.After), inc.Title))
 	}
 	t.chase(by)
+	t.watchGates(by)
 	if inc.State == IncidentOpen && !inc.NextUpdate.IsZero() && !inc.NextUpdate.After(t.now) {
 		for !inc.NextUpdate.After(t.now) {
 			inc.NextUpdate = inc.NextUpdate.Add(inc.UpdateEvery)

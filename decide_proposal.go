@@ -265,6 +265,9 @@ func stepsText(in []PlanStep) string {
 	parts := make([]string, len(in))
 	for i, s := range in {
 		parts[i] = s.Name + " " + string(s.With)
+		if s.Kind == KindGate {
+			parts[i] += " needs " + s.Approval.String()
+		}
 	}
 	return strings.Join(parts, ", ")
 }

@@ -100,6 +100,7 @@ func (t *turn) begin(r *Run, note string) {
 	s := &r.Steps[i]
 	s.Attempt++
 	s.StartedAt, s.EndedAt, s.Memo, s.Note, s.Duty = t.now, time.Time{}, nil, "", Duty{}
+	s.Gate = Gate{Policy: s.Gate.Policy}
 	text := fmt.Sprintf("step %d of %d: %s", i+1, len(r.Steps), s.Summary)
 	if s.Attempt > 1 {
 		text = fmt.Sprintf("step %d of %d, attempt %d: %s", i+1, len(r.Steps), s.Attempt, s.Summary)
@@ -165,6 +166,9 @@ func (t *turn) endStep(c EndStep) Answer {
 	if !known {
 		return answer(CodeInvalid, "%q is no outcome of a step", c.State)
 	}
+	if c.State == StepDone && r.Steps[c.Step].Kind == KindGate {
+		return answer(CodeInvalid, "step %d of %s is a gate; only votes open it", c.Step+1, r.ID)
+	}
 	t.moveStep(r, c.Step, ev)
 	s := &r.Steps[c.Step]
 	s.EndedAt, s.Note, r.Facts = t.now, c.Note, c.Facts
@@ -226,6 +230,9 @@ func (t *turn) waitStep(c WaitStep) Answer {
 	}
 	if ans, ok := t.current(r, c.Step); !ok {
 		return ans
+	}
+	if r.Steps[c.Step].Kind == KindGate {
+		return t.ask(r, c.Step, c.Note)
 	}
 	t.moveRun(r, EvRunWaiting)
 	r.WakeAt, r.Note, r.Steps[c.Step].Note = c.Until.UTC().Truncate(time.Microsecond), c.Note, c.Note

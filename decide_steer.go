@@ -65,6 +65,8 @@ func (t *turn) maySteer(r *Run, c Steer) (Answer, bool) {
 		return answer(CodeInvalid, "%s waits for step %d; there is nothing to retry", r.ID, r.Current()+1), false
 	case r.State == RunWaiting && c.Verb == VerbDone && !r.WakeAt.IsZero():
 		return answer(CodeInvalid, "%s goes on by itself at %s", r.ID, Clock(r.WakeAt)), false
+	case c.Verb == VerbDone && r.Steps[r.Current()].Kind == KindGate:
+		return answer(CodeInvalid, "step %d (%s) of %s is a gate: it needs %s, who approve it on the card", r.Current()+1, r.Steps[r.Current()].Name, r.ID, r.Steps[r.Current()].Gate.Policy), false
 	case r.State == RunParked && c.Verb == VerbDone && r.Steps[r.Current()].State == StepPending:
 		return answer(CodeInvalid, "step %d (%s) of %s has not begun; retry goes on with it, abort ends the run", r.Current()+1, r.Steps[r.Current()].Name, r.ID), false
 	case c.Verb == VerbRetry && t.heldBack(r) != "":

@@ -12,6 +12,9 @@ const digestMin = 12
 // vote counts one person's decision. Everything is checked here, on the server, at the moment of the click; what the
 // button carried only says which proposal and which digest the person saw.
 func (t *turn) vote(c CastVote) Answer {
+	if c.Run != "" {
+		return t.voteGate(c)
+	}
 	p := t.proposal(c.Proposal)
 	if p == nil {
 		return answer(CodeNotFound, "there is no proposal %s", c.Proposal)
@@ -25,10 +28,8 @@ func (t *turn) vote(c CastVote) Answer {
 	if ans, ok := t.mayVote(p, c); !ok {
 		return t.refuseVote(p, c, ans)
 	}
-	for _, v := range p.Votes {
-		if v.Person.ID == c.By.Person.ID && v.Verdict == c.Verdict {
-			return Answer{Code: CodeDuplicate, Text: fmt.Sprintf("you approved %s at %s already; it has %s", p.ID, Clock(v.At), t.standing(p)), ID: p.ID}
-		}
+	if v, twice := p.poll().before(c.By, c.Verdict); twice {
+		return Answer{Code: CodeDuplicate, Text: fmt.Sprintf("you approved %s at %s already; it has %s", p.ID, Clock(v.At), t.standing(p)), ID: p.ID}
 	}
 	t.acknowledgePage(c.By)
 	if c.Verdict == Deny {
@@ -61,7 +62,7 @@ func (t *turn) mayVote(p *Proposal, c CastVote) (Answer, bool) {
 	case p.Already != "" && c.Verdict == Approve:
 		return answer(CodeInvalid, "there is nothing to do: %s", p.Already), false
 	}
-	if ok, why := p.eligible(c); !ok {
+	if ok, why := p.poll().eligible(c.By, c.Verdict); !ok {
 		return answer(CodeNotAllowed, "%s", why), false
 	}
 	if p.Policy.ReasonRequired && c.Verdict == Approve && strings.TrimSpace(c.Reason) == "" && strings.TrimSpace(p.Reason) == "" {
@@ -114,7 +115,7 @@ func (t *turn) denyQueued(p *Proposal, r *Run, c CastVote) Answer {
 	if !p.shown(c.Digest) {
 		return t.refuseVote(p, c, answer(CodeDecided, "%s", p.decided()))
 	}
-	if ok, why := p.eligible(c); !ok {
+	if ok, why := p.poll().eligible(c.By, c.Verdict); !ok {
 		return t.refuseVote(p, c, answer(CodeNotAllowed, "%s", why))
 	}
 	t.acknowledgePage(c.By)
@@ -129,14 +130,6 @@ func (t *turn) denyQueued(p *Proposal, r *Run, c CastVote) Answer {
 // shown reports whether the digest that a person gave is the one that would run.
 func (p Proposal) shown(digest string) bool {
 	return len(digest) >= digestMin && strings.HasPrefix(p.Digest, digest)
-}
-
-// eligible is Policy.Eligible, except that whoever asked may always take it back.
-func (p Proposal) eligible(c CastVote) (bool, string) {
-	if c.Verdict == Deny && c.By.Known() && c.By.Person.ID == p.Requester.Person.ID {
-		return true, ""
-	}
-	return p.Policy.Eligible(c.By, p.Requester)
 }
 
 func (t *turn) approve(p *Proposal, c CastVote) Answer {
@@ -167,7 +160,7 @@ func (t *turn) queue(p *Proposal, by Actor) *Run {
 		Holds: plan.Lock && p.Target.Key() != "", Exempt: plan.Exempt, Suggested: !p.Requester.Known(), Plan: p.Plan, Digest: p.Digest, ApprovedBy: p.DecidedBy, QueuedAt: t.now,
 	}
 	for _, s := range plan.Steps {
-		r.Steps = append(r.Steps, RunStep{Name: s.Name, Kind: s.Kind, Summary: s.Summary, Irreversible: s.Irreversible, State: StepPending})
+		r.Steps = append(r.Steps, RunStep{Name: s.Name, Kind: s.Kind, Summary: s.Summary, Irreversible: s.Irreversible, State: StepPending, Gate: Gate{Policy: s.Approval}})
 	}
 	if r.Holds {
 		lock := t.protection(p.Target.Key())
@@ -186,24 +179,10 @@ func (t *turn) ballot(p *Proposal, c CastVote) Vote {
 	return Vote{Person: c.By.Person, Door: c.By.Door, Ref: c.By.Ref, Verdict: c.Verdict, Reason: c.Reason, Digest: p.Digest, At: t.now, Shown: p.CheckedAt}
 }
 
-func (t *turn) standing(p *Proposal) Standing {
-	return p.Policy.Count(p.Approvers())
-}
+func (t *turn) standing(p *Proposal) Standing { return p.poll().standing() }
 
 // Approvers are the people whose approvals stand, the requester left out where the policy says so.
-func (p Proposal) Approvers() []Person {
-	var out []Person
-	for _, v := range p.Votes {
-		if v.Verdict != Approve || v.Digest != p.Digest {
-			continue
-		}
-		if !p.Policy.RequesterMayApprove && p.Requester.Known() && v.Person.ID == p.Requester.Person.ID {
-			continue
-		}
-		out = append(out, v.Person)
-	}
-	return out
-}
+func (p Proposal) Approvers() []Person { return p.poll().approvers() }
 
 func approvers(votes []Vote) string {
 	var names []string

@@ -142,6 +142,7 @@ func (s State) Due() time.Time {
 	for _, r := range s.Runs {
 		if i, owed := r.owed(); owed {
 			soonest(r.Steps[i].Duty.next())
+			soonest(r.Steps[i].Gate.next())
 		}
 	}
 	for _, p := range s.Proposals {

@@ -36,6 +36,9 @@ func (b ballots) after(m move) ballots {
 			delete(out, ev.Proposal)
 		}
 	}
+	if c, ok := m.cmd.(CastVote); ok && c.Run != "" {
+		return out.atGate(m, c)
+	}
 	if c, ok := m.cmd.(CastVote); ok && c.Verdict == Approve && (m.answer.Code == CodeAccepted || m.answer.Code == CodeCounted) {
 		if out[c.Proposal] == nil {
 			out[c.Proposal] = map[string]string{}
@@ -58,6 +61,7 @@ var invariants = map[string]func(m move) error{
 	"fencing tokens rise with every lock":                  tokensRise,
 	"I12 nothing begins in a run that is not running":      nothingAfterTheEnd,
 	"I13 a parked run pages":                               parkedPages,
+	"I1 a gate opens by its own quorum":                    quorumAtGates,
 	"only who may steer or owns a step says it is done":    wordCounts,
 	"a person's step is chased in order":                   chasedInOrder,
 	"every event and answer can be read":                   readable,

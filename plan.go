@@ -55,7 +55,8 @@ type PlanStep struct {
 	With         json.RawMessage `json:"with,omitempty"`
 	Timeout      time.Duration   `json:"timeout"`
 	Irreversible bool            `json:"irreversible,omitempty"`
-	Summary      string          `json:"summary"` // what it will do, as a person reads it: "promote pg-2 to primary"
+	Approval     Policy          `json:"approval,omitzero"` // for kind gate
+	Summary      string          `json:"summary"`           // what it will do, as a person reads it: "promote pg-2 to primary"
 }
 
 // Encode returns the plan's bytes. They are stored and hashed as they are; nobody re-encodes to verify.

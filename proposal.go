@@ -71,6 +71,7 @@ type Vote struct {
 	Verdict Verdict   `json:"verdict"`
 	Reason  string    `json:"reason,omitempty"`
 	Digest  string    `json:"digest"`
+	Mark    string    `json:"mark,omitempty"` // for a gate: step and attempt, "3.1"
 	At      time.Time `json:"at"`
 	Shown   time.Time `json:"shown,omitzero"` // when the evidence that the voter saw was measured
 }

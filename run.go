@@ -14,7 +14,7 @@ const (
 	RunQueued RunState = "queued"
 	// RunRunning: a worker owns it through a lease and carries out the steps.
 	RunRunning RunState = "running"
-	// RunWaiting: it waits for a time or for a person (wait, manual.task) and no worker holds it.
+	// RunWaiting: it waits for a time or for people (wait, manual.task, gate) and no worker holds it.
 	RunWaiting RunState = "waiting"
 	// RunParked: it cannot go on by itself and a person must say retry, done or abort; the target stays locked.
 	RunParked RunState = "parked"
@@ -93,6 +93,7 @@ type RunStep struct {
 	MarkedBy     string          `json:"marked_by,omitempty"` // who said that it is done; empty where the engine saw it
 	Result       string          `json:"result,omitempty"`    // what that person wrote, word for word
 	Duty         Duty            `json:"duty,omitzero"`       // who must act while it waits for a person
+	Gate         Gate            `json:"gate,omitzero"`       // for kind gate: the approval that it waits for
 	StartedAt    time.Time       `json:"started_at,omitzero"`
 	EndedAt      time.Time       `json:"ended_at,omitzero"`
 }

@@ -56,7 +56,8 @@ type RunbookStep struct {
 	Kind         string
 	With         map[string]any // values may contain ${param} references
 	Timeout      time.Duration
-	Irreversible bool // the point of no return
+	Irreversible bool   // the point of no return
+	Approval     Policy // for kind gate: who lets the run go on
 	Line         int
 }
 

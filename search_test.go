@@ -61,6 +61,7 @@ type alphabet struct {
 	requests  bool // a person asks, too
 	steers    bool // runs are parked, steered, taken over
 	twoPlans  bool
+	gates     bool // plan A has a gate before its point of no return
 	holds     bool // people lock, unlock, freeze, unfreeze
 }
 
@@ -72,6 +73,9 @@ func newWalker(t *testing.T, a alphabet) *walker {
 			t.Fatal(err)
 		}
 		plan.Policy.Expires = 2 * unit
+		if a.gates {
+			plan.Steps = slices.Insert(plan.Steps, 1, PlanStep{Name: "look", Kind: KindGate, Summary: "look", Approval: Policy{Require: []Requirement{{Count: 2, Role: "dba"}}, Expires: 2 * unit}})
+		}
 		raw, err := plan.Encode()
 		if err != nil {
 			t.Fatal(err)
@@ -127,6 +131,9 @@ func (s *walker) commands(n *spot) []labelled {
 		s.aboutRun(r, add)
 		if s.steers && !r.State.Terminal() {
 			steering(r, n.now, add)
+		}
+		if s.gates {
+			s.atGate(r, add)
 		}
 	}
 	return out
@@ -286,6 +293,12 @@ func (s *walker) key(n *spot) string {
 		fmt.Fprintf(&b, "|%s %s %s %s %t%t", r.ID, r.State, r.Proposal, rel(r.WakeAt), r.Regardless, r.Epoch > 0)
 		for _, st := range r.Steps {
 			fmt.Fprintf(&b, " %s%d%t", st.State, st.Attempt, st.MarkedBy != "")
+			if st.Kind == KindGate {
+				fmt.Fprintf(&b, "g%s%s%s", rel(st.Gate.ExpiresAt), rel(st.Gate.PageAt), n.ballots.at(r.ID+" "+r.Mark()))
+				for _, v := range st.Gate.Votes {
+					b.WriteString(v.Person.ID + string(v.Verdict))
+				}
+			}
 			if st.Duty != (Duty{}) {
 				fmt.Fprintf(&b, "%s%s%t%s", st.Duty.Owner, rel(st.Duty.Due), st.Duty.Late, rel(st.Duty.PageAt))
 			}
@@ -316,6 +329,7 @@ func TestExhaustiveSearch(t *testing.T) {
 	}{
 		"alerts come and go while people vote": {alphabet{alerts: []string{"f1"}, people: everybody, proposals: 1, twoPlans: true}, *wantStates},
 		"a run to each of its ends":            {alphabet{alerts: []string{"f1"}, people: everybody[:2], proposals: 1, runs: 1, steers: true}, *wantStates},
+		"a gate in the middle of a run":        {alphabet{people: []Actor{dbaA, dbaB, rob}, proposals: 1, runs: 1, requests: true, steers: true, gates: true}, *wantStates},
 		"a person asks and runs":               {alphabet{people: everybody[:2], proposals: 1, runs: 1, requests: true, steers: true}, *wantStates},
 		"people lock and freeze beside a run":  {alphabet{alerts: []string{"f1"}, people: everybody[:2], proposals: 1, runs: 1, steers: true, holds: true}, *wantStates},
 		"everything beside everything":         {alphabet{alerts: []string{"f1", "f2"}, people: everybody, proposals: 3, runs: 2, requests: true, steers: true, twoPlans: true, holds: true}, *wantStates},

@@ -54,6 +54,7 @@ var runTable = map[RunState]map[EventType]RunState{
 	RunWaiting: {
 		EvRunWaiting: RunWaiting, // a person said done or retry: a worker should look at once
 		EvRunResumed: RunRunning,
+		EvRunParked:  RunParked, // its gate was denied, or nobody decided in time
 		EvRunDone:    RunDone,
 		EvRunAborted: RunAborted,
 	},

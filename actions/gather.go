@@ -78,7 +78,7 @@ func (c checks) steps(in []pointsman.RunbookStep) []pointsman.PlanStep {
 	for i, s := range in {
 		out[i] = pointsman.PlanStep{
 			Name: s.Name, Kind: s.Kind, With: c.list[i].with, Timeout: s.Timeout,
-			Irreversible: s.Irreversible, Summary: c.list[i].summary,
+			Irreversible: s.Irreversible, Approval: s.Approval, Summary: c.list[i].summary,
 		}
 	}
 	return out

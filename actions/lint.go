@@ -29,8 +29,8 @@ func (r *Registry) Check(rb pointsman.Runbook) []pointsman.Fault {
 		}
 		act, known := r.Find(s.Kind)
 		switch {
-		case s.Kind == KindWait || s.Kind == KindManual:
-			if _, err := describePause(s.Kind, Input{With: rawArgs(s.With)}); err != nil {
+		case Own(s.Kind):
+			if _, err := describePause(s, Input{With: rawArgs(s.With)}); err != nil {
 				add(s.Line, path+".with", "%v", err)
 			}
 			continue

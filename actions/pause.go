@@ -91,17 +91,12 @@ func (a WaitArgs) duration() (time.Duration, error) {
 }
 
 // describePause is Describe for the engine's own kinds.
-func describePause(kind string, in Input) (string, error) {
-	if kind == KindWait {
-		var a WaitArgs
-		if err := in.Args(&a); err != nil {
-			return "", err
-		}
-		d, err := a.duration()
-		if err != nil {
-			return "", err
-		}
-		return "wait " + d.String(), nil
+func describePause(s pointsman.RunbookStep, in Input) (string, error) {
+	switch s.Kind {
+	case KindWait:
+		return describeWait(in)
+	case KindGate:
+		return describeGate(s.Approval, in)
 	}
 	var a ManualArgs
 	if err := in.Args(&a); err != nil {
@@ -116,4 +111,36 @@ func describePause(kind string, in Input) (string, error) {
 		return fmt.Sprintf("%s does by hand: %s", a.Owner, a.Text), nil
 	}
 	return "by hand: " + a.Text, nil
+}
+
+func describeWait(in Input) (string, error) {
+	var a WaitArgs
+	if err := in.Args(&a); err != nil {
+		return "", err
+	}
+	d, err := a.duration()
+	if err != nil {
+		return "", err
+	}
+	return "wait " + d.String(), nil
+}
+
+// GateArgs are the arguments of a gate step; who decides stands beside them, under approval.
+type GateArgs struct {
+	Text string `json:"text"` // what to look at before deciding
+}
+
+func describeGate(p pointsman.Policy, in Input) (string, error) {
+	var a GateArgs
+	if err := in.Args(&a); err != nil {
+		return "", err
+	}
+	if len(p.Require) == 0 {
+		return "", errors.New("nobody could open this gate; add approval: {require: [1 of dba]} to the step")
+	}
+	s := fmt.Sprintf("%s must approve within %s before it goes on", p, pointsman.Span(p.Lasts()))
+	if a.Text != "" {
+		s += ": " + a.Text
+	}
+	return s, nil
 }

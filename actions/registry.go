@@ -4,13 +4,22 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+
+	"github.com/pointsman/pointsman"
 )
 
 // Kinds of steps that the engine carries out itself: they wait, they have no effect on the world.
 const (
 	KindWait   = "wait"
 	KindManual = "manual.task"
+	KindGate   = pointsman.KindGate
 )
+
+// own are the engine's own kinds, sorted.
+var own = [...]string{KindGate, KindManual, KindWait}
+
+// Own reports whether the engine carries out steps of the kind itself.
+func Own(kind string) bool { return slices.Contains(own[:], kind) }
 
 // Registry finds actions by kind. It is built once, from one visible list.
 type Registry struct {
@@ -21,7 +30,7 @@ type Registry struct {
 func NewRegistry(m *Metrics, list ...Action) (*Registry, error) {
 	r := &Registry{kinds: map[string]Action{}}
 	for _, a := range list {
-		if _, taken := r.kinds[a.Kind()]; taken || a.Kind() == KindWait || a.Kind() == KindManual {
+		if _, taken := r.kinds[a.Kind()]; taken || Own(a.Kind()) {
 			return nil, fmt.Errorf("action kind %s is registered twice", a.Kind())
 		}
 		r.kinds[a.Kind()] = observed{Action: a, m: m}
@@ -37,7 +46,7 @@ func (r *Registry) Find(kind string) (Action, bool) {
 
 // Kinds lists every kind that a runbook may name, sorted.
 func (r *Registry) Kinds() []string {
-	out := []string{KindManual, KindWait}
+	out := slices.Clone(own[:])
 	for k := range r.kinds {
 		out = append(out, k)
 	}

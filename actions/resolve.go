@@ -75,6 +75,7 @@ func (r *Resolver) Resolve(ctx context.Context, prop pointsman.Proposal, phase P
 	if f, short := r.tooFew(plan.Policy, prop.Requester); short {
 		out.Facts = append(out.Facts, f) // counted with the approver whom a risk asks for in addition
 	}
+	out.Facts = append(out.Facts, r.gates(rb.Steps, prop.Requester)...)
 	raw, err := plan.Encode()
 	if err != nil {
 		out.Problem = err.Error()
@@ -251,8 +252,8 @@ func (r *Resolver) one(ctx context.Context, s pointsman.RunbookStep, in Input, v
 		return
 	}
 	out.with, in.With, out.summary = with, with, s.Name
-	if s.Kind == KindWait || s.Kind == KindManual {
-		if out.summary, err = describePause(s.Kind, in); err != nil {
+	if Own(s.Kind) {
+		if out.summary, err = describePause(s, in); err != nil {
 			out.problem = fmt.Sprintf("step %d (%s): %v", in.StepN, s.Name, err)
 		}
 		return

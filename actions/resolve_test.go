@@ -188,12 +188,14 @@ func TestLintFindsAllFaultsAtOnce(t *testing.T) {
 		{Name: "h", Line: 18, Kind: KindManual, With: map[string]any{"text": "x", "owner": "${yard}"}},
 		{Name: "i", Line: 19, Kind: KindManual, With: map[string]any{"text": "x", "due": "30m"}},
 		{Name: "j", Line: 20, Kind: KindManual, With: map[string]any{"text": "x", "owner": "dba", "due": "soon"}},
+		{Name: "l", Line: 22, Kind: KindGate, With: map[string]any{"text": "look"}},
+		{Name: "m", Line: 23, Kind: KindGate, With: map[string]any{"txt": "look"}, Approval: pointsman.Policy{Require: []pointsman.Requirement{{Count: 1, Role: "dba"}}}},
 		{Name: "k", Line: 21, Kind: KindManual, With: map[string]any{"text": "x", "owner": "dba", "due": "5s"}},
 	}})
 	want := []string{
 		`x.yaml:10: steps[0].with: ${gone} is no parameter of this runbook; it has [yard]`,
 		`x.yaml:11: steps[1].kind: unknown action kind "yard.fenc", did you mean "yard.fence"?`,
-		`x.yaml:12: steps[2].kind: unknown action kind "moon.landing"; known are [manual.task wait yard.fence]`,
+		`x.yaml:12: steps[2].kind: unknown action kind "moon.landing"; known are [gate manual.task wait yard.fence]`,
 		`x.yaml:13: steps[3].timeout: a step of kind yard.fence needs a timeout, for example 30s`,
 		`x.yaml:13: steps[3].with: arguments {"lines":"${yard}"}: json: unknown field "lines", did you mean "line"?`,
 		`x.yaml:14: steps[4].with: for "-3s": must be positive`,
@@ -203,7 +205,9 @@ func TestLintFindsAllFaultsAtOnce(t *testing.T) {
 		`x.yaml:18: steps[8].with: owner "${yard}": want one role or one person's id`,
 		`x.yaml:19: steps[9].with: due "30m": nobody is named who could be late; add owner`,
 		`x.yaml:20: steps[10].with: due "soon": time: invalid duration "soon"`,
-		`x.yaml:21: steps[11].with: due "5s": outside 1m to 7d`,
+		`x.yaml:22: steps[11].with: nobody could open this gate; add approval: {require: [1 of dba]} to the step`,
+		`x.yaml:23: steps[12].with: arguments {"txt":"look"}: json: unknown field "txt", did you mean "text"?`,
+		`x.yaml:21: steps[13].with: due "5s": outside 1m to 7d`,
 	}
 	var got []string
 	for _, f := range faults {
@@ -223,6 +227,7 @@ func TestRegistryRefusesTwoActionsOfOneKind(t *testing.T) {
 		{&points{kind: "yard.fence"}, &points{kind: "yard.fence"}},
 		{&points{kind: KindWait}},
 		{&points{kind: KindManual}},
+		{&points{kind: KindGate}},
 	} {
 		if _, err := NewRegistry(nil, kinds...); err == nil {
 			t.Fatalf("%s was taken", kinds[0].Kind())

@@ -239,6 +239,7 @@ func simulate(t *testing.T, seed uint64, b bug) *sim {
 			Steps: []pointsman.RunbookStep{
 				{Name: "fence", Kind: "yard.fence", Timeout: 10 * time.Second},
 				{Name: "settle", Kind: KindWait, With: map[string]any{"for": fmt.Sprint(1+s.draw(9, "wait"), "s")}},
+				{Name: "look", Kind: KindGate, Approval: pointsman.Policy{Require: []pointsman.Requirement{{Count: 1 + s.draw(2, "gate"), Role: "dba"}}, Expires: 2 * time.Minute}},
 				{Name: "throw", Kind: "yard.throw", Timeout: 10 * time.Second, Irreversible: true},
 			},
 			Approval: pointsman.Policy{Require: []pointsman.Requirement{{Count: 1 + s.draw(2, "quorum"), Role: "dba"}}, Expires: 15 * time.Minute},
@@ -322,29 +323,30 @@ func (r *replica) click(ctx context.Context) {
 	if r.bug == bugRequester {
 		asker.Person = pointsman.Person{ID: "somebody", Roles: []string{"dba"}}
 	}
-	_, _ = r.store.Do(ctx, pointsman.Request{
+	r.says(ctx, pointsman.Request{
 		Key: "yard", By: asker, Reason: "test",
 		Offer: pointsman.Offer{Runbook: "switch-track", Title: "Switch the track", Target: yard, Params: map[string]string{"yard": "north"}},
 	})
 	for ctx.Err() == nil {
 		time.Sleep(time.Second + time.Duration(r.draw(1_000_000_000, "click")))
 		st := r.store.state("INC-1")
-		_, _ = r.store.Do(ctx, pointsman.Tick{Incident: "INC-1"})
+		r.says(ctx, pointsman.Tick{Incident: "INC-1"})
 		r.hold(ctx, actor(ben))
 		for _, p := range st.Proposals {
 			for _, who := range []pointsman.Person{simRob, ana, ben, simEve} {
 				if r.draw(3, who.ID, "clicks") == 0 {
-					_, _ = r.store.Do(ctx, pointsman.CastVote{Proposal: p.ID, Digest: p.Digest, Verdict: pointsman.Approve, By: actor(who)})
+					r.says(ctx, pointsman.CastVote{Proposal: p.ID, Digest: p.Digest, Verdict: pointsman.Approve, By: actor(who)})
 				}
 			}
 			if p.State == pointsman.ProposalRefused || p.State == pointsman.ProposalReady && r.chance(5, "refresh") {
-				_, _ = r.store.Do(ctx, pointsman.Recheck{Proposal: p.ID, By: actor(ana)})
+				r.says(ctx, pointsman.Recheck{Proposal: p.ID, By: actor(ana)})
 			}
 		}
 		for _, run := range st.Runs {
+			r.atGate(ctx, run)
 			if run.State == pointsman.RunParked && r.draw(10, "steer") == 0 {
 				verb := []pointsman.Verb{pointsman.VerbRetry, pointsman.VerbRetry, pointsman.VerbAbort}[r.draw(3, "verb")]
-				_, _ = r.store.Do(ctx, pointsman.Steer{Run: run.ID, Verb: verb, By: actor(ben)})
+				r.says(ctx, pointsman.Steer{Run: run.ID, Verb: verb, By: actor(ben)})
 			}
 		}
 	}
@@ -370,6 +372,12 @@ func (s *sim) judge() {
 				approvals[ev.Proposal] = map[string]bool{}
 			}
 			approvals[ev.Proposal][ev.Actor.Person.ID] = true
+		case pointsman.EvGateCounted:
+			key := fmt.Sprint(ev.Run, "/", ev.StepN, "/", ev.Attempt)
+			if approvals[key] == nil {
+				approvals[key] = map[string]bool{}
+			}
+			approvals[key][ev.Actor.Person.ID] = true
 		case pointsman.EvVotesVoided, pointsman.EvProposalExpired:
 			delete(approvals, ev.Proposal)
 		case pointsman.EvRunQueued:
@@ -386,6 +394,10 @@ func (s *sim) judge() {
 				s.violated("I2: %s began as attempt %d after %d", key, ev.Attempt, attempts[key]-1)
 			}
 		case pointsman.EvStepDone:
+			if ev.Step == "look" {
+				s.opened(ev, approvals[fmt.Sprint(ev.Run, "/", ev.StepN, "/", ev.Attempt)])
+				continue
+			}
 			if n := s.effects[key]; ev.Step != "settle" && ev.Actor.Door == pointsman.DoorEngine && n != 1 {
 				s.violated("%s is called done and had %d effects", key, n)
 			}

@@ -28,6 +28,12 @@ func (e *Engine) step(ctx context.Context, run pointsman.Run, epoch int64) (poin
 		}
 		wait.Run, wait.Epoch, wait.Step = run.ID, epoch, i
 		return e.say(ctx, wait)
+	case KindGate:
+		var a GateArgs
+		if err := e.input(run, plan, i, Start).Args(&a); err != nil {
+			return e.fail(ctx, end, err)
+		}
+		return e.say(ctx, pointsman.WaitStep{Run: run.ID, Epoch: epoch, Step: i, Note: a.Text})
 	case KindWait:
 		until, err := waitUntil(e.input(run, plan, i, Start), run.Steps[i].StartedAt)
 		if err != nil {

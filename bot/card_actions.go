@@ -74,6 +74,14 @@ func steering(p ProposalView) []slack.BlockElement {
 	done := button(doDone, "Mark done…", to, slack.StyleDefault)
 	abort := button(doAbort, "Abort…", to, slack.StyleDanger)
 	switch {
+	case r.Gate != nil:
+		to = route{ID: r.ID, Digest: r.Digest, Mark: r.Mark}.String()
+		return []slack.BlockElement{
+			confirmed(button(doApprove, "Approve", to, slack.StylePrimary), "Let the run go on?", gateAccepted(p, r), "Approve"),
+			button(doDeny, "Deny…", to, slack.StyleDanger), abort.WithStyle(slack.StyleDefault),
+		}
+	case r.State == pointsman.RunParked && r.Kind == pointsman.KindGate:
+		return []slack.BlockElement{retry, abort} // nobody says done to what others have to approve
 	case r.State == pointsman.RunParked:
 		return []slack.BlockElement{retry, done, abort}
 	case r.State == pointsman.RunWaiting && r.Manual != "":
@@ -82,4 +90,20 @@ func steering(p ProposalView) []slack.BlockElement {
 		return []slack.BlockElement{abort}
 	}
 	return nil
+}
+
+// gateAccepted is the text of the dialog: what goes on when the gate opens.
+func gateAccepted(p ProposalView, r RunView) string {
+	var next []string
+	for _, st := range p.Steps {
+		if st.State != pointsman.StepPending {
+			continue
+		}
+		t := st.Text
+		if st.Irreversible {
+			t += " (cannot be undone)"
+		}
+		next = append(next, t)
+	}
+	return cut(line(fmt.Sprintf("%s, plan %s, %s. Next: %s", r.ID, r.Digest, r.Step, strings.Join(next, ", "))), maxConfirm)
 }

@@ -28,6 +28,9 @@ func (c caps) approved(p ProposalView) []slack.Block {
 			out = append(out, small("⛔ The point of no return is behind: aborting undoes nothing."))
 		}
 	case pointsman.RunWaiting:
+		if r.Gate != nil {
+			out = append(out, c.gate(r))
+		}
 		if r.Manual != "" {
 			out = append(out, section("✋ *"+owes(r.Duty)+"*\n"+mdLines(r.Manual, 1500)))
 		}
@@ -37,6 +40,19 @@ func (c caps) approved(p ProposalView) []slack.Block {
 		}
 	}
 	return out
+}
+
+// gate asks for the approval in the middle of a run.
+func (c caps) gate(r RunView) slack.Block {
+	g := r.Gate
+	s := "🚦 *This gate needs " + md(g.Needs, 120) + "* until " + at(g.Until) + " · approvals " + md(g.Votes, 20)
+	if len(g.Voters) > 0 {
+		s += " (✓ " + md(strings.Join(g.Voters, ", ✓ "), c.text) + ")"
+	}
+	if g.Text != "" {
+		s += "\n" + mdLines(g.Text, 1500)
+	}
+	return section(s + "\nPlan " + code(r.Digest, 12) + " · step and attempt " + code(r.Mark, 10))
 }
 
 // owes names who has to act, and until when.

@@ -121,6 +121,13 @@ func TestCard(t *testing.T) {
 		"manual_late": func(s *tale) *tale {
 			return s.handTask().taskDue(20 * time.Minute).after(21 * time.Minute).must(pointsman.Tick{Incident: "INC-7"})
 		},
+		"gate": (*tale).gate,
+		"gate_one_of_two": func(s *tale) *tale {
+			return s.gate().must(pointsman.CastVote{Run: "INC-7/R1", Mark: "2.1", Digest: s.state.Runs[0].Digest, Verdict: pointsman.Approve, By: by(ana)})
+		},
+		"gate_denied": func(s *tale) *tale {
+			return s.gate().must(pointsman.CastVote{Run: "INC-7/R1", Mark: "2.1", Digest: s.state.Runs[0].Digest, Verdict: pointsman.Deny, Reason: "pg-2 lags", By: by(ana)})
+		},
 		"done": (*tale).done,
 		"aborted": func(s *tale) *tale {
 			return s.parked().must(pointsman.Steer{Run: "INC-7/R1", Verb: pointsman.VerbAbort, Reason: "done by hand", By: by(ana)})

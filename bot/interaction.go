@@ -133,10 +133,30 @@ func (h *Handler) approve(ctx context.Context, cb slack.InteractionCallback, r r
 	if err != nil {
 		return h.undecided(to, err)
 	}
-	if p, ok := st.Proposal(r.ID); ok && p.State == pointsman.ProposalReady && p.Policy.ReasonRequired && strings.TrimSpace(p.Reason) == "" && by.Known() {
+	if wantsReason(st, r.ID) && by.Known() {
 		return h.ask(ctx, cb.TriggerID, form{Do: doApprove, Route: r.String(), Channel: to.channel}, by, to)
 	}
-	return h.do(ctx, pointsman.CastVote{Proposal: r.ID, Digest: r.Digest, Verdict: pointsman.Approve, By: by, Once: once}, to)
+	return h.do(ctx, ballot(r, pointsman.Approve, "", by, once), to)
+}
+
+func wantsReason(st pointsman.State, id string) bool {
+	if run, ok := st.Run(id); ok {
+		i, at := run.AtGate()
+		return at && run.Steps[i].Gate.Policy.ReasonRequired
+	}
+	p, ok := st.Proposal(id)
+	return ok && p.State == pointsman.ProposalReady && p.Policy.ReasonRequired && strings.TrimSpace(p.Reason) == ""
+}
+
+// ballot is the vote that a button means: the button of a gate names a run, the one of a card its proposal.
+func ballot(r route, verdict pointsman.Verdict, reason string, by pointsman.Actor, once string) pointsman.CastVote {
+	v := pointsman.CastVote{Digest: r.Digest, Verdict: verdict, Reason: reason, By: by, Once: once}
+	if strings.Contains(r.ID, "/R") {
+		v.Run, v.Mark = r.ID, r.Mark
+		return v
+	}
+	v.Proposal = r.ID
+	return v
 }
 
 // steer carries a decision to a run. The mark says where the person saw it stand: "done" must not mark the step after

@@ -113,9 +113,9 @@ func (h *Handler) submitted(ctx context.Context, cb slack.InteractionCallback, b
 func (f form) command(r route, reason string, by pointsman.Actor, once string) pointsman.Command {
 	switch f.Do {
 	case doApprove:
-		return pointsman.CastVote{Proposal: r.ID, Digest: r.Digest, Verdict: pointsman.Approve, Reason: reason, By: by, Once: once}
+		return ballot(r, pointsman.Approve, reason, by, once)
 	case doDeny:
-		return pointsman.CastVote{Proposal: r.ID, Digest: r.Digest, Verdict: pointsman.Deny, Reason: reason, By: by, Once: once}
+		return ballot(r, pointsman.Deny, reason, by, once)
 	case doDone:
 		return pointsman.Steer{Run: r.ID, Verb: pointsman.VerbDone, Mark: r.Mark, Reason: reason, By: by, Once: once}
 	case doAbort:

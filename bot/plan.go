@@ -43,6 +43,7 @@ var threadIcons = map[pointsman.EventType]string{
 	pointsman.EvProposalExpired:   "⌛",
 	pointsman.EvProposalWithdrawn: "↩️",
 	pointsman.EvVoteCounted:       "👍", // the last one says "2 of 2", so the approval needs no line of its own
+	pointsman.EvGateCounted:       "👍",
 	pointsman.EvVotesVoided:       "⚠️",
 	pointsman.EvRunStarted:        "▶️",
 	pointsman.EvRunTaken:          "🔀",

@@ -183,6 +183,25 @@ func (s *tale) done() *tale {
 		stepEnds(2, pointsman.StepDone, "timeline 2").stepEnds(3, pointsman.StepDone, "", wrote)
 }
 
+// gate is a run that waits for two people before the promotion.
+func (s *tale) gate() *tale {
+	s.t.Helper()
+	s.alert().switchoverRefused().readyWith(gated()).vote(ana, pointsman.Approve, "")
+	s.must(pointsman.StartRun{Run: "INC-7/R1", Epoch: 1, People: map[string]pointsman.Person{"ana": ana}})
+	s.stepEnds(0, pointsman.StepDone, "")
+	return s.must(pointsman.WaitStep{Run: "INC-7/R1", Epoch: 1, Step: 1})
+}
+
+func gated() pointsman.Plan {
+	return failover(needs(1), func(p *pointsman.Plan) {
+		look := pointsman.PlanStep{
+			Name: "look", Kind: pointsman.KindGate, With: []byte(`{"text":"Is the lag of pg-2 gone?\nIs the old primary stopped?"}`), Summary: "2 of dba must approve within 15m before it goes on",
+			Approval: pointsman.Policy{Require: []pointsman.Requirement{{Count: 2, Role: "dba"}}, Expires: 15 * time.Minute},
+		}
+		p.Steps = []pointsman.PlanStep{p.Steps[0], look, p.Steps[2]}
+	})
+}
+
 // taskDue gives the dba people so much time for the task.
 func (s *tale) taskDue(in time.Duration) *tale {
 	s.t.Helper()

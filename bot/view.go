@@ -91,13 +91,25 @@ type RunView struct {
 	State    pointsman.RunState
 	Note     string
 	Step     string // the step at work, named
+	Kind     string // and of what kind it is
 	Manual   string // what a person has to do
 	Duty     pointsman.Duty
+	Gate     *GateView // the gate at which it waits
+	Digest   string    // 12 digits, for a vote at the gate
 	Started  time.Time
 	Wake     time.Time
 	Took     time.Duration
 	Past     bool // the point of no return is behind
 	Facts    []pointsman.Fact
+}
+
+// GateView is an approval in the middle of a run.
+type GateView struct {
+	Text   string // what to look at before deciding
+	Needs  string
+	Votes  string // "1 of 2"
+	Voters []string
+	Until  time.Time
 }
 
 // ViewOf decides what the card of the incident shows at now.
@@ -244,6 +256,9 @@ func runStanding(p ProposalView, r RunView) string {
 	case pointsman.RunParked:
 		return p.Title + " is parked and needs a person"
 	case pointsman.RunWaiting:
+		if r.Gate != nil {
+			return p.Title + " waits for approval at " + r.Step + ", " + r.Gate.Votes
+		}
 		if r.Manual != "" {
 			return p.Title + " waits for " + cmp.Or(r.Duty.By(), "a person") + ": " + r.Step
 		}

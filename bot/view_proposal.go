@@ -38,6 +38,7 @@ func proposalView(s pointsman.State, p pointsman.Proposal) ProposalView {
 	if r, ok := s.Run(p.Run); ok {
 		v.Steps = ranSteps(r)
 		v.Run = runView(r)
+		v.Run.Gate = gateView(r, p.Requester)
 	}
 	return v
 }
@@ -126,7 +127,7 @@ func ranSteps(r pointsman.Run) []StepView {
 }
 
 func runView(r pointsman.Run) *RunView {
-	v := &RunView{ID: r.ID, Mark: r.Mark(), State: r.State, Note: r.Note, Started: r.StartedAt, Wake: r.WakeAt, Facts: pressing(r.Facts)}
+	v := &RunView{ID: r.ID, Mark: r.Mark(), State: r.State, Note: r.Note, Digest: pointsman.ShortDigest(r.Digest), Started: r.StartedAt, Wake: r.WakeAt, Facts: pressing(r.Facts)}
 	if !r.EndedAt.IsZero() {
 		v.Took = r.EndedAt.Sub(cmpTime(r.StartedAt, r.QueuedAt))
 	}
@@ -134,10 +135,24 @@ func runView(r pointsman.Run) *RunView {
 		v.Past = v.Past || s.Irreversible && s.State != pointsman.StepPending && s.State != pointsman.StepSkipped
 	}
 	if i := r.Current(); i < len(r.Steps) {
-		v.Step = fmt.Sprintf("step %d of %d, %s", i+1, len(r.Steps), r.Steps[i].Name)
-		if r.State == pointsman.RunWaiting && r.WakeAt.IsZero() {
+		v.Step, v.Kind = fmt.Sprintf("step %d of %d, %s", i+1, len(r.Steps), r.Steps[i].Name), r.Steps[i].Kind
+		if r.State == pointsman.RunWaiting && r.WakeAt.IsZero() && r.Steps[i].Kind != pointsman.KindGate {
 			v.Manual, v.Duty = cmp.Or(manual(r.Plan, i), r.Steps[i].Note, r.Steps[i].Summary), r.Steps[i].Duty
 		}
+	}
+	return v
+}
+
+// gateView is the gate at which the run waits; nil if there is none.
+func gateView(r pointsman.Run, requester pointsman.Actor) *GateView {
+	i, at := r.AtGate()
+	if !at {
+		return nil
+	}
+	g := r.Steps[i].Gate
+	v := &GateView{Text: manual(r.Plan, i), Needs: g.Policy.String(), Votes: r.Tally(i, requester).String(), Until: g.ExpiresAt}
+	for _, vote := range g.Votes {
+		v.Voters = append(v.Voters, voter(g.Policy, vote))
 	}
 	return v
 }

@@ -193,6 +193,7 @@ func (c *checker) approvals() {
 			c.warnings = append(c.warnings, at)
 		}
 	}
+	c.gates(people, roles)
 	for role, books := range nobody {
 		f := pointsman.Fault{Path: "people", Text: fmt.Sprintf("nobody has the role %s, so nobody can approve %s; give it to somebody under people[].roles%s", role, listed(books), maybe(role, roles))}
 		c.unmet(c.cfg.Locate(f)[0])

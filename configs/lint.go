@@ -20,7 +20,7 @@ var (
 )
 
 // The engine's own kinds need no timeout: they wait for as long as they say, or for a person.
-var patient = []string{"wait", "manual.task"}
+var patient = []string{"wait", "manual.task", "gate"}
 
 var paramTypes = []string{"target", "enum", "duration", "int"}
 
@@ -107,6 +107,7 @@ func lintSteps(rb pointsman.Runbook, at func(int, string, string, ...any), top f
 		case !slices.Contains(patient, s.Kind) && s.Timeout <= 0:
 			at(s.Line, path+".timeout", "a step of kind %s needs a timeout, for example 30s", s.Kind)
 		}
+		lintGate(rb, i, at)
 		if s.Irreversible && i == len(rb.Steps)-1 {
 			at(s.Line, path+".irreversible", "nothing follows after the point of no return; add a step that verifies it")
 		}

@@ -139,7 +139,18 @@ type stepFile struct {
 	With         map[string]any `yaml:"with"`
 	Timeout      time.Duration  `yaml:"timeout"`
 	Irreversible bool           `yaml:"irreversible"`
+	Approval     *approval      `yaml:"approval"` // for kind gate
 	Line         int            `yaml:"-"`
+}
+
+func (s stepFile) noun() pointsman.RunbookStep {
+	out := pointsman.RunbookStep{Name: s.Name, Kind: s.Kind, With: s.With, Timeout: s.Timeout, Irreversible: s.Irreversible, Line: s.Line}
+	if s.Approval != nil {
+		if out.Approval = s.Approval.noun(); out.Approval.Expires == 0 {
+			out.Approval.Expires = DefaultExpiry
+		}
+	}
+	return out
 }
 
 type approval struct {
@@ -147,6 +158,14 @@ type approval struct {
 	Expires             time.Duration `yaml:"expires"`
 	RequesterMayApprove bool          `yaml:"requester_may_approve"`
 	ReasonRequired      bool          `yaml:"reason_required"`
+}
+
+func (a approval) noun() pointsman.Policy {
+	p := pointsman.Policy{RequesterMayApprove: a.RequesterMayApprove, ReasonRequired: a.ReasonRequired, Expires: a.Expires}
+	for _, r := range a.Require {
+		p.Require = append(p.Require, pointsman.Requirement(r))
+	}
+	return p
 }
 
 type cadence struct {
@@ -186,14 +205,11 @@ func DecodeRunbook(file string, data []byte) (pointsman.Runbook, []pointsman.Fau
 		Name: w.Name, Title: w.Title, Description: strings.TrimSpace(w.Description), Owner: w.Owner, Review: w.Review,
 		Objective: pointsman.Objective(w.Objective), Target: w.Target, Lock: w.Lock == nil || *w.Lock, Rejoins: w.Rejoins, Priority: w.Priority,
 		Comms: pointsman.Cadence(w.Comms), Escalation: pointsman.Escalation(w.Escalation),
-		Approval: pointsman.Policy{RequesterMayApprove: w.Approval.RequesterMayApprove, ReasonRequired: w.Approval.ReasonRequired, Expires: w.Approval.Expires},
+		Approval: w.Approval.noun(),
 		File:     file, Line: w.Line, Digest: hex.EncodeToString(sum[:]),
 	}
-	for _, r := range w.Approval.Require {
-		rb.Approval.Require = append(rb.Approval.Require, pointsman.Requirement(r))
-	}
 	for _, s := range w.Steps {
-		rb.Steps = append(rb.Steps, pointsman.RunbookStep(s))
+		rb.Steps = append(rb.Steps, s.noun())
 	}
 	rb.Answers, rb.Params = d.answers(w.Answers), d.params(&w.Params)
 	if len(d.faults) == 0 { // what was not read cannot be judged

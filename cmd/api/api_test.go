@@ -128,3 +128,14 @@ func TestUnknownThingsAreSaid(t *testing.T) {
 		t.Fatalf("%d", status)
 	}
 }
+
+func TestAVoteAtAGateSaysRunStepAndAttempt(t *testing.T) {
+	t.Parallel()
+	uid := uint32(1000)
+	d := &desk{state: pointsman.State{Incident: pointsman.Incident{ID: "INC-1"}}}
+	d.ask(t, http.MethodPost, "/api/v1/votes", `{"id":"INC-1/R1","digest":"abc","gate":"3.1","verdict":"deny","reason":"it lags"}`, "", &uid)
+	got, ok := d.done[0].(pointsman.CastVote)
+	if !ok || got.Run != "INC-1/R1" || got.Mark != "3.1" || got.Proposal != "" || got.Verdict != pointsman.Deny || got.Reason != "it lags" || got.By.Person.ID != "ana" {
+		t.Fatalf("%+v", d.done)
+	}
+}

@@ -105,9 +105,12 @@ func (s *Server) request(c echo.Context) error {
 }
 
 func (s *Server) vote(c echo.Context) error {
-	var in struct{ ID, Digest, Verdict, Reason string }
+	var in struct{ ID, Digest, Verdict, Reason, Gate string }
 	if ok, err := body(c, &in); !ok {
 		return err
+	}
+	if strings.Contains(in.ID, "/R") { // a run that waits at a gate
+		return s.do(c, pointsman.CastVote{Run: in.ID, Mark: in.Gate, Digest: in.Digest, Verdict: pointsman.Verdict(in.Verdict), Reason: in.Reason, By: caller(c), Once: once(c)})
 	}
 	id, err := s.proposalOf(c.Request().Context(), in.ID)
 	if err != nil {

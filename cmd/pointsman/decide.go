@@ -14,15 +14,18 @@ import (
 // voteCommand is approve or deny. It never decides blindly: without --digest it shows what would run, and the command
 // that approves exactly that.
 func voteCommand(verdict string) *cobra.Command {
-	var digest, reason string
+	var digest, reason, gate string
 	cmd := &cobra.Command{
-		Use:   verdict + " INC-1 --digest 12HEXDIGITS",
+		Use:   verdict + " INC-1 | INC-1/R1 --digest 12HEXDIGITS",
 		Short: strings.ToUpper(verdict[:1]) + verdict[1:] + " the plan of an incident, as the buttons in Slack do",
 		Args:  takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := newClient(cmd)
 			if err != nil {
 				return err
+			}
+			if strings.Contains(args[0], "/R") {
+				return c.atGate(cmd, args[0], verdict, digest, gate, reason)
 			}
 			if digest == "" {
 				p, err := c.proposal(cmd, args[0])
@@ -41,6 +44,7 @@ func voteCommand(verdict string) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&digest, "digest", "", "the plan's digest as shown on the card, at least 12 digits")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; some runbooks require it")
+	cmd.Flags().StringVar(&gate, "gate", "", "for a run that waits at a gate: its step and attempt as shown, for example 3.1")
 	return cmd
 }
 

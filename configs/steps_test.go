@@ -1,0 +1,46 @@
+package configs_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pointsman/pointsman/configs"
+)
+
+// faultsOf decodes a runbook with these lines under steps, the first of which is line 6 of the file.
+func faultsOf(t *testing.T, steps string) []string {
+	t.Helper()
+	text := "name: x\n" + "title: X\ndescription: For tests.\nowner: dba\nsteps:\n" + steps + "review: 2027-02-01\napproval: {require: [1 of dba]}\n"
+	_, faults := configs.DecodeRunbook("x.yaml", []byte(text))
+	var got []string
+	for _, f := range faults {
+		got = append(got, strings.TrimPrefix(f.Error(), "x.yaml:"))
+	}
+	return got
+}
+
+const last = "  - {name: last, kind: manual.task, with: {text: look}}\n"
+
+func TestLint_gates(t *testing.T) {
+	t.Parallel()
+	for steps, want := range map[string]string{
+		"  - {name: g, kind: gate, approval: {require: [2 of dba], expires: 10m, reason_required: true}}\n" + last: "",
+		"  - {name: g, kind: gate, approval: {require: [2 of dba]}}\n" + last:                                      "",
+		"  - {name: g, kind: gate}\n" + last:                                                                       "6: steps[0].approval: a gate needs an approval, for example approval: {require: [1 of dba]}",
+		"  - {name: g, kind: gate, aproval: {require: [2 of dba]}}\n" + last:                                       "6: steps[0].aproval: unknown key, did you mean approval?",
+		"  - {name: g, kind: gate, approval: {requires: [2 of dba]}}\n" + last:                                     "6: steps[0].approval.requires: unknown key, did you mean require?",
+		"  - name: g\n    kind: gate\n    approval: {require: [dba]}\n" + last:                                     "8: steps[0].approval.require[0]: \"dba\" is no requirement; write a number from 1 to 20 and a role, for example 2 of dba",
+		"  - {name: g, kind: gate, approval: {require: [1 of dba], requester_may_approve: true}}\n" + last:         "6: steps[0].approval.requester_may_approve: whoever asked for a run never opens its gates; remove it",
+		"  - {name: g, kind: gate, approval: {require: [1 of dba], expires: 10s}}\n" + last:                        "6: steps[0].approval.expires: 10s is outside 1m to 24h",
+		"  - {name: g, kind: gate, timeout: 5m, approval: {require: [1 of dba]}}\n" + last:                         "6: steps[0].timeout: a gate waits until its approval expires; remove the timeout, or write approval.expires",
+		"  - {name: g, kind: gate, irreversible: true, approval: {require: [1 of dba]}}\n" + last:                  "6: steps[0].irreversible: a gate has no effect, so nothing of it could be undone; remove it",
+		last + "  - {name: g, kind: gate, approval: {require: [1 of dba]}}\n":                                      "7: steps[1]: nothing follows after the gate; remove it, or put it before the step that it guards",
+		"  - {name: g, kind: manual.task, with: {text: x}, approval: {require: [1 of dba]}}\n":                     "6: steps[0].approval: a step of kind manual.task has no approval of its own; put a step of kind gate before it",
+	} {
+		if diff := cmp.Diff(want, strings.Join(faultsOf(t, steps), "\n")); diff != "" {
+			t.Errorf("%s%s", steps, diff)
+		}
+	}
+}
