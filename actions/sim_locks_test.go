@@ -10,7 +10,7 @@ import (
 // hold is a person who locks the yard and freezes everything now and then, and always ends it when the storm is over.
 func (r *replica) hold(ctx context.Context, by pointsman.Actor) {
 	say := func(verb pointsman.Protective, target pointsman.Target) {
-		_, _ = r.store.Do(ctx, pointsman.Protect{Verb: verb, Target: target, Reason: "test", Roles: []string{"dba"}, By: by})
+		r.says(ctx, pointsman.Protect{Verb: verb, Target: target, Reason: "test", Roles: []string{"dba"}, By: by})
 	}
 	if held, err := r.store.Held(ctx); err == nil {
 		for _, p := range held.Protections {
