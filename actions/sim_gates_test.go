@@ -2,6 +2,7 @@ package actions
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/pointsman/pointsman"
@@ -41,7 +42,19 @@ func (s *sim) opened(ev pointsman.Event, have map[string]bool) {
 			n++
 		}
 	}
-	if need := s.cat.runbook.Steps[2].Approval.Needed(); n < need {
+	if need := s.cat.runbook.Steps[ev.StepN-1].Approval.Needed(); n < need {
 		s.violated("I1: the gate of %s opened with %d of %d approvals", ev.Run, n, need)
 	}
+}
+
+// gated puts a gate before the irreversible step of every third schedule.
+func (s *sim) gated() {
+	if s.draw(3, "gated") > 0 {
+		return
+	}
+	steps := s.cat.runbook.Steps
+	gate := pointsman.RunbookStep{Name: "look", Kind: KindGate, Approval: pointsman.Policy{
+		Require: []pointsman.Requirement{{Count: 1 + s.draw(2, "gate"), Role: "dba"}}, Expires: 2 * time.Minute,
+	}}
+	s.cat.runbook.Steps = slices.Insert(steps, len(steps)-1, gate)
 }

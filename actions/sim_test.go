@@ -239,11 +239,11 @@ func simulate(t *testing.T, seed uint64, b bug) *sim {
 			Steps: []pointsman.RunbookStep{
 				{Name: "fence", Kind: "yard.fence", Timeout: 10 * time.Second},
 				{Name: "settle", Kind: KindWait, With: map[string]any{"for": fmt.Sprint(1+s.draw(9, "wait"), "s")}},
-				{Name: "look", Kind: KindGate, Approval: pointsman.Policy{Require: []pointsman.Requirement{{Count: 1 + s.draw(2, "gate"), Role: "dba"}}, Expires: 2 * time.Minute}},
 				{Name: "throw", Kind: "yard.throw", Timeout: 10 * time.Second, Irreversible: true},
 			},
 			Approval: pointsman.Policy{Require: []pointsman.Requirement{{Count: 1 + s.draw(2, "quorum"), Role: "dba"}}, Expires: 15 * time.Minute},
 		}}
+		s.gated()
 		outages := s.windows(2, 20*time.Second, "outage")
 		down := func() bool { return within(outages, time.Since(s.start)) }
 		fog := s.windows(2, 40*time.Second, "fog")
