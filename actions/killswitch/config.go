@@ -99,15 +99,7 @@ func (c Config) Validate() []pointsman.Fault {
 
 // connect opens a session of its own: a kept one could stay with a server that is no primary any more.
 func (s Switch) connect(ctx context.Context) (*pgx.Conn, error) {
-	dsn := s.DSN
-	if s.DSNFile != "" {
-		b, err := os.ReadFile(s.DSNFile)
-		if err != nil {
-			return nil, err
-		}
-		dsn = strings.TrimSpace(string(b))
-	}
-	cfg, err := parse(dsn)
+	cfg, err := s.config()
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +107,18 @@ func (s Switch) connect(ctx context.Context) (*pgx.Conn, error) {
 	cfg.RuntimeParams["timezone"] = "UTC"            // also a column without time zone then means UTC
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec // no prepared statements: a pooler may stand in between
 	return pgx.ConnectConfig(ctx, cfg)
+}
+
+// config returns the driver's configuration as it is now.
+func (s Switch) config() (*pgx.ConnConfig, error) {
+	if s.DSNFile == "" {
+		return parse(s.DSN)
+	}
+	b, err := os.ReadFile(s.DSNFile)
+	if err != nil {
+		return nil, err
+	}
+	return parse(strings.TrimSpace(string(b)))
 }
 
 // parse reads a DSN. The driver's own message repeats parts of it, so it is replaced.

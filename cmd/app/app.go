@@ -194,7 +194,7 @@ func (a *App) Ready(ctx context.Context) error { return a.store.Ping(ctx) }
 
 // Run serves until the context ends, then stops in order: no new requests, the steps at work end, the store closes.
 func (a *App) Run(ctx context.Context) error {
-	if err := errors.Join(a.note(ctx, "started", "version "+a.opts.Version), a.tellNewKey(ctx)); err != nil {
+	if err := errors.Join(a.note(ctx, "started", "version "+a.opts.Version), a.tellNewKey(ctx), a.warnOfEntanglements(ctx)); err != nil {
 		return errors.Join(err, a.server.stop(0), a.store.Close())
 	}
 	a.server.start()

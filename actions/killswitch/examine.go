@@ -1,0 +1,77 @@
+package killswitch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pointsman/pointsman"
+)
+
+// Examine looks whether every configured switch could be thrown: its database answers and takes writes, the row is
+// there, and the role may read and change it. It changes nothing.
+func (c Config) Examine(ctx context.Context) []pointsman.Fact {
+	var out []pointsman.Fact
+	for _, s := range c {
+		s = s.WithDefaults()
+		f := pointsman.Fact{Kind: pointsman.Hard, Name: "kill switch " + s.Name, Value: "ready", Result: pointsman.Pass, Source: s.Table, At: time.Now()}
+		f.Text = fmt.Sprintf("row %d of %s can be read and changed", s.ID, s.Table)
+		if text, clears := s.examine(ctx); text != "" {
+			f.Value, f.Result, f.Text, f.Clears = "not ready", pointsman.Fail, text, clears
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// examine returns what is wrong and what would clear it; nothing is wrong where the text is empty.
+func (s Switch) examine(ctx context.Context) (text, clears string) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return "its database cannot be reached, so the switch counts as engaged and cannot be thrown: " + err.Error(), "start the database, or correct dsn, pg_hba.conf and password"
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // reads only; nothing is lost
+	var may, found, readOnly bool
+	err = conn.QueryRow(ctx, `SELECT has_table_privilege($1, 'SELECT') AND has_table_privilege($1, 'UPDATE'), pg_is_in_recovery()`, s.Table).Scan(&may, &readOnly)
+	switch {
+	case err != nil:
+		return "the table " + s.Table + " is not there", "create it; docs/actions/killswitch.engage.md has the statement"
+	case !may:
+		return "the role may not read and change " + s.Table, "GRANT SELECT, INSERT, UPDATE ON " + s.Table
+	case readOnly:
+		return "the address leads to a standby, which takes no writes", "name all hosts in the DSN, with target_session_attrs=read-write"
+	}
+	err = conn.QueryRow(ctx, `SELECT true FROM `+s.table()+` WHERE id = $1`, s.ID).Scan(&found)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Sprintf("%s has no row %d, so the switch counts as engaged", s.Table, s.ID), fmt.Sprintf("INSERT INTO %s (id, engaged, reason, updated_at) VALUES (%d, false, '', now())", s.Table, s.ID)
+	}
+	if err != nil {
+		return "the row cannot be read: " + err.Error(), "see the columns in docs/actions/killswitch.engage.md"
+	}
+	return "", ""
+}
+
+// Addresses lists host:port of every switch's database by the target's key.
+func (c Config) Addresses() map[string][]string {
+	out := map[string][]string{}
+	for _, s := range c {
+		cfg, err := s.config()
+		if err != nil {
+			continue
+		}
+		key := pointsman.Target{Kind: "killswitch", Name: s.Name}.Key()
+		out[key] = append(out[key], fmt.Sprintf("%s:%d", cfg.Host, cfg.Port))
+		for _, f := range cfg.Fallbacks {
+			if addr := fmt.Sprintf("%s:%d", f.Host, f.Port); !strings.HasSuffix(strings.Join(out[key], " "), addr) {
+				out[key] = append(out[key], addr)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,144 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/configs"
+)
+
+// need is something without which Pointsman cannot work, and where it is.
+type need struct{ what, addr string }
+
+// Entanglements finds what Pointsman needs and would have to repair (guard G25): its own store, name server, chat or
+// pager on a server that is a target. The same server is a fault, the same machine a warning: a failover of the target
+// then takes the tool away in the middle of it.
+func Entanglements(ctx context.Context, cfg *configs.Config) []pointsman.Fact {
+	targets := cfg.Targets.Postgres.Addresses()
+	for key, addrs := range cfg.Targets.KillSwitch.Addresses() {
+		targets[key] = append(targets[key], addrs...)
+	}
+	var out []pointsman.Fact
+	for _, n := range needs(cfg) {
+		for _, key := range slices.Sorted(maps.Keys(targets)) {
+			for _, addr := range targets[key] {
+				if f, bad := entangled(ctx, n, key, addr); bad {
+					out = append(out, f)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// needs lists what is needed. SQLite lives on the machine of this process.
+func needs(cfg *configs.Config) []need {
+	var out []need
+	if addr := cfg.Storage.Address(); addr != "" {
+		out = append(out, need{"our own store", addr})
+	} else {
+		out = append(out, need{"our own process and its SQLite file", ""})
+	}
+	if cfg.Slack.Enabled {
+		out = append(out, need{"the chat", hostPort(cfg.Slack.APIURL, "https://slack.com")})
+	}
+	if cfg.PagerDuty.Enabled() {
+		out = append(out, need{"the pager", hostPort(cfg.PagerDuty.EventsURL, "https://events.pagerduty.com")})
+	}
+	for _, server := range nameServers("/etc/resolv.conf") {
+		out = append(out, need{"the name server", net.JoinHostPort(server, "53")})
+	}
+	return out
+}
+
+func hostPort(address, otherwise string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		u, _ = url.Parse(otherwise)
+	}
+	if u.Port() != "" {
+		return u.Host
+	}
+	return net.JoinHostPort(u.Hostname(), "443")
+}
+
+func nameServers(file string) []string {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil // no such file on this system; nothing is known then
+	}
+	defer f.Close()
+	var out []string
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if word := strings.Fields(lines.Text()); len(word) >= 2 && word[0] == "nameserver" {
+			out = append(out, word[1])
+		}
+	}
+	return out
+}
+
+// entangled compares a need with a target's server.
+func entangled(ctx context.Context, n need, target, addr string) (pointsman.Fact, bool) {
+	f := pointsman.Fact{
+		Guard: "G25", Kind: pointsman.Warn, Name: n.what + " and " + target, Value: "one machine", Result: pointsman.Fail, At: time.Now(),
+		Clears: "move one of them: what must be repaired must not be needed for the repair",
+	}
+	theirs := ips(ctx, addr)
+	switch {
+	case n.addr != "" && n.addr == addr, n.addr != "" && port(n.addr) == port(addr) && meet(ips(ctx, n.addr), theirs):
+		f.Kind, f.Value = pointsman.Hard, "one server"
+		f.Text = fmt.Sprintf("%s is the server %s, which is a part of %s: a failover would take it away", n.what, addr, target)
+	case n.addr == "" && meet(ownIPs(), theirs), n.addr != "" && meet(ips(ctx, n.addr), theirs):
+		f.Text = fmt.Sprintf("%s is on the machine of %s, which is a part of %s", n.what, addr, target)
+	default:
+		return f, false
+	}
+	return f, true
+}
+
+func port(addr string) string {
+	_, p, _ := net.SplitHostPort(addr)
+	return p
+}
+
+func meet(a, b []string) bool {
+	return slices.ContainsFunc(a, func(ip string) bool { return slices.Contains(b, ip) })
+}
+
+// ips resolves host:port; what does not resolve is on no machine that we know.
+func ips(ctx context.Context, addr string) []string {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	found, err := net.DefaultResolver.LookupHost(ctx, host)
+	if err != nil {
+		return nil
+	}
+	return found
+}
+
+func ownIPs() []string {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok {
+			out = append(out, n.IP.String())
+		}
+	}
+	return out
+}

@@ -1,0 +1,110 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pointsman/pointsman"
+)
+
+// clockLimit is how far the database's clock may be from ours before times in the log mislead.
+const clockLimit = 2 * time.Second
+
+// Examine looks whether a server could keep its state there, beside one that already does: it opens no file that may be
+// locked, and changes nothing.
+func (c Config) Examine(ctx context.Context) []pointsman.Fact {
+	f := pointsman.Fact{Kind: pointsman.Hard, Name: "store", Value: "ready", Result: pointsman.Pass, At: time.Now()}
+	fail := func(text, clears string) {
+		f.Value, f.Result, f.Text, f.Clears = "not ready", pointsman.Fail, text, clears
+	}
+	if c.Driver != "postgres" {
+		f.Source, f.Text = c.Path, "SQLite in "+c.Path
+		if err := c.writable(); err != nil {
+			fail("the folder takes no files: "+err.Error(), "give it to the user of this process, or set storage.path")
+		}
+		return []pointsman.Fact{f}
+	}
+	f.Source = "postgres"
+	offset, text, err := c.ask(ctx)
+	if err != nil {
+		fail(err.Error(), "start the database, or correct storage.dsn, pg_hba.conf and password")
+		return []pointsman.Fact{f}
+	}
+	f.Text = text
+	clock := pointsman.Fact{
+		Guard: "G32", Kind: pointsman.Warn, Name: "store clock", Value: offset.Round(time.Millisecond).String(), Limit: clockLimit.String(), Source: "postgres",
+		At: time.Now(), Result: pointsman.Pass, Text: fmt.Sprintf("the database's clock is %s from ours, limit %s", offset.Round(time.Millisecond), clockLimit),
+	}
+	if offset.Abs() > clockLimit {
+		clock.Result, clock.Clears = pointsman.Fail, "run an NTP client on both machines"
+	}
+	return []pointsman.Fact{f, clock}
+}
+
+func (c Config) writable() error {
+	if c.Path == inMemory {
+		return nil
+	}
+	dir := filepath.Dir(c.Path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	probe, err := os.CreateTemp(dir, ".doctor-*")
+	if err != nil {
+		return err
+	}
+	_, err = probe.Write(make([]byte, 64<<10)) // a full disk still makes empty files
+	return errors.Join(err, probe.Close(), os.Remove(probe.Name()))
+}
+
+// ask returns how far the database's clock is from ours, and one sentence about what it is.
+func (c Config) ask(ctx context.Context) (offset time.Duration, text string, err error) {
+	dsn, err := c.dsn()
+	if err != nil {
+		return 0, "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // reads only; nothing is lost
+	var version string
+	var standby, create bool
+	var now time.Time
+	asked := time.Now()
+	err = conn.QueryRow(ctx, `SELECT current_setting('server_version'), pg_is_in_recovery(), has_schema_privilege(current_schema(), 'CREATE'), clock_timestamp()`).
+		Scan(&version, &standby, &create, &now)
+	switch {
+	case err != nil:
+		return 0, "", err
+	case standby:
+		return 0, "", errors.New("the address leads to a standby, which takes no writes")
+	case !create:
+		return 0, "", errors.New("the role may not create tables in its schema: GRANT CREATE ON SCHEMA to it, or run one start with a role that may")
+	}
+	return now.Sub(asked.Add(time.Since(asked) / 2)), "PostgreSQL " + version + " takes our tables", nil
+}
+
+// Address is host:port of the database; empty for SQLite, and where the DSN cannot be read.
+func (c Config) Address() string {
+	if c.Driver != "postgres" {
+		return ""
+	}
+	dsn, err := c.dsn()
+	if err != nil {
+		return ""
+	}
+	cfg, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", cfg.Host, cfg.Port)
+}
