@@ -40,6 +40,8 @@ type Engine struct {
 	CheckTimeout time.Duration
 	Grace        time.Duration // how long a stop waits for the steps at work
 	Log          *slog.Logger
+
+	driven driven
 }
 
 // Run works until the context ends; then it claims nothing more and lets the runs at work go on for Grace.
@@ -73,6 +75,10 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // claim takes one run and drives it in the background.
 func (e *Engine) claim(ctx, work context.Context, wg *sync.WaitGroup) bool {
+	if !e.own(ctx) {
+		return false
+	}
+	claimed := time.Now()
 	c, ok, err := e.Ledger.ClaimRun(ctx, e.Owner, e.Lease)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -84,7 +90,7 @@ func (e *Engine) claim(ctx, work context.Context, wg *sync.WaitGroup) bool {
 		return false
 	}
 	pointsman.Failpoint("run.claimed", c.Run.Runbook)
-	wg.Go(func() { e.drive(work, c) })
+	wg.Go(func() { e.drive(work, c, claimed) })
 	return true
 }
 
@@ -92,11 +98,14 @@ func (e *Engine) claim(ctx, work context.Context, wg *sync.WaitGroup) bool {
 var errFenced = errors.New("another process owns the run")
 
 // drive carries one run as far as it goes under this claim.
-func (e *Engine) drive(ctx context.Context, c pointsman.Claim) {
+func (e *Engine) drive(ctx context.Context, c pointsman.Claim, claimed time.Time) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	log := e.Log.With("incident", pointsman.IncidentOf(c.Run.ID), "run", c.Run.ID)
-	go e.beat(ctx, c, cancel)
+	l := &tenure{epoch: c.Epoch, renewed: claimed, cancel: cancel}
+	e.driven.add(c.Run.ID, l)
+	defer e.driven.drop(c.Run.ID, l)
+	go e.beat(ctx, c, l)
 	run, err := e.enter(ctx, c)
 	for err == nil && run.State == pointsman.RunRunning {
 		run, err = e.step(ctx, run, c.Epoch)
@@ -113,7 +122,7 @@ func (e *Engine) drive(ctx context.Context, c pointsman.Claim) {
 
 // beat keeps the lease. Only word of another owner cancels the step: a store that cannot be reached says nothing
 // about who owns the run, and the step at work goes on to its own deadline.
-func (e *Engine) beat(ctx context.Context, c pointsman.Claim, cancel context.CancelCauseFunc) {
+func (e *Engine) beat(ctx context.Context, c pointsman.Claim, l *tenure) {
 	tick := time.NewTicker(e.Beat)
 	defer tick.Stop()
 	for {
@@ -123,12 +132,8 @@ func (e *Engine) beat(ctx context.Context, c pointsman.Claim, cancel context.Can
 		case <-tick.C:
 		}
 		pointsman.Failpoint("heartbeat.before", c.Run.Runbook)
-		err := e.Ledger.Heartbeat(ctx, c.Run.ID, c.Epoch, e.Lease)
+		err := e.renew(ctx, c.Run.ID, l)
 		pointsman.Failpoint("heartbeat.after", c.Run.Runbook)
-		if conflict(err) {
-			cancel(errFenced)
-			return
-		}
 		if err != nil && ctx.Err() == nil {
 			e.Log.Warn("heartbeat not stored", "run", c.Run.ID, "err", err)
 		}

@@ -88,12 +88,14 @@ func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan
 		}
 		return e.say(ctx, end)
 	}
+	pointsman.Failpoint("step.before-apply", s.Kind)
+	// The clock and not the context is asked, last of all: the timers of a process that stood still have not fired yet
+	// when it wakes up, and by then a successor may have seen that nothing was done, and begun again.
 	if time.Until(deadline) <= 0 {
 		return e.late(ctx, run, end)
 	}
 	in.Applied = time.Now()
 	applyCtx, cancel := context.WithDeadline(ctx, deadline)
-	pointsman.Failpoint("step.before-apply", s.Kind)
 	out, err := act.Apply(applyCtx, in)
 	pointsman.Failpoint("step.after-apply", s.Kind)
 	cancel()

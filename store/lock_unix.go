@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // lockFile takes the lock that keeps a second process away from a SQLite database. The kernel frees it when the
@@ -18,7 +19,7 @@ func lockFile(path string) (unlock func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := insist(func() error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }); err != nil {
 		holder := make([]byte, 32)
 		n, _ := f.ReadAt(holder, 0)
 		err = errors.Join(inUse(path, strings.TrimSpace(string(holder[:n])), err), f.Close())
@@ -30,6 +31,21 @@ func lockFile(path string) (unlock func() error, err error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f.Close, nil
+}
+
+// lockPatience is for the child that a process was just starting when it was killed: until it executes its program it
+// has its parent's lock. A restart must not fail because of it.
+const lockPatience = 2 * time.Second
+
+func insist(lock func() error) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(lockPatience); ; <-tick.C {
+		err := lock()
+		if err == nil || !errors.Is(err, syscall.EWOULDBLOCK) || !time.Now().Before(end) {
+			return err
+		}
+	}
 }
 
 func inUse(path, holder string, err error) error {

@@ -229,3 +229,23 @@ func TestStore_with_a_full_disk_keeps_whole_commands_only(t *testing.T) {
 	}
 	wholeLog(t, open(t, cfg))
 }
+
+// TestStore_waits_for_the_lock_of_a_process_that_is_just_gone: a child that was being started when its parent was killed
+// has the parent's lock for a moment, and the restart must not fail because of it.
+func TestStore_waits_for_the_lock_of_a_process_that_is_just_gone(t *testing.T) {
+	t.Parallel()
+	cfg := onSQLite(t)
+	lock, err := os.OpenFile(cfg.Path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(300*time.Millisecond, func() {
+		if err := lock.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	open(t, cfg)
+}

@@ -64,13 +64,29 @@ func makeKey(path string) (audit.Key, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return audit.Key{}, fmt.Errorf("audit.key_file: %w", err)
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	err = placeNew(path, secret+"\n")
+	if errors.Is(err, fs.ErrExist) {
+		return LoadKey(path) // another replica made it in this moment
+	}
 	if err != nil {
 		return audit.Key{}, fmt.Errorf("audit.key_file: %w", err)
 	}
-	_, err = f.WriteString(secret + "\n")
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return audit.Key{}, fmt.Errorf("audit.key_file: %w", err)
-	}
 	return audit.ParseKey(secret)
+}
+
+// placeNew makes a file that nobody ever sees half written, also not after a crash, and refuses to replace one.
+func placeNew(path, text string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-") // readable by its owner only
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err = os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		err = os.Rename(f.Name(), path) // a file system without links; two starts in one moment are not told apart there
+	}
+	return err
 }

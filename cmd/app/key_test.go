@@ -57,3 +57,28 @@ func TestAnotherSigningKeyIsPutOnRecord(t *testing.T) {
 		t.Fatal("nobody was told that the key is another")
 	}
 }
+
+// Replicas that share a folder start together, and one may be killed in the middle: nobody finds half a key.
+func TestReplicasThatStartTogetherHaveOneKey(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "data", "audit.key")
+	keys := make(chan string, 16)
+	for range cap(keys) {
+		go func() {
+			key, err := LoadKey(path)
+			if err != nil {
+				t.Error(err)
+			}
+			keys <- key.Public
+		}()
+	}
+	first := <-keys
+	for range cap(keys) - 1 {
+		if k := <-keys; k != first || k == "" {
+			t.Errorf("one has the key %q, another %q", first, k)
+		}
+	}
+	if left, err := filepath.Glob(path + "?*"); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %q, %v", left, err)
+	}
+}

@@ -89,7 +89,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 				tr := openTraffic(t, driver, fast)
 				tr.begin()
 				for range together {
-					cmd := tr.launch()
+					cmd := tr.launch(tr.file)
 					<-time.After(20*time.Millisecond + rand.N(250*time.Millisecond))
 					_ = cmd.Process.Kill() // it lives until then
 					_ = cmd.Wait()
@@ -111,13 +111,13 @@ func soak(usual, release int) int {
 }
 
 // launch starts the program and does not wait for it. It lets the program say more than Slack would.
-func (s *stage) launch(env ...string) *exec.Cmd {
+func (s *stage) launch(file string, env ...string) *exec.Cmd {
 	s.t.Helper()
 	log, err := os.OpenFile(filepath.Join(s.dir, "pointsman.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	cmd := exec.Command(program(s.t), "serve", "--config", s.file)
+	cmd := exec.Command(program(s.t), "serve", "--config", file)
 	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, s.dir
 	cmd.Env = append(append(os.Environ(), "POINTSMAN_SLACK_POSTS_PER_SECOND=100", "GOMAXPROCS=2"), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -130,7 +130,7 @@ func (s *stage) launch(env ...string) *exec.Cmd {
 // dieAt starts the program and waits until it has killed itself at the place.
 func (tr *traffic) dieAt(place string) {
 	tr.t.Helper()
-	cmd := tr.launch("POINTSMAN_FAILPOINT=" + place)
+	cmd := tr.launch(tr.file, "POINTSMAN_FAILPOINT="+place)
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	if place == "checkpoint.signed" || place == "checkpoint.stored" {
@@ -157,7 +157,7 @@ func (tr *traffic) dieAt(place string) {
 // revive starts a program that is not killed any more.
 func (tr *traffic) revive() {
 	tr.t.Helper()
-	cmd := tr.launch()
+	cmd := tr.launch(tr.file)
 	tr.t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()

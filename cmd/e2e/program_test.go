@@ -54,7 +54,7 @@ var built struct {
 	err  error
 }
 
-func program(t *testing.T) string {
+func program(t testing.TB) string {
 	t.Helper()
 	built.once.Do(func() {
 		if built.dir, built.err = os.MkdirTemp("", "pointsman-e2e-program-"); built.err != nil {

@@ -43,7 +43,7 @@ type setting struct {
 
 // stage is everything that runs for one story.
 type stage struct {
-	t     *testing.T
+	t     testing.TB
 	dir   string
 	file  string // the configuration
 	base  string // where the program listens
@@ -76,7 +76,7 @@ func tokenOf(person string) string { return "personal-token-of-" + person }
 const patience = 60 * time.Second
 
 // open sets the stage and starts the program.
-func open(t *testing.T, as setting) *stage {
+func open(t testing.TB, as setting) *stage {
 	t.Helper()
 	s := &stage{t: t, as: as}
 	dir, err := os.MkdirTemp("", "pointsman-e2e-") // short: a Unix socket's path has room for 100 characters

@@ -71,7 +71,18 @@ const lanes = 5
 func lane(i int) string { return fmt.Sprintf("lane-%d", i) }
 
 // openTraffic sets a stage for the traffic, on which nothing runs yet.
-func openTraffic(t *testing.T, driver, timings string) *traffic {
+func openTraffic(t testing.TB, driver, timings string) *traffic {
+	t.Helper()
+	return setTraffic(t, setting{driver: driver, timings: timings}, "")
+}
+
+// openTrafficOn sets it on a PostgreSQL of the test's own.
+func openTrafficOn(t testing.TB, dsn, timings string) *traffic {
+	t.Helper()
+	return setTraffic(t, setting{driver: "postgres", timings: timings}, dsn)
+}
+
+func setTraffic(t testing.TB, as setting, dsn string) *traffic {
 	t.Helper()
 	var services []string
 	dir, err := os.MkdirTemp("", "pointsman-e2e-")
@@ -79,7 +90,7 @@ func openTraffic(t *testing.T, driver, timings string) *traffic {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	s := &stage{t: t, dir: dir, stop: func() {}}
+	s := &stage{t: t, dir: dir, stop: func() {}, dsn: dsn}
 	s.write("effect.sh", effectScript, 0o700)
 	s.write("carried-out", "", 0o600)
 	for i := range lanes {
@@ -91,7 +102,7 @@ func openTraffic(t *testing.T, driver, timings string) *traffic {
 			lane(i), filepath.Join(dir, "effect.sh"), s.carried(), long))
 	}
 	s.as = setting{
-		driver: driver, process: true, pager: true, timings: timings, services: strings.Join(services, ", "),
+		driver: as.driver, process: true, pager: true, timings: as.timings, services: strings.Join(services, ", "),
 		route: "{update_every: 10m, incident_by: [outage]}",
 		books: map[string]string{"crash.yaml": crashBook},
 	}

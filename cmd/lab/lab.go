@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"sync"
 	"time"
 )
 
@@ -50,7 +51,11 @@ func Await(ctx context.Context, fact func(context.Context) error) error {
 // be taken by any client between the moment it is found free and the moment the server binds it.
 const firstPort, lastPort = 20000, 32000
 
-// FreePort returns a TCP port on 127.0.0.1 that nobody listens on at the moment.
+// given are the ports that this process was given: one that is free because its server is being restarted is not
+// given to another test meanwhile.
+var given sync.Map
+
+// FreePort returns a TCP port on 127.0.0.1 that nobody listens on at the moment, and each port once.
 func FreePort() (int, error) {
 	for range 100 {
 		port := firstPort + rand.IntN(lastPort-firstPort)
@@ -61,7 +66,9 @@ func FreePort() (int, error) {
 		if err := listener.Close(); err != nil {
 			return 0, fmt.Errorf("port %d: %w", port, err)
 		}
-		return port, nil
+		if _, twice := given.LoadOrStore(port, true); !twice {
+			return port, nil
+		}
 	}
 	return 0, fmt.Errorf("no free port on 127.0.0.1 between %d and %d after 100 tries", firstPort, lastPort)
 }
