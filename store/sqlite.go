@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -66,7 +67,30 @@ func openSQLite(ctx context.Context, cfg Config) (*database, error) {
 		_ = d.close() // it could not be opened: closing would only say the same again
 		return nil, fmt.Errorf("%s: %w", cfg.Path, err)
 	}
+	if err := undamaged(ctx, writer, cfg.Path); err != nil {
+		_ = d.close() // it is damaged: closing would only say the same again
+		return nil, err
+	}
 	return d, nil
+}
+
+// checkedSize bounds the files of which every page is looked at when they are opened: about a second's worth.
+const checkedSize = 256 << 20
+
+// undamaged refuses a file with broken pages. A run that is read wrong, or not found because its index is broken, could
+// be carried out twice.
+func undamaged(ctx context.Context, writer *sql.DB, path string) error {
+	if info, err := os.Stat(path); path == inMemory || err == nil && info.Size() > checkedSize {
+		return nil
+	}
+	var found string
+	if err := writer.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&found); err != nil {
+		found = err.Error()
+	}
+	if found != "ok" {
+		return fmt.Errorf("%s is damaged: %s; nothing runs on it, restore a backup or read it with sqlite3 .recover", path, strings.TrimSpace(found))
+	}
+	return nil
 }
 
 // closeWriter waits for the transaction under way, which sql.DB.Close does not: the file lock may go only after it.
