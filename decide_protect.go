@@ -106,7 +106,7 @@ func (t *turn) mayProtect(p *Protection, c Protect) (Answer, bool) {
 		return answer(CodeInvalid, "lock and unlock name a target, freeze and unfreeze none"), false
 	case !c.By.Known():
 		return answer(CodeNotAllowed, "%s is not a person of the configuration; an operator can add the account under people", c.By), false
-	case !(ends && own) && !slices.ContainsFunc(c.Roles, c.By.Person.Has):
+	case (!ends || !own) && !slices.ContainsFunc(c.Roles, c.By.Person.Has):
 		return t.mayNot(c), false
 	case c.Token > 0 && c.Token < p.Token:
 		return answer(CodeConflict, "your lock of %s had fencing token %d, the target is at %d: somebody else held it since", c.about(), c.Token, p.Token), false
@@ -121,25 +121,25 @@ func (t *turn) mayProtect(p *Protection, c Protect) (Answer, bool) {
 	case p.Hold.Lasts(t.now) && !own:
 		return answer(CodeLocked, "%s (%s)", p.Sentence(), p.Clears()), false
 	}
-	if run := t.holder(c.Target.Key()); run != "" && lock {
-		return answer(CodeLocked, "%s is held by %s; it can be locked when that run ends", c.about(), run), false
+	if l, held := t.holder(c.Target.Key()); held && lock {
+		return answer(CodeLocked, "%s", l.Sentence()), false
 	}
 	return Answer{}, true
 }
 
 // holder is the open run that holds the target.
-func (t *turn) holder(key string) string {
+func (t *turn) holder(key string) (Lock, bool) {
 	for _, l := range t.state.Locks {
 		if l.Target == key {
-			return l.Run
+			return l, true
 		}
 	}
 	for _, r := range t.state.Runs {
 		if r.Holds && !r.State.Terminal() && r.Target.Key() == key {
-			return r.ID
+			return r.lock(), true
 		}
 	}
-	return ""
+	return Lock{}, false
 }
 
 func (t *turn) mayNot(c Protect) Answer {

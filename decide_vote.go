@@ -70,7 +70,7 @@ func (t *turn) mayVote(p *Proposal, c CastVote) (Answer, bool) {
 	}
 	if c.Verdict == Approve {
 		if l, held := t.locked(p); held {
-			return answer(CodeLocked, "%s is locked by %s; wait until that run ends", l.Target, l.Run), false
+			return answer(CodeLocked, "%s", l.Sentence()), false
 		}
 		plan, err := DecodePlan(p.Plan)
 		if h, held := t.held(p.Target.Key(), err == nil && plan.Exempt); held {
@@ -88,7 +88,7 @@ func (t *turn) locked(p *Proposal) (Lock, bool) {
 	}
 	for _, r := range t.state.Runs {
 		if r.Holds && !r.State.Terminal() && r.Target.Key() == p.Target.Key() {
-			return Lock{Target: p.Target.Key(), Incident: t.state.Incident.ID, Run: r.ID}, true
+			return r.lock(), true
 		}
 	}
 	for _, l := range t.state.Locks {
@@ -97,6 +97,11 @@ func (t *turn) locked(p *Proposal) (Lock, bool) {
 		}
 	}
 	return Lock{}, false
+}
+
+// lock is the lock that an open run holds.
+func (r Run) lock() Lock {
+	return Lock{Target: r.Target.Key(), Incident: IncidentOf(r.ID), Run: r.ID, Since: r.QueuedAt}
 }
 
 func (t *turn) deny(p *Proposal, c CastVote) Answer {

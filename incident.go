@@ -1,6 +1,9 @@
 package pointsman
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // IncidentState is where an incident stands.
 type IncidentState string
@@ -89,6 +92,12 @@ type Lock struct {
 	Target   string
 	Incident string
 	Run      string
+	Since    time.Time
+}
+
+// Sentence says which run holds what, since when, and what ends it.
+func (l Lock) Sentence() string {
+	return fmt.Sprintf("%s is held by %s since %s; it is free when that run ends, or when somebody aborts it", l.Target, l.Run, Moment(l.Since))
 }
 
 // Proposal finds a proposal by id.

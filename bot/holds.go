@@ -17,7 +17,7 @@ func (h *Handler) locks(ctx context.Context) outcome {
 	}
 	lines := holdLines(held.Protections, time.Now())
 	for _, l := range held.Runs {
-		lines = append(lines, fmt.Sprintf("🔒 %s is held by the run %s, token %d", md(l.Target, 80), md(l.Run, 40), held.Of(l.Target).Token))
+		lines = append(lines, fmt.Sprintf("🔒 %s · token %d", md(l.Sentence(), 300), held.Of(l.Target).Token))
 	}
 	if len(lines) == 0 {
 		return reply("🟢 Nothing is locked or frozen.")

@@ -131,7 +131,7 @@ func (l *loaded) contents(b *batch, id string) {
 
 // locks adds the read of the targets of the incident's proposals that runs of other incidents hold.
 func (l *loaded) locks(b *batch, id string) {
-	b.query(l.lock, `SELECT target, incident_id, id FROM runs WHERE held AND incident_id <> $1
+	b.query(l.lock, `SELECT target, incident_id, id, queued_at FROM runs WHERE held AND incident_id <> $1
 		AND target IN (SELECT target FROM proposals WHERE incident_id = $1) ORDER BY target`, id)
 }
 

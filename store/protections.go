@@ -19,7 +19,7 @@ func (l *loaded) protections(b *batch, incident string, db *database) {
 // apart adds the reads of a command that belongs to no incident: one target, or everything, and which run holds it.
 func (l *loaded) apart(b *batch, db *database, sub pointsman.Subject) {
 	b.query(l.protection, `SELECT target, doc FROM protections WHERE target = $1`+db.forUpdate, sub.Target)
-	b.query(l.lock, `SELECT target, incident_id, id FROM runs WHERE held AND target = $1`, sub.Target)
+	b.query(l.lock, `SELECT target, incident_id, id, queued_at FROM runs WHERE held AND target = $1`, sub.Target)
 }
 
 func (l *loaded) protection(r Row) error {
@@ -43,7 +43,9 @@ func scanProtection(r Row) (p pointsman.Protection, doc string, err error) {
 }
 
 func scanLock(r Row) (k pointsman.Lock, err error) {
-	err = r.Scan(&k.Target, &k.Incident, &k.Run)
+	var since int64
+	err = r.Scan(&k.Target, &k.Incident, &k.Run, &since)
+	k.Since = fromMicros(since)
 	return k, err
 }
 
@@ -76,7 +78,7 @@ func (s *Store) Held(ctx context.Context) (pointsman.Held, error) {
 		if err != nil {
 			return err
 		}
-		h.Runs, err = list(ctx, tx, scanLock, `SELECT target, incident_id, id FROM runs WHERE held ORDER BY target`)
+		h.Runs, err = list(ctx, tx, scanLock, `SELECT target, incident_id, id, queued_at FROM runs WHERE held ORDER BY target`)
 		return err
 	})
 	if err != nil {

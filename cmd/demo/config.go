@@ -34,6 +34,7 @@ people:
   - {id: ben, name: Ben Okafor, slack: {{.Team}}/U0BEN, roles: [dba, incident-commander, risk]}
   - {id: cleo, name: Cleo Park, slack: {{.Team}}/U0CLEO, roles: [risk]}
   - {id: eve, name: Eve Lind, slack: {{.Team}}/U0EVE, roles: [support]}
+guards: {lock: {roles: [dba]}, freeze: {roles: [incident-commander]}}
 targets:
   postgres:
     - name: orders

@@ -92,7 +92,7 @@ func printHeld(w io.Writer, h pointsman.Held, now time.Time) {
 		row(target, p.Hold.By.String(), pointsman.Moment(p.Hold.Since), until, p.Hold.Reason, fmt.Sprint(p.Token))
 	}
 	for _, l := range h.Runs {
-		row(l.Target, l.Run, "-", "its end", "a run", fmt.Sprint(h.Of(l.Target).Token))
+		row(l.Target, l.Run, pointsman.Moment(l.Since), "its end", "a run", fmt.Sprint(h.Of(l.Target).Token))
 	}
 	if n == 0 {
 		fmt.Fprintln(w, "nothing is locked or frozen")

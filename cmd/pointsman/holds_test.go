@@ -21,7 +21,7 @@ func holdRoutes(t *testing.T, mux *http.ServeMux) {
 			{Target: "postgres/users", Token: 3, Hold: pointsman.Hold{By: ben, Reason: "over long ago", Since: night, Until: night.Add(time.Hour), Token: 3}},
 			{Target: "service/api", Token: 5},
 		},
-		Runs: []pointsman.Lock{{Target: "service/api", Incident: "INC-4", Run: "INC-4/R1"}},
+		Runs: []pointsman.Lock{{Target: "service/api", Incident: "INC-4", Run: "INC-4/R1", Since: night}},
 	}
 	mux.HandleFunc("GET /api/v1/locks", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(held) })
 	mux.HandleFunc("POST /api/v1/protect/{verb}", func(w http.ResponseWriter, r *http.Request) {
