@@ -117,13 +117,18 @@ func (j *ruling) approvals(ev pointsman.Event) {
 
 // quorum: I1, at the queueing and again at every intent.
 func (j *ruling) quorum(ev pointsman.Event) {
+	j.count(ev, ev.Proposal, j.cat.runbook.Approval.Needed())
+}
+
+// count sees whether enough distinct people who may, and who did not ask, gave their vote for this very plan.
+func (j *ruling) count(ev pointsman.Event, poll string, need int) {
 	n := 0
-	for who, digest := range j.votes[ev.Proposal] {
+	for who, digest := range j.votes[poll] {
 		if (who == "ana" || who == "ben" || who == "rob" && !j.asked(ev.Proposal)) && digest == ev.Digest {
 			n++
 		}
 	}
-	if need := j.cat.runbook.Approval.Needed(); n < need {
+	if n < need {
 		j.violated("I1: %s of %s with %d of %d approvals", ev.Type, ev.Run, n, need)
 	}
 }
@@ -179,7 +184,13 @@ func (j *ruling) runs(ev pointsman.Event) {
 
 func (j *ruling) steps(ev pointsman.Event) {
 	key := fmt.Sprint(ev.Run, "/", ev.StepN)
+	gate := fmt.Sprint(key, "/", ev.Attempt)
 	switch ev.Type {
+	case pointsman.EvGateCounted:
+		if j.votes[gate] == nil {
+			j.votes[gate] = map[string]string{}
+		}
+		j.votes[gate][ev.Actor.Person.ID] = ev.Digest
 	case pointsman.EvStepStarted:
 		j.quorum(ev)
 		if j.ended[ev.Run] {
@@ -192,6 +203,10 @@ func (j *ruling) steps(ev pointsman.Event) {
 			j.violated("I2: %s began as attempt %d after %d", key, ev.Attempt, j.attempts[key]-1)
 		}
 	case pointsman.EvStepDone:
+		if ev.Step == "look" {
+			j.count(ev, gate, j.cat.runbook.Steps[ev.StepN-1].Approval.Needed())
+			return
+		}
 		if n := j.effects[key]; ev.Step != "settle" && ev.Actor.Door == pointsman.DoorEngine && n != 1 {
 			j.violated("unknown is never success: %s is called done and had %d effects", key, n)
 		}

@@ -58,6 +58,9 @@ func (m *memory) Do(ctx context.Context, cmd pointsman.Command) (pointsman.Resul
 	if twin := m.open(after.Incident.Key); st.Incident.State == pointsman.IncidentResolved && after.Incident.State == pointsman.IncidentOpen && twin != nil && twin.Incident.ID != after.Incident.ID {
 		return pointsman.Result{Answer: pointsman.Answer{Code: pointsman.CodeConflict, Text: twin.Incident.ID + " is open"}, State: st}, nil
 	}
+	if m.flaw == flawFreeze && sub.Run != "" {
+		after.Protections = nil // as it did not see the freeze, it must not write it
+	}
 	m.save(i, after, events)
 	if sub.Once != "" {
 		m.seen[sub.Once] = ans
@@ -70,7 +73,7 @@ func (m *memory) load(sub pointsman.Subject, now time.Time) (st pointsman.State,
 	i = -1
 	switch {
 	case sub.Apart:
-		st.Protections = m.protected(sub.Target)
+		st.Protections, st.Locks = m.protected(sub.Target), m.locks()
 		return st, i
 	case sub.Incident != "":
 		i = slices.IndexFunc(m.states, func(s *pointsman.State) bool { return s.Incident.ID == sub.Incident })
@@ -93,17 +96,37 @@ func (m *memory) load(sub pointsman.Subject, now time.Time) (st pointsman.State,
 			keys = append(keys, k)
 		}
 	}
-	for _, other := range m.states {
-		for _, r := range other.Runs {
-			if other.Incident.ID != st.Incident.ID && r.Holds && !r.State.Terminal() && slices.Contains(keys, r.Target.Key()) {
-				st.Locks = append(st.Locks, pointsman.Lock{Target: r.Target.Key(), Incident: other.Incident.ID, Run: r.ID})
-			}
+	for _, l := range m.locks() {
+		if l.Incident != st.Incident.ID && slices.Contains(keys, l.Target) {
+			st.Locks = append(st.Locks, l)
 		}
 	}
 	if sub.Protect {
+		if m.flaw == flawFreeze && sub.Run != "" {
+			keys = keys[1:]
+		}
 		st.Protections = m.protected(keys...)
 	}
 	return st, i
+}
+
+// locks are the targets that runs hold.
+func (m *memory) locks() []pointsman.Lock {
+	var out []pointsman.Lock
+	for _, s := range m.states {
+		for _, r := range s.Runs {
+			if r.Holds && !r.State.Terminal() {
+				out = append(out, pointsman.Lock{Target: r.Target.Key(), Incident: s.Incident.ID, Run: r.ID})
+			}
+		}
+	}
+	return out
+}
+
+func (m *memory) Held(context.Context) (pointsman.Held, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return pointsman.Held{Protections: slices.Clone(m.protections), Runs: m.locks()}, nil
 }
 
 func (m *memory) protected(keys ...string) []pointsman.Protection {
@@ -198,64 +221,3 @@ func (m *memory) Heartbeat(_ context.Context, run string, epoch int64, ttl time.
 	m.leases[run] = l
 	return nil
 }
-
-func (m *memory) Changed() <-chan struct{} {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.changed
-}
-
-func (m *memory) Checking(context.Context) ([]pointsman.Proposal, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var out []pointsman.Proposal
-	for _, s := range m.states {
-		for _, p := range s.Proposals {
-			if p.State == pointsman.ProposalChecking {
-				out = append(out, p)
-			}
-		}
-	}
-	return out, nil
-}
-
-func (m *memory) DueIncidents(_ context.Context, now time.Time, limit int) ([]string, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var out []string
-	for _, s := range m.states {
-		if due := s.Due(); !due.IsZero() && !due.After(now) && len(out) < limit {
-			out = append(out, s.Incident.ID)
-		}
-	}
-	return out, nil
-}
-
-func (m *memory) State(_ context.Context, incident string) (pointsman.State, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, s := range m.states {
-		if s.Incident.ID == incident {
-			return *s, nil
-		}
-	}
-	return pointsman.State{}, pointsman.Errorf(pointsman.CodeNotFound, "there is no incident %s", incident)
-}
-
-func (m *memory) Incidents(context.Context, bool, int) ([]pointsman.Incident, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var out []pointsman.Incident
-	for _, s := range m.states {
-		out = append(out, s.Incident)
-	}
-	return out, nil
-}
-
-func (m *memory) Events(context.Context, string, int64, int) ([]pointsman.Logged, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return slices.Clone(m.events), nil
-}
-
-func (m *memory) Close() error { return nil }

@@ -75,6 +75,7 @@ func (w *world) people(ctx context.Context) {
 			}
 			for _, r := range st.Runs {
 				w.steers(ctx, r)
+				w.opens(ctx, r)
 			}
 			switch {
 			case w.strikes(2, "closes", st.Incident.ID):
@@ -126,6 +127,25 @@ func (w *world) steers(ctx context.Context, r pointsman.Run) {
 	verbs := []pointsman.Verb{pointsman.VerbRetry, pointsman.VerbRetry, pointsman.VerbAbort, pointsman.VerbDone}
 	if r.State == pointsman.RunParked && w.draw(2, "steer", r.ID) == 0 || w.strikes(5, "meddles", r.ID) {
 		_, _ = w.give(ctx, pointsman.Steer{Run: r.ID, Verb: verbs[w.draw(len(verbs), "verb", r.ID)], Reason: "as seen", By: by(ben)})
+	}
+}
+
+// opens is everybody at a gate, now and then with the card of an earlier attempt.
+func (w *world) opens(ctx context.Context, r pointsman.Run) {
+	if _, at := r.AtGate(); !at {
+		return
+	}
+	for _, who := range []pointsman.Person{rob, ana, ben, eve} {
+		vote := pointsman.CastVote{Run: r.ID, Mark: r.Mark(), Digest: r.Digest, Verdict: pointsman.Approve, By: by(who)}
+		if w.draw(20, who.ID, "denies the gate") == 0 {
+			vote.Verdict = pointsman.Deny
+		}
+		if w.draw(4, who.ID, "old card of the gate") == 0 {
+			vote.Mark = "3.9"
+		}
+		if w.draw(2, who.ID, "at the gate") == 0 {
+			_, _ = w.give(ctx, vote)
+		}
 	}
 }
 

@@ -122,6 +122,14 @@ func (r *replica) DueIncidents(ctx context.Context, now time.Time, limit int) ([
 	return r.store.DueIncidents(ctx, now, limit)
 }
 
+func (r *replica) Held(ctx context.Context) (pointsman.Held, error) {
+	r.stand(ctx, "held", "")
+	if ctx.Err() != nil || within(r.outages, r.since()) {
+		return pointsman.Held{}, errors.Join(errDown, ctx.Err())
+	}
+	return r.store.Held(ctx)
+}
+
 // Changed is the notice of a commit, which may be lost, and once a second the safety net. They are one channel, because
 // Go chooses by chance between two that are ready, and chance must come from the seed alone.
 func (r *replica) Changed() <-chan struct{} {
@@ -174,10 +182,11 @@ func (r *replica) loops(ctx context.Context, life int) {
 		panic(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	resolver := &actions.Resolver{Kinds: kinds, Catalog: r.cat, CheckTimeout: 3 * time.Second, Log: log}
+	warden := &actions.Warden{Records: r, Guards: actions.DefaultGuards, Kinds: kinds, CheckTimeout: 3 * time.Second}
+	resolver := &actions.Resolver{Kinds: kinds, Catalog: r.cat, CheckTimeout: 3 * time.Second, Warden: warden, Log: log}
 	planner := &actions.Planner{Desk: desk{r}, Log: log, Resolver: resolver}
 	engine := &actions.Engine{
-		Ledger: r, Kinds: kinds, Catalog: r.cat, Owner: r.name + "." + strconv.Itoa(life), Lease: 6 * time.Second,
+		Ledger: r, Kinds: kinds, Catalog: r.cat, Warden: warden, Owner: r.name + "." + strconv.Itoa(life), Lease: 6 * time.Second,
 		Beat: 2 * time.Second, Sweep: time.Hour, CheckTimeout: 3 * time.Second, Log: log,
 	}
 	clock := comms.Clock{Agenda: r}

@@ -128,7 +128,7 @@ func parting(a, b string) string {
 // TestFlawsAreSeen proves that the judge can say no.
 func TestFlawsAreSeen(t *testing.T) {
 	for f, says := range map[flaw]string{
-		flawFencing: "I", flawBlind: "I3:", flawRequester: "I1:", flawUnknown: "never success", flawEpoch: "I", flawPage: "I13:",
+		flawFencing: "I", flawBlind: "I3:", flawRequester: "I1:", flawUnknown: "never success", flawEpoch: "I", flawPage: "I13:", flawFreeze: "I11:",
 	} {
 		t.Run(string(f), func(t *testing.T) {
 			t.Parallel()

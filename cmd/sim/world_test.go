@@ -6,6 +6,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -22,6 +23,7 @@ import (
 type backing interface {
 	actions.Ledger
 	actions.Desk
+	actions.Records
 	comms.Agenda
 	record
 }
@@ -71,6 +73,7 @@ const (
 	flawUnknown   flaw = "unknown is taken for done"
 	flawEpoch     flaw = "a takeover keeps the epoch"
 	flawPage      flaw = "a parked run pages nobody"
+	flawFreeze    flaw = "the freeze is looked at beforehand only"
 )
 
 // mutated is the command as the flaw makes it.
@@ -107,7 +110,7 @@ func (w *world) runbook() pointsman.Runbook {
 	if w.draw(4, "expires") == 0 {
 		expires = 20 * time.Second
 	}
-	return pointsman.Runbook{
+	rb := pointsman.Runbook{
 		Name: "switch-track", Title: "Switch the track", Lock: true, Target: "yard", Digest: "rb", Params: []pointsman.Param{{Name: "yard"}},
 		Steps: []pointsman.RunbookStep{
 			{Name: "fence", Kind: "yard.fence", Timeout: 10 * time.Second},
@@ -116,6 +119,13 @@ func (w *world) runbook() pointsman.Runbook {
 		},
 		Approval: pointsman.Policy{Require: []pointsman.Requirement{{Count: 1 + w.draw(2, "quorum"), Role: "dba"}}, Expires: expires},
 	}
+	if w.draw(3, "gated") == 0 { // a gate before the point of no return
+		gate := pointsman.RunbookStep{Name: "look", Kind: actions.KindGate, Approval: pointsman.Policy{
+			Require: []pointsman.Requirement{{Count: 1 + w.draw(2, "gate"), Role: "dba"}}, Expires: 20 * time.Second,
+		}}
+		rb.Steps = slices.Insert(rb.Steps, len(rb.Steps)-1, gate)
+	}
+	return rb
 }
 
 // calm is how long everything has to come to rest after the storm: three attempts of a step, and what is between them.
