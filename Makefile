@@ -14,7 +14,7 @@ GOFILES = $(shell git ls-files --cached --others --exclude-standard '*.go')
 timed = start=$$SECONDS; trap 'echo "$(1): $$((SECONDS - start)) s"' EXIT; $(2)
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build ## the whole story on real servers, in a temporary folder (DEMO_AUTO=1 also clicks)
 	@$(DEPS)
@@ -23,10 +23,12 @@ demo: build ## the whole story on real servers, in a temporary folder (DEMO_AUTO
 build: ## bin/pointsman, one static binary
 	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN) ./cmd/pointsman
 
-test: ## every test, unit to end to end, with the race detector
+test: ## every test, unit to end to end, with the race detector; simulation and search without it
 	@$(call timed,install,$(DEPS) cc postgresql alertmanager pgbouncer)
 	@$(call timed,build with race detector,go test -race -run '^$$' ./... >/dev/null)
 	@$(call timed,unit and end to end,go test -race -timeout 20m ./...)
+	@$(call timed,search,go test -timeout 20m -run 'TestExhaustiveSearch|TestLongHistories' .)
+	@$(call timed,simulation,go test -timeout 20m ./cmd/sim)
 
 lint: ## formatting, go vet, golangci-lint
 	@$(call timed,gofumpt,unformatted="$$($(TOOL) gofumpt -l $(GOFILES))"; \

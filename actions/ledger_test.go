@@ -20,9 +20,6 @@ type ledger struct {
 	guarded []pointsman.Protection // one row for each target and one for everything, whatever the incident
 	changed chan struct{}
 	down    error // set: every call fails with it
-
-	seeded   bug // a mistake made on purpose
-	violated func(format string, args ...any)
 }
 
 type lease struct {
@@ -43,10 +40,7 @@ func (l *ledger) Do(_ context.Context, cmd pointsman.Command) (pointsman.Result,
 	}
 	sub := cmd.Subject()
 	if held := l.leases[sub.Run]; sub.Run != "" && held.epoch != sub.Epoch {
-		if l.seeded != bugFencing {
-			return pointsman.Result{}, pointsman.Errorf(pointsman.CodeConflict, "%s: epoch %d is over", sub.Run, sub.Epoch)
-		}
-		defer l.compare(sub, held.epoch, len(l.events))
+		return pointsman.Result{}, pointsman.Errorf(pointsman.CodeConflict, "%s: epoch %d is over", sub.Run, sub.Epoch)
 	}
 	id := sub.Incident
 	for k, s := range l.states {
@@ -61,18 +55,12 @@ func (l *ledger) Do(_ context.Context, cmd pointsman.Command) (pointsman.Result,
 	if sub.Apart {
 		st.Locks = l.runLocks()
 	}
-	if l.seeded == bugFreeze && sub.Run != "" {
-		st.Protections = slices.DeleteFunc(st.Protections, func(p pointsman.Protection) bool { return p.Target == pointsman.Everything })
-	}
 	if !ok && !sub.Apart {
 		id = fmt.Sprintf("INC-%d", len(l.states)+1)
 		st.Incident.ID = id
 	}
 	after, events, ans := pointsman.Decide(st, cmd, time.Now())
-	if l.seeded == bugPage {
-		events = slices.DeleteFunc(events, func(e pointsman.Event) bool { return e.Type == pointsman.EvPageTriggered })
-	}
-	if sub.Protect && (l.seeded != bugFreeze || sub.Run == "") {
+	if sub.Protect {
 		l.guarded = after.Protections
 	}
 	if !sub.Apart {
@@ -103,13 +91,6 @@ func (l *ledger) Held(context.Context) (pointsman.Held, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return pointsman.Held{Protections: slices.Clone(l.guarded), Runs: l.runLocks()}, l.down
-}
-
-// compare tells of a write that was taken although its lease had gone to another owner.
-func (l *ledger) compare(sub pointsman.Subject, epoch int64, before int) {
-	if len(l.events) > before {
-		l.violated("%s: a write under epoch %d was taken after fencing by epoch %d", sub.Run, sub.Epoch, epoch)
-	}
 }
 
 func (l *ledger) state(id string) pointsman.State {
@@ -154,9 +135,6 @@ func (l *ledger) ClaimRun(_ context.Context, owner string, ttl time.Duration) (p
 				r.State == pointsman.RunRunning && over
 			if !due {
 				continue
-			}
-			if l.seeded == bugEpoch && old.epoch > 0 {
-				old.epoch--
 			}
 			l.leases[r.ID] = lease{owner: owner, epoch: old.epoch + 1, until: now.Add(ttl)}
 			return pointsman.Claim{Run: r, Epoch: old.epoch + 1, Takeover: r.State == pointsman.RunRunning}, true, nil

@@ -1,0 +1,6 @@
+//go:build race
+
+package pointsman
+
+// usualStates under the race detector; the whole search runs without it.
+const usualStates = 300
