@@ -42,10 +42,12 @@ type Plan struct {
 	Bounds        []Bound           `json:"bounds,omitempty"`
 	Acknowledge   []string          `json:"acknowledge,omitempty"` // the risks that one more approver accepts, as sentences
 	// Accepted names the guards behind Acknowledge ("G2 vantage points"): at the start another one voids the approval.
-	Accepted  []string  `json:"accepted,omitempty"`
-	Policy    Policy    `json:"policy"`
-	Objective Objective `json:"objective,omitzero"`
-	Reason    string    `json:"reason,omitempty"`
+	Accepted []string `json:"accepted,omitempty"`
+	// Figures are the accepted guards' figures, where they have one: a greater one voids the approval, too.
+	Figures   map[string]float64 `json:"figures,omitempty"`
+	Policy    Policy             `json:"policy"`
+	Objective Objective          `json:"objective,omitzero"`
+	Reason    string             `json:"reason,omitempty"`
 }
 
 // PlanStep is one concrete step.

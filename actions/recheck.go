@@ -46,12 +46,25 @@ func (e *Engine) recheck(ctx context.Context, run pointsman.Run, plan pointsman.
 		plan: plan, run: run.ID, suggested: run.Suggested, planned: !run.Suggested && known && len(rb.Answers) == 0,
 	})...)
 	for i, f := range facts {
-		if f.NeedsAcknowledgement() && !slices.Contains(plan.Accepted, f.Key()) {
-			facts[i].Kind = pointsman.Hard
-			facts[i].Text = "a risk that nobody accepted has appeared: " + f.Sentence()
+		if why := unaccepted(plan, f); why != "" {
+			facts[i].Kind, facts[i].Text = pointsman.Hard, why+f.Sentence()
 		}
 	}
 	return facts
+}
+
+// unaccepted says why the approval does not cover a risk: another one, or the same with a greater figure.
+func unaccepted(plan pointsman.Plan, f pointsman.Fact) string {
+	if !f.NeedsAcknowledgement() {
+		return ""
+	}
+	if !slices.Contains(plan.Accepted, f.Key()) {
+		return "a risk that nobody accepted has appeared: "
+	}
+	if up, has := plan.Figures[f.Key()]; has && (f.Measure == nil || !(*f.Measure <= up)) { // NaN and unknown are never within
+		return "a risk has grown since it was accepted: "
+	}
+	return ""
 }
 
 // alreadyDone names the fact that a step's effect holds without us. The number belongs to it: that a later step has

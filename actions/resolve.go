@@ -113,6 +113,12 @@ func withAcknowledgement(plan *pointsman.Plan, facts []pointsman.Fact) {
 	for _, f := range risks {
 		plan.Acknowledge = append(plan.Acknowledge, f.Sentence())
 		plan.Accepted = append(plan.Accepted, f.Key())
+		if f.Measure != nil {
+			if plan.Figures == nil {
+				plan.Figures = map[string]float64{}
+			}
+			plan.Figures[f.Key()] = max(*f.Measure, plan.Figures[f.Key()])
+		}
 	}
 	one := pointsman.Requirement{Count: 1, Role: plan.Policy.Require[0].Role, Why: strings.Join(plan.Acknowledge, "; ")}
 	plan.Policy.Require = append(slices.Clone(plan.Policy.Require), one)
