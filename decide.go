@@ -62,6 +62,8 @@ func (t *turn) decide(cmd Command) Answer {
 		return t.steer(c)
 	case WriteUpdate:
 		return t.writeUpdate(c)
+	case Report:
+		return t.report(c)
 	case CloseIncident:
 		return t.closeIncident(c)
 	case Protect:

@@ -17,7 +17,7 @@ func (t *turn) tick() Answer {
 	}
 	for i := range t.state.Proposals {
 		p := &t.state.Proposals[i]
-		if at := p.lapses(); inc.State == IncidentOpen && inc.Firing == 0 && !at.IsZero() && !at.After(t.now) {
+		if at := p.lapses(); inc.State == IncidentOpen && !inc.Burning() && !at.IsZero() && !at.After(t.now) {
 			t.withdraw(p, by, "nobody took it up within "+Span(ReopenWithin))
 		}
 	}
@@ -44,6 +44,9 @@ func (t *turn) tick() Answer {
 func (t *turn) whereItStands() string {
 	inc := t.state.Incident
 	s := fmt.Sprintf("%s, open for %s, %s firing.", strings.TrimSuffix(inc.Title, "."), Span(t.now.Sub(inc.Since())), Count(inc.Firing, "alert"))
+	if inc.Alarm != "" {
+		s += " " + inc.Alarm + "."
+	}
 	if r, ok := t.state.OpenRun(); ok {
 		return s + " " + r.Standing() + "."
 	}
@@ -99,7 +102,7 @@ func (t *turn) stopEscalation() { t.state.Incident.EscalateAt = time.Time{} }
 // of the alerts takes away what they asked for, never what a person asked for: a fail back is wanted after the alerts.
 func (t *turn) settleIncident(by Actor) {
 	inc := &t.state.Incident
-	if inc.State != IncidentOpen || inc.Firing > 0 {
+	if inc.State != IncidentOpen || inc.Burning() {
 		return
 	}
 	if _, open := t.state.OpenRun(); open {
@@ -129,7 +132,7 @@ func (t *turn) pending() bool {
 func (t *turn) resolve(by Actor) {
 	inc := &t.state.Incident
 	t.moveIncident(EvIncidentResolved)
-	inc.ResolvedAt, inc.NextUpdate, inc.EscalateAt = t.now, time.Time{}, time.Time{}
+	inc.ResolvedAt, inc.NextUpdate, inc.EscalateAt, inc.Alarm = t.now, time.Time{}, time.Time{}, ""
 	t.say(EvIncidentResolved, by, t.summary(), with(map[string]any{"marks": inc.Marks, "opened_at": inc.OpenedAt, "resolved_at": inc.ResolvedAt}))
 	if inc.Page == PageTriggered || inc.Page == PageAcknowledged {
 		inc.Page = PageResolved
@@ -189,6 +192,8 @@ func (t *turn) closeIncident(c CloseIncident) Answer {
 		return answer(CodeNotAllowed, "%s is not a person of the configuration; an operator can add the account under people", c.By)
 	case inc.State == IncidentResolved:
 		return answer(CodeDuplicate, "%s was resolved at %s already", inc.ID, Clock(inc.ResolvedAt))
+	case inc.Alarm != "" && strings.TrimSpace(c.Reason) == "":
+		return answer(CodeInvalid, "%s stands because %s, and closes by itself when that is over; to close it now, give a reason", inc.ID, inc.Alarm)
 	case inc.Firing > 0 && strings.TrimSpace(c.Reason) == "":
 		return answer(CodeInvalid, "%s has %s firing and closes by itself when Alertmanager reports the end; to close it now, give a reason", inc.ID, Count(inc.Firing, "alert"))
 	}

@@ -63,7 +63,7 @@ func (t *turn) voidedBy(r *Run, c StartRun) string {
 	if st := p.Policy.Count(still); !st.Met {
 		return fmt.Sprintf("only %s of the needed approvals still stand with today's roles", st)
 	}
-	if inc := t.state.Incident; !p.Requester.Known() && inc.Firing == 0 {
+	if inc := t.state.Incident; !p.Requester.Known() && !inc.Burning() {
 		return "every alert resolved before the start"
 	}
 	return ""
@@ -92,7 +92,11 @@ func (t *turn) begin(r *Run, note string) {
 		t.finish(r, engine)
 		return
 	}
-	if why := t.heldBack(r); why != "" {
+	why := t.heldBack(r)
+	if r.Halt != "" {
+		why = r.Halt
+	}
+	if why != "" {
 		t.park(r, fmt.Sprintf("step %d (%s) was not begun: %s; after that, retry goes on", i+1, r.Steps[i].Name, why))
 		return
 	}
@@ -190,7 +194,7 @@ func (t *turn) endStep(c EndStep) Answer {
 // a halt would leave the work half done, which is worse than either end.
 func (t *turn) overtaken(r *Run) bool {
 	p := t.proposal(r.Proposal)
-	if p == nil || p.Requester.Known() || t.state.Incident.Firing > 0 || r.Regardless {
+	if p == nil || p.Requester.Known() || t.state.Incident.Burning() || r.Regardless {
 		return false
 	}
 	ahead := false

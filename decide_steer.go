@@ -17,6 +17,7 @@ func (t *turn) steer(c Steer) Answer {
 		return ans
 	}
 	t.acknowledgePage(c.By)
+	r.Halt = "" // they know why it stood still
 	i := r.Current()
 	switch c.Verb {
 	case VerbAbort:

@@ -53,6 +53,8 @@ const (
 	EvPageAcknowledged EventType = "page.acknowledged"
 	EvPageResolved     EventType = "page.resolved"
 
+	EvTargetAlarm EventType = "target.alarm" // a watch saw what a person must look at now, such as two primaries
+
 	EvTargetLocked   EventType = "target.locked" // by a person; these five belong to no incident
 	EvTargetUnlocked EventType = "target.unlocked"
 	EvFreezeOn       EventType = "freeze.on"

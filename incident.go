@@ -45,6 +45,8 @@ type Incident struct {
 	Escalate      Escalation    `json:"escalate,omitzero"`
 	EscalateAt    time.Time     `json:"escalate_at,omitzero"` // zero: nothing to escalate, or done
 	Page          PageState     `json:"page,omitempty"`
+	Alarm         string        `json:"alarm,omitempty"`    // what a watch sees and nobody has ended; the incident stays open
+	Reported      string        `json:"reported,omitempty"` // the last note of a watch
 	Marks         Marks         `json:"marks,omitzero"`
 }
 
@@ -55,6 +57,9 @@ func (i Incident) Since() time.Time {
 	}
 	return i.OpenedAgainAt
 }
+
+// Burning reports whether something still asks for the incident: an alert that fires, or a watch that sees it.
+func (i Incident) Burning() bool { return i.Firing > 0 || i.Alarm != "" }
 
 // PageState is what the pager was last told about an incident.
 type PageState string
@@ -158,7 +163,7 @@ func (s State) Due() time.Time {
 		if p.State == ProposalReady {
 			soonest(p.ExpiresAt)
 		}
-		if s.Incident.State == IncidentOpen && s.Incident.Firing == 0 {
+		if s.Incident.State == IncidentOpen && !s.Incident.Burning() {
 			soonest(p.lapses())
 		}
 	}

@@ -23,6 +23,7 @@ const (
 	DoorHTTP         Door = "http"
 	DoorEngine       Door = "engine"
 	DoorClock        Door = "clock"
+	DoorWatch        Door = "watch" // a loop that looks at targets
 )
 
 // Actor is who asked for a change. Person.ID is empty for the program itself, and for somebody whom the

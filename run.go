@@ -78,6 +78,8 @@ type Run struct {
 	Facts      []Fact    `json:"facts,omitempty"`  // of the last re-check or verification
 	// Regardless: a person decided to go on although every alert had resolved; they are not asked before each step.
 	Regardless bool `json:"regardless,omitempty"`
+	// Halt is why the next step may not begin, until a person says retry.
+	Halt string `json:"halt,omitempty"`
 }
 
 // RunStep is the execution of one plan step.

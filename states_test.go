@@ -14,7 +14,7 @@ var everyEvent = []EventType{
 	EvProposalExpired, EvProposalWithdrawn, EvVoteCounted, EvVoteRefused, EvVotesVoided, EvRunQueued, EvRunStarted,
 	EvRunTaken, EvRunWaiting, EvRunResumed, EvRunParked, EvRunDone, EvRunAborted, EvRunVoided, EvStepStarted,
 	EvStepDone, EvStepRefused, EvStepFailed, EvStepUnknown, EvStepSkipped, EvPageTriggered, EvPageAcknowledged,
-	EvPageResolved, EvDoorRefused, EvServerState, EvDeliveryLost, EvAuditRead,
+	EvPageResolved, EvTargetAlarm, EvDoorRefused, EvServerState, EvDeliveryLost, EvAuditRead,
 }
 
 // exhaust tries every event in every state and checks that just the pairs of the table are possible.

@@ -58,6 +58,7 @@ var threadIcons = map[pointsman.EventType]string{
 	pointsman.EvStepUnknown:       "❔",
 	pointsman.EvStepOverdue:       "⏰",
 	pointsman.EvPageTriggered:     "📟",
+	pointsman.EvTargetAlarm:       "🚨",
 	pointsman.EvDeliveryLost:      "📪",
 }
 
@@ -86,7 +87,8 @@ func (s *Sender) Plan(ev pointsman.Logged) []pointsman.Delivery {
 	if icon, ok := threadIcons[ev.Type]; ok {
 		out = append(out, delivery(ev, destThread, pointsman.Normal, said{
 			Type: ev.Type, Text: icon + " " + md(ev.Text, 900),
-			Broadcast: ev.Type == pointsman.EvIncidentUpdate || ev.Type == pointsman.EvIncidentResolved || ev.Type == pointsman.EvStepOverdue,
+			Broadcast: ev.Type == pointsman.EvIncidentUpdate || ev.Type == pointsman.EvIncidentResolved || ev.Type == pointsman.EvStepOverdue ||
+				ev.Type == pointsman.EvTargetAlarm,
 		}))
 	}
 	return out

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions"
 	"github.com/pointsman/pointsman/actions/killswitch"
 	"github.com/pointsman/pointsman/actions/postgres"
@@ -47,7 +48,10 @@ func (l *List) Kinds() []actions.Action {
 	return out
 }
 
-// Loops keep watch while the program runs: what a healthy primary last wrote, what the kill switches say.
-func (l *List) Loops() []func(context.Context) error {
-	return []func(context.Context) error{postgres.Sampler{Clusters: l.Clusters}.Run, l.Switches.Run}
+// Loops keep watch while the program runs: what a healthy primary last wrote, whether there are two, what the kill switches
+// say. What the watch over the clusters sees goes to the desk; offer resolves the runbook for it.
+func (l *List) Loops(desk postgres.Desk, offer func(runbook, cluster string) (pointsman.Offer, pointsman.Escalation)) []func(context.Context) error {
+	return []func(context.Context) error{
+		postgres.Sampler{Clusters: l.Clusters}.Run, postgres.Watch{Clusters: l.Clusters, Desk: desk, Offer: offer}.Run, l.Switches.Run,
+	}
 }

@@ -17,6 +17,7 @@ const (
 	DefaultQuorum          = 2
 	DefaultFenceTimeout    = 10 * time.Second
 	DefaultSampleEvery     = 2 * time.Second
+	DefaultWatchEvery      = 10 * time.Second
 	DefaultReceiverSilence = 40 * time.Second // a healthy idle sender is asked for a sign of life after 30 s
 	defaultLostBytes       = 16 << 20
 	defaultLostTime        = 30 * time.Second
@@ -43,6 +44,7 @@ type Cluster struct {
 	Quorum         int           `yaml:"quorum"`       // vantage points that must see the old primary gone, 2 by default
 	ReadTimeout    time.Duration `yaml:"read_timeout"` // for one node, 2 s by default
 	SampleEvery    time.Duration `yaml:"sample_every"` // how often a healthy primary is sampled, 2 s by default
+	WatchEvery     time.Duration `yaml:"watch_every"`  // how often it is looked for a second primary, 10 s by default
 }
 
 // Node is one server. Its DSN names exactly one host.
@@ -91,6 +93,7 @@ func (c Cluster) WithDefaults() Cluster {
 	}
 	set(&c.ReadTimeout, DefaultReadTimeout)
 	set(&c.SampleEvery, DefaultSampleEvery)
+	set(&c.WatchEvery, DefaultWatchEvery)
 	set(&c.Fence.Timeout, DefaultFenceTimeout)
 	set(&c.NodeHook.Timeout, DefaultNodeTimeout)
 	set(&c.Limits.LostTime, defaultLostTime)
@@ -145,6 +148,7 @@ func (c Cluster) validate(at string) []pointsman.Fault {
 	}{
 		{".read_timeout", c.ReadTimeout},
 		{".sample_every", c.SampleEvery},
+		{".watch_every", c.WatchEvery},
 		{".fence.timeout", c.Fence.Timeout},
 		{".node_hook.timeout", c.NodeHook.Timeout},
 		{".limits.lost_time", c.Limits.LostTime},

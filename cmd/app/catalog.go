@@ -95,6 +95,19 @@ func (c *Catalog) Offer(runbook string, args []string) (pointsman.Offer, error) 
 	return c.now.Load().router.Offer(runbook, values)
 }
 
+// onCluster is the offer of a runbook for a cluster, and whom it pages; empty where there is no such runbook.
+func (c *Catalog) onCluster(runbook, cluster string) (pointsman.Offer, pointsman.Escalation) {
+	rb, ok := c.Runbook(runbook)
+	if !ok {
+		return pointsman.Offer{}, pointsman.Escalation{}
+	}
+	offer, err := c.Offer(runbook, []string{cluster})
+	if err != nil {
+		return pointsman.Offer{}, rb.Escalation
+	}
+	return offer, rb.Escalation
+}
+
 func (c *Catalog) names() string {
 	var out []string
 	for _, rb := range c.Runbooks() {

@@ -37,7 +37,7 @@ func newParts(cfg *configs.Config, a *App) (parts, error) {
 	if err := built.Clusters.Keep(filepath.Join(filepath.Dir(cfg.Audit.KeyFile), "samples.json")); err != nil {
 		a.log.Warn("what was known of the primaries is lost with the restart", "err", err)
 	}
-	p.kinds, p.loops = built.Kinds(), built.Loops()
+	p.kinds, p.loops = built.Kinds(), built.Loops(a.store, a.catalog.onCluster)
 	built.Switches.OnChange = a.switchChanged
 	p.switches = &switches{store: a.store, offer: a.catalog.Offer, status: func() []api.SwitchStatus { return statuses(built) }}
 	if cfg.Slack.Enabled {

@@ -1,0 +1,107 @@
+package pointsman
+
+import (
+	"fmt"
+	"time"
+)
+
+// Report is what a watch over a target saw by itself, without an alert and without a person.
+type Report struct {
+	Key    string // of the incident: the same that an alert on the target would have
+	Target Target
+	What   Sighting
+	Title  string // of the incident that an alarm opens
+	Text   string // one sentence, the same while the situation is the same: whoever says it again is told that it is known
+	// Of an alarm:
+	Severity string
+	Update   time.Duration
+	Escalate Escalation
+	Offer    Offer // the runbook for it; empty for none
+}
+
+// Sighting is how much a report matters.
+type Sighting string
+
+// The sightings. A note goes to the incident of the target, where there is one. An alarm opens or reopens it, pages, offers
+// its runbook, and keeps the target's open runs from their next step until a person lets them go on. Over ends an alarm.
+const (
+	SeenNote  Sighting = "note"
+	SeenAlarm Sighting = "alarm"
+	SeenOver  Sighting = "over"
+)
+
+// Subject implements Command.
+func (c Report) Subject() Subject { return Subject{Key: c.Key} }
+
+func (t *turn) report(c Report) Answer {
+	inc := &t.state.Incident
+	known := Answer{Code: CodeDuplicate, Text: inc.ID + ": known already", ID: inc.ID}
+	switch c.What {
+	case SeenNote:
+		if inc.State == "" {
+			return answer(CodeNotFound, "no incident of %s is open", c.Target.Key())
+		}
+		if inc.Reported == c.Text {
+			return known
+		}
+		t.note(c.Text)
+	case SeenAlarm:
+		if inc.State == IncidentOpen && inc.Alarm == c.Text {
+			return known
+		}
+		t.alarm(c)
+	case SeenOver:
+		if inc.State != IncidentOpen || inc.Alarm == "" {
+			return known
+		}
+		inc.Alarm = ""
+		t.note(c.Text)
+		t.settleIncident(watcher)
+	default:
+		return answer(CodeInvalid, "%q is neither note, alarm nor over", c.What)
+	}
+	return Answer{Code: CodeAccepted, Text: c.Text, ID: inc.ID}
+}
+
+var watcher = Actor{Door: DoorWatch}
+
+func (t *turn) note(text string) {
+	inc := &t.state.Incident
+	inc.Reported = text
+	inc.Updates++
+	t.say(EvIncidentUpdate, watcher, fmt.Sprintf("Update %d on %s: %s", inc.Updates, inc.ID, text))
+}
+
+func (t *turn) alarm(c Report) {
+	inc := &t.state.Incident
+	switch inc.State {
+	case "":
+		t.open(watcher, c.Key, c.Title, c.Target)
+		inc.Severity = c.Severity
+		t.setClocks(c.Update, c.Escalate)
+		t.say(EvIncidentOpened, watcher, fmt.Sprintf("%s opened: %s", inc.ID, c.Title), with(map[string]any{"key": c.Key, "severity": c.Severity}))
+	case IncidentResolved:
+		t.moveIncident(EvIncidentReopened)
+		inc.Reopened++
+		inc.OpenedAgainAt, inc.ResolvedAt, inc.Marks = t.now, time.Time{}, Marks{}
+		t.setClocks(c.Update, c.Escalate)
+		t.say(EvIncidentReopened, watcher, fmt.Sprintf("%s reopened: %s", inc.ID, c.Title))
+	}
+	inc.Alarm = c.Text
+	if worse(c.Severity, inc.Severity) {
+		inc.Severity = c.Severity
+	}
+	if inc.Escalate.Service == "" {
+		inc.Escalate.Service = c.Escalate.Service
+	}
+	t.say(EvTargetAlarm, watcher, c.Text, with(c.Offer))
+	for i := range t.state.Runs {
+		if r := &t.state.Runs[i]; !r.State.Terminal() && r.Target == c.Target {
+			r.Halt = c.Text // its current step ends; the next one is not begun
+		}
+	}
+	if c.Offer.Runbook != "" && !t.offered(c.Offer) {
+		t.propose(watcher, c.Offer, c.Text)
+	}
+	t.page(watcher, fmt.Sprintf("%s: %s", inc.ID, c.Text))
+}
