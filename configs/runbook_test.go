@@ -40,8 +40,10 @@ func TestShippedRunbooks_answer_every_alert_of_the_reference(t *testing.T) {
 		}
 	}
 	want := map[string][]string{
-		"PrimaryDown": {"postgres-failover"}, "ReplicationLagCritical": {"postgres-failover", "postgres-replica-recovery"},
-		"ReplicationDisconnected": {"postgres-failover", "postgres-replica-recovery"}, "APIDown": {"service-restart"},
+		"PrimaryDown":             {"postgres-failover-pgbouncer", "postgres-failover"},
+		"ReplicationLagCritical":  {"postgres-failover-pgbouncer", "postgres-failover", "postgres-replica-recovery"},
+		"ReplicationDisconnected": {"postgres-failover-pgbouncer", "postgres-failover", "postgres-replica-recovery"},
+		"PostgresSplitBrain":      {"postgres-split-brain"}, "APIDown": {"service-restart"},
 		"ExternalAPIDown": {"service-restart"}, "MCPServerDown": {"service-restart"}, "HighErrorRate": {"high-error-rate"},
 		"DatabasePoolExhausted": {"database-pool-exhausted"}, "BackupVerificationFailed": {"backup-verification-failed"},
 		"BackupMissing": {"backup-missing"}, "BackupTooOld": {"backup-missing"},
@@ -89,13 +91,14 @@ func TestDecodeRunbook_reads_all_of_it(t *testing.T) {
 	rb.Description, rb.Digest = "", ""
 	with := func(more map[string]any) map[string]any { more["cluster"] = "${cluster}"; return more }
 	at := slices.Index(strings.Split(string(data), "\n"), "steps:") + 2
+	const unpooled = `pooler!="pgbouncer"`
 	want := pointsman.Runbook{
 		Name: "postgres-failover", Title: "PostgreSQL failover to the standby", Owner: "dba", Review: time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC),
 		Objective: pointsman.Objective{RTO: 5 * time.Minute, RPO: time.Hour},
 		Answers: []pointsman.AnswerTo{
-			{Matchers: []string{`alertname="PrimaryDown"`}, Line: at - 8},
-			{Matchers: []string{`alertname="ReplicationDisconnected"`}, Line: at - 7},
-			{Matchers: []string{`alertname="ReplicationLagCritical"`}, Line: at - 6},
+			{Matchers: []string{`alertname="PrimaryDown"`, unpooled}, Line: at - 8},
+			{Matchers: []string{`alertname="ReplicationDisconnected"`, unpooled}, Line: at - 7},
+			{Matchers: []string{`alertname="ReplicationLagCritical"`, unpooled}, Line: at - 6},
 		},
 		Params: []pointsman.Param{{Name: "cluster", Type: "target", Kind: "postgres", Line: at - 4}}, Target: "cluster", Lock: true, Priority: 10,
 		Steps: []pointsman.RunbookStep{
@@ -103,6 +106,7 @@ func TestDecodeRunbook_reads_all_of_it(t *testing.T) {
 			{Name: "fence", Kind: "postgres.fence", With: with(map[string]any{"node": "${old_primary}"}), Timeout: 15 * time.Second, Line: at + 1},
 			{Name: "promote", Kind: "postgres.promote", With: with(map[string]any{"candidate": "${candidate}"}), Timeout: 30 * time.Second, Irreversible: true, Line: at + 2},
 			{Name: "verify", Kind: "postgres.verify", With: with(map[string]any{"candidate": "${candidate}"}), Timeout: 30 * time.Second, Line: at + 3},
+			{Name: "checkpoint", Kind: "postgres.checkpoint", With: with(map[string]any{"node": "${candidate}"}), Timeout: 5 * time.Minute, Line: at + 5},
 		},
 		Approval: pointsman.Policy{Require: []pointsman.Requirement{{Count: 1, Role: "dba"}}, Expires: 15 * time.Minute},
 		Comms:    pointsman.Cadence{Every: 10 * time.Minute}, Escalation: pointsman.Escalation{After: 5 * time.Minute, Service: "dba"},

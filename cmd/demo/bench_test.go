@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/cmd/lab"
 )
 
@@ -64,16 +65,28 @@ func approveToWrite(b *testing.B) time.Duration {
 		if _, err := card.Click(ctx, "U0ANA", "Approve"); err != nil {
 			return err
 		}
-		if _, err := s.carriedOut(ctx, id); err != nil {
+		if err := s.verifiedWrite(ctx, id); err != nil {
 			return err
 		}
 		took = time.Since(clicked)
+		if _, err := s.carriedOut(ctx, id); err != nil {
+			return err
+		}
 		return s.provenByOurselves(ctx)
 	}()
 	if err != nil {
 		b.Fatal(err)
 	}
 	return took
+}
+
+// verifiedWrite waits for the step that proves a write; for what comes after it no client waits.
+func (s *show) verifiedWrite(ctx context.Context, id string) error {
+	return s.await(ctx, id, "the verified write", 2*time.Minute, func(st pointsman.State) (bool, error) {
+		run := st.Runs[len(st.Runs)-1]
+		i := slices.IndexFunc(run.Steps, func(step pointsman.RunStep) bool { return step.Name == "verify" })
+		return i >= 0 && run.Steps[i].State == pointsman.StepDone, nil
+	})
 }
 
 // bareScript is what people write: is it dead, promote, write. It neither fences nor verifies, and keeps no record.

@@ -13,7 +13,7 @@ func TestTheDemoTellsItsStoryByItself(t *testing.T) {
 	if err := Run(t.Context(), Options{Auto: true, Export: folder, Version: "test", In: strings.NewReader(""), Out: &said}); err != nil {
 		t.Fatalf("%v\n%s", err, said.String())
 	}
-	for _, line := range []string{"A card with evidence is in the channel", "all 4 steps done and verified", "is primary on timeline 2", "is intact"} {
+	for _, line := range []string{"A card with evidence is in the channel", "all 5 steps done and verified", "is primary on timeline 2", "is intact"} {
 		if !strings.Contains(said.String(), line) {
 			t.Errorf("it does not say %q:\n%s", line, said.String())
 		}
