@@ -48,9 +48,12 @@ generate: ## rewrite generated code and pages
 bench: build ## the figures of docs/benchmarks.md, on real servers, and the binary's size
 	@$(DEPS) postgresql alertmanager pgbouncer
 	@go test -timeout 30m -run '^$$' -bench Failover -benchtime 30x ./cmd/demo
-	@go test -timeout 30m -run '^$$' -bench Outage -benchtime 20x ./cmd/app
+	@go test -timeout 30m -run '^$$' -bench Outage -benchtime 200x ./cmd/app
 	@go test -run '^$$' -bench Start -benchtime 10x ./cmd/pointsman
-	@go test -timeout 60m -run '^$$' -bench . -benchmem $$(go list ./... | grep -v -e /cmd/)
+	@go test -run '^$$' -bench Step -benchtime 400x ./cmd/sim
+	@go test -run '^$$' -bench Takeover -benchtime 20x ./cmd/e2e
+	@go test -run '^$$' -bench OpenIncidents -benchtime 200x ./store
+	@go test -timeout 60m -run '^$$' -bench . -benchmem -skip OpenIncidents $$(go list ./... | grep -v -e /cmd/)
 	@echo "binary: $$(stat -c %s $(BIN) 2>/dev/null || stat -f %z $(BIN)) bytes"
 
 screenshots: build ## the pictures of the README, from the demo's own pages

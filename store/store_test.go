@@ -24,3 +24,8 @@ func BenchmarkDo(b *testing.B) {
 	b.Run("sqlite", func(b *testing.B) { storetest.BenchmarkDo(b, onSQLite) })
 	b.Run("postgres", func(b *testing.B) { storetest.BenchmarkDo(b, onPostgres) })
 }
+
+func BenchmarkOpenIncidents(b *testing.B) {
+	b.Run("sqlite", func(b *testing.B) { storetest.BenchmarkOpenIncidents(b, onSQLite) })
+	b.Run("postgres", func(b *testing.B) { storetest.BenchmarkOpenIncidents(b, onPostgres) })
+}
