@@ -21,9 +21,11 @@ func (nothing) Kind() string { return "bench.nothing" }
 func (nothing) Check(context.Context, actions.Input) (pointsman.Evidence, error) {
 	return pointsman.Evidence{}, nil
 }
+
 func (nothing) Apply(context.Context, actions.Input) (actions.Outcome, error) {
 	return actions.Outcome{}, nil
 }
+
 func (nothing) Verify(context.Context, actions.Input) (pointsman.Evidence, error) {
 	return pointsman.Evidence{Holds: true}, nil
 }
