@@ -24,7 +24,7 @@ build: ## bin/pointsman, one static binary
 	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN) ./cmd/pointsman
 
 test: ## every test, unit to end to end, with the race detector; simulation and search without it
-	@$(call timed,install,$(DEPS) cc postgresql alertmanager pgbouncer)
+	@$(call timed,install,$(DEPS) cc postgresql alertmanager pgbouncer patroni)
 	@$(call timed,build with race detector,go test -race -run '^$$' ./... >/dev/null)
 	@$(call timed,unit and end to end,go test -race -timeout 20m ./...)
 	@$(call timed,search,go test -timeout 20m -run 'TestExhaustiveSearch|TestLongHistories' .)
@@ -46,7 +46,7 @@ generate: ## rewrite generated code and pages
 	@go generate ./...
 
 bench: build ## the figures of docs/benchmarks.md, on real servers, and the binary's size
-	@$(DEPS) postgresql alertmanager pgbouncer
+	@$(DEPS) postgresql alertmanager pgbouncer patroni
 	@go test -timeout 30m -run '^$$' -bench Failover -benchtime 30x ./cmd/demo
 	@go test -timeout 30m -run '^$$' -bench Outage -benchtime 200x ./cmd/app
 	@go test -run '^$$' -bench Start -benchtime 10x ./cmd/pointsman
@@ -61,7 +61,7 @@ screenshots: build ## the pictures of the README, from the demo's own pages
 	@cmd/scripts/screenshots.sh $(BIN) docs/images
 
 soak: ## the tests in the size for a release; takes hours
-	@$(DEPS) postgresql alertmanager pgbouncer
+	@$(DEPS) postgresql alertmanager pgbouncer patroni
 	@$(call timed,soak,POINTSMAN_SOAK=1 go test -count=1 -timeout 12h ./...)
 
 image: ## container image pointsman:VERSION

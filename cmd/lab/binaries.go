@@ -79,3 +79,21 @@ var pgbouncerBin = sync.OnceValues(func() (string, error) {
 	}
 	return "", errors.New("no pgbouncer in PATH: install PgBouncer 1.18 or newer (Debian package pgbouncer)")
 })
+
+// patroniBin finds Patroni.
+var patroniBin = sync.OnceValues(func() (string, error) {
+	path, err := exec.LookPath("patroni")
+	if err != nil {
+		return "", errors.New("no patroni in PATH: install Patroni 3.0 or newer with its etcd client (Debian packages patroni and python3-etcd)")
+	}
+	return path, nil
+})
+
+// etcdBin finds etcd.
+var etcdBin = sync.OnceValues(func() (string, error) {
+	path, err := exec.LookPath("etcd")
+	if err != nil {
+		return "", errors.New("no etcd in PATH: install etcd 3.4 or newer (Debian package etcd-server)")
+	}
+	return path, nil
+})

@@ -1,5 +1,5 @@
 // Package lab starts real servers on this machine: PostgreSQL, alone or as a primary with streaming standbys,
-// PgBouncer, and Alertmanager. Tests, benchmarks and the demo use it, so that what they show is what happens.
+// a Patroni cluster with its etcd, PgBouncer, and Alertmanager. Tests, benchmarks and the demo use it, so that what they show is what happens.
 //
 // Everything listens on 127.0.0.1 only and lives in one temporary folder per server. Close stops it and removes the
 // folder; when the process that started it dies first, however it dies, the kernel and a small janitor do the same.

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the real servers that the tests, the benchmarks and the demo start.
 #
-#   install-deps.sh [postgresql] [alertmanager] [pgbouncer] [redis] [chromium] [cc]
+#   install-deps.sh [postgresql] [alertmanager] [pgbouncer] [patroni] [redis] [chromium] [cc]
 #
 # Without arguments: postgresql and alertmanager. What is there already is left as it is. Where there is no apt-get, it
 # says what to install. No packaged service is started: the tests run their own servers in temporary folders.
@@ -22,6 +22,11 @@ have() {
 		;;
 	alertmanager) command -v alertmanager || command -v prometheus-alertmanager ;;
 	pgbouncer) command -v pgbouncer || [ -x /usr/sbin/pgbouncer ] ;;
+	# Patroni without the module of its etcd client starts, and then finds no store to agree in.
+	patroni)
+		# By the Python that its first line names, which need not be the first in PATH.
+		command -v patroni && command -v etcd && $(sed -n '1s/^#!//p' "$(command -v patroni)") -c 'import etcd' 2>/dev/null
+		;;
 	redis) command -v redis-server ;;
 	cc) command -v cc || command -v gcc ;;
 	chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
@@ -33,6 +38,7 @@ have() {
 packages() {
 	case $1 in
 	alertmanager) echo prometheus-alertmanager ;;
+	patroni) echo patroni etcd-server python3-etcd ;;
 	redis) echo redis-server ;;
 	cc) echo gcc libc6-dev ;;
 	chromium) echo chromium fonts-dejavu-core fonts-noto-color-emoji fonts-lato ;;
@@ -45,6 +51,7 @@ units() {
 	case $1 in
 	postgresql | pgbouncer) echo "$1" ;;
 	alertmanager) echo prometheus-alertmanager ;;
+	patroni) echo patroni etcd ;;
 	redis) echo redis-server ;;
 	esac
 }
@@ -54,6 +61,7 @@ by_hand() {
 	case $1 in
 	postgresql) echo "PostgreSQL $min_postgres or newer, server programs (postgres, initdb) in PATH: https://www.postgresql.org/download/" ;;
 	alertmanager) echo "Alertmanager 0.25 or newer, 'alertmanager' in PATH: https://prometheus.io/download/#alertmanager" ;;
+	patroni) echo "Patroni 3.0 or newer with its etcd client, and etcd 3.4 or newer, 'patroni' and 'etcd' in PATH: https://patroni.readthedocs.io" ;;
 	cc) echo "a C compiler, 'cc' in PATH: the race detector needs it" ;;
 	*) echo "$1, in PATH" ;;
 	esac
