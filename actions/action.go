@@ -72,6 +72,9 @@ type Input struct {
 	Reason   string            // the reason given by the requester, where there is one
 	Actor    string            // who decided, for records kept at the target
 	Log      *slog.Logger      // never nil when the engine calls
+	// Remember stores a memo before Apply has ended, for an effect of several parts whose middle a successor must
+	// recognise. Only Apply has it, and not outside the engine: it may be nil. An error means that nothing was stored.
+	Remember func(memo json.RawMessage, note string) error
 }
 
 // Args decodes the step's arguments strictly into v: an unknown or repeated field is an error that names it.

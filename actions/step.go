@@ -2,6 +2,7 @@ package actions
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -96,6 +97,10 @@ func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan
 	}
 	in.Applied = time.Now()
 	applyCtx, cancel := context.WithDeadline(ctx, deadline)
+	in.Remember = func(memo json.RawMessage, note string) error {
+		_, err := e.say(applyCtx, pointsman.NoteMemo{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Memo: memo, Note: note})
+		return err
+	}
 	out, err := act.Apply(applyCtx, in)
 	pointsman.Failpoint("step.after-apply", s.Kind)
 	cancel()

@@ -45,6 +45,9 @@ func (c *Clusters) Kinds() []actions.Action {
 		Checkpoint{c},
 		Terminate{c},
 		Rejoin{c},
+		Switchover{c},
+		Pause{c},
+		Resume{c},
 	}
 }
 

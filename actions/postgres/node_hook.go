@@ -29,6 +29,7 @@ const (
 	nodeKeep    = "keep"    // copies the WAL after the fork to a place of its own
 	nodeRewind  = "rewind"  // pg_rewind; the server stays stopped
 	nodeStart   = "start"   // as a standby of the primary
+	nodeAgain   = "again"   // as the primary that it was, after a stop, where a switchover could not be made
 )
 
 // nodeTask is one step with the values that its environment carries. Everything in it comes from the configuration or

@@ -129,6 +129,10 @@ func (a Promote) Apply(ctx context.Context, in actions.Input) (actions.Outcome, 
 // promote asks for the promotion and returns when the server has left recovery, with the number of nudges. Every
 // error means that it may happen yet.
 func promote(ctx context.Context, conn *pgx.Conn, log *slog.Logger) (nudges int, err error) {
+	return promoteNudging(ctx, conn, log, nudgeEvery)
+}
+
+func promoteNudging(ctx context.Context, conn *pgx.Conn, log *slog.Logger, every time.Duration) (nudges int, err error) {
 	var asked bool
 	if err := conn.QueryRow(ctx, "SELECT pg_promote(false)").Scan(&asked); err != nil {
 		return 0, scrubbed(err, nil)
@@ -136,7 +140,7 @@ func promote(ctx context.Context, conn *pgx.Conn, log *slog.Logger) (nudges int,
 	if !asked {
 		return 0, errors.New("pg_promote answered false")
 	}
-	poll, nudge := time.NewTicker(promotePoll), time.NewTicker(nudgeEvery)
+	poll, nudge := time.NewTicker(promotePoll), time.NewTicker(every)
 	defer poll.Stop()
 	defer nudge.Stop()
 	for {

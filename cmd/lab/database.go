@@ -43,11 +43,10 @@ func PostgresDSN(t TB) string {
 	return server.DSN(Pointsman, name)
 }
 
-// NewPair starts a pair in memory for one test and closes it when the test ends. Benchmarks use StartPair, for they
-// want a disk.
+// NewPair starts a pair for one test and closes it when the test ends: in memory, unless OnDisk says otherwise.
 func NewPair(t TB, options PairOptions) *Pair {
 	t.Helper()
-	options.InMemory = true
+	options.InMemory = !options.OnDisk
 	pair, err := StartPair(context.Background(), options)
 	if err != nil {
 		t.Fatal(err)

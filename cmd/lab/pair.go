@@ -17,6 +17,7 @@ type PairOptions struct {
 	Standbys    int               // 1 by default
 	Settings    map[string]string // added to postgresql.conf of every node
 	InMemory    bool              // see PostgresOptions
+	OnDisk      bool              // for NewPair, where a benchmark measures what waits for a disk
 	OwnIdentity bool              // see PostgresOptions
 }
 

@@ -31,12 +31,12 @@ LOG=
 start_server() { "$BIN/pg_ctl" -D "$DATA" -w -s -t 120 -l "$LOG" start; }
 # shellcheck source=/dev/null # the operator's own file
 . "$1/$2.conf"
-DATA=$(readlink -f "$DATA")
 LOG=${LOG:-$KEEP/$2.log}
 
 if [ "$(id -u)" -eq 0 ]; then # PostgreSQL's programs refuse root
 	exec setpriv --reuid "$(stat -c %u "$DATA")" --regid "$(stat -c %g "$DATA")" --clear-groups "$0" "$@"
 fi
+DATA=$(readlink -f "$DATA")
 cd "$KEEP" # never in DATA: what works there counts as its server
 fork=${POINTSMAN_FORK_LSN:-}
 primary="host=${POINTSMAN_PRIMARY_HOST:-} port=${POINTSMAN_PRIMARY_PORT:-}"
@@ -181,23 +181,34 @@ start() {
 }
 
 # stop shuts the server down in order: it ends the sessions, writes a checkpoint, and waits until its standbys have it.
+# Clients wait for this step in a switchover, so it starts few programs.
 stop() {
-	if running; then
-		pid=$(head -n 1 "$DATA/postmaster.pid")
+	pid=
+	[ ! -e "$DATA/postmaster.pid" ] || read -r pid <"$DATA/postmaster.pid"
+	if [ -n "$pid" ] && [ "/proc/$pid/cwd" -ef "$DATA" ]; then
 		kill -INT "$pid"
-		while [ -e "/proc/$pid/cwd" ]; do sleep 0.01; done
+		while [ -e "/proc/$pid/cwd" ]; do sleep 0.005; done # it ends after its children
+	else
+		stopped stop "$2"
 	fi
-	stopped stop "$2"
-	echo "state=$(control 'Database cluster state')"
-	echo "checkpoint_lsn=$(control 'Latest checkpoint location')"
+	"$BIN/pg_controldata" -D "$DATA" |
+		sed -n -e 's/^Database cluster state: */state=/p' -e 's/^Latest checkpoint location: */checkpoint_lsn=/p'
+}
+
+# again starts a primary that was stopped for a switchover which could not be made.
+again() {
+	if running; then return 0; fi
+	[ ! -e "$DATA/standby.signal" ] || fail "$2 is a standby"
+	[ "$(control 'Database cluster state')" = "shut down" ] || fail "$2 was not shut down in order"
+	start_server 9>&- >/dev/null || fail "$2 did not start: $(tail -n 1 "$LOG" 2>&1)"
 }
 
 case ${POINTSMAN_STEP:-} in
 inspect) inspect "$@" ;;
-stop | keep | rewind | start)
+stop | keep | rewind | start | again)
 	exec 9>"$KEEP/$2.lock"
 	flock -n 9 || fail "another step is at work on $2"
 	"$POINTSMAN_STEP" "$@"
 	;;
-*) fail "POINTSMAN_STEP is '${POINTSMAN_STEP:-}'; it must be inspect, stop, keep, rewind or start" ;;
+*) fail "POINTSMAN_STEP is '${POINTSMAN_STEP:-}'; it must be inspect, stop, keep, rewind, start or again" ;;
 esac

@@ -1,0 +1,185 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions"
+)
+
+// Apply implements actions.Action. What takes time and needs no pause comes first. From the pause on the clock runs:
+// whatever happens, clients go on when hold is over. An attempt that was interrupted is gone on with from where it is.
+func (a Switchover) Apply(ctx context.Context, in actions.Input) (actions.Outcome, error) {
+	w, kept, err := a.switching(ctx, in, true)
+	if err != nil {
+		return actions.Outcome{}, &actions.RefusedError{Text: err.Error()}
+	}
+	closeAll(kept)
+	if no := pointsman.Refusals(w.judge().Facts); len(no) > 0 {
+		return actions.Outcome{}, &actions.RefusedError{Facts: no}
+	}
+	// A shutdown writes a checkpoint; what is written now need not be written while clients wait.
+	if w.stage == stageBefore {
+		_ = checkpoint(ctx, w.Cluster, w.old) // without the right it is only slower
+	}
+	in.Pins = map[string]string{"old_primary": w.old, "candidate": w.candidate}
+	for _, v := range w.views {
+		in.Pins[poolerPin(v.pooler)] = w.journey.expected(v.pooler, v).String()
+	}
+	if w, kept, err = a.switching(ctx, in, true); err != nil {
+		return actions.Outcome{}, &actions.RefusedError{Text: err.Error()}
+	}
+	defer closeAll(kept)
+	if no := pointsman.Refusals(w.judge().Facts); len(no) > 0 {
+		return actions.Outcome{}, &actions.RefusedError{Facts: no}
+	}
+	s := &swapping{switching: w, conn: kept[w.candidate], in: in}
+	s.memo = SwitchoverMemo{Old: w.old, Candidate: w.candidate, SystemID: w.reading(w.candidate).SystemID, Timeline: w.reading(w.candidate).Timeline}
+	if w.stage == stageAfter {
+		s.memo.Timeline = 0 // it is the new one already
+	}
+	if err := s.remember(); err != nil {
+		return actions.Outcome{}, actions.Refuse("what is about to be done could not be stored, so nothing was done: %v", err)
+	}
+	return s.run(ctx)
+}
+
+func closeAll(conns map[string]*pgx.Conn) {
+	for _, conn := range conns {
+		discard(conn)
+	}
+}
+
+// swapping is one attempt from the pause on.
+type swapping struct {
+	switching
+	conn *pgx.Conn // to the candidate, opened before anybody waits
+	in   actions.Input
+	memo SwitchoverMemo
+}
+
+// switchNudge is sooner than nudgeEvery: clients wait, and right after the old primary's shutdown the candidate's startup
+// process is often asleep; the reload that wakes it costs little on a server that nobody writes to.
+const switchNudge = 20 * time.Millisecond
+
+// remember stores the memo before an effect, so that a successor knows what was under way.
+func (s *swapping) remember() error {
+	if s.in.Remember == nil {
+		return nil
+	}
+	raw, err := json.Marshal(s.memo)
+	if err != nil {
+		return err
+	}
+	return s.in.Remember(raw, fmt.Sprintf("switching over from %s to %s", s.old, s.candidate))
+}
+
+// run pauses, swaps and resumes. It is not cut off with ctx: half a switchover is worse than a late one, and hold and
+// the step's deadline bound it.
+func (s *swapping) run(ctx context.Context) (actions.Outcome, error) {
+	limit := s.times.hold
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(deadline)-reserve)
+	}
+	if limit < s.times.wait || ctx.Err() != nil {
+		return actions.Outcome{}, actions.Refuse("too little of the step's time is left to switch over; nothing was done")
+	}
+	held, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	began := time.Now()
+	if err := s.journey.hold(held, s.times.wait); err != nil {
+		if s.stage == stageBefore {
+			return actions.Outcome{}, actions.Refuse("nothing was switched, and clients go on: %v", err)
+		}
+		return actions.Outcome{}, err
+	}
+	err := s.swap(held)
+	faults := []error{err, s.journey.release(ctx)}
+	took := time.Since(began)
+	s.memo.HeldMS = took.Milliseconds()
+	out, merr := s.memo.outcome(fmt.Sprintf("%s is primary; clients waited at most %s", s.candidate, pointsman.Span(took)))
+	return out, errors.Join(append(faults, merr)...)
+}
+
+// swap is what happens while clients wait.
+func (s *swapping) swap(ctx context.Context) error {
+	if s.stage == stageBefore {
+		if err := s.stop(ctx); err != nil {
+			return errors.Join(err, s.back(ctx))
+		}
+	}
+	if s.stage == stageStopped {
+		s.memo.Final, s.memo.Fork = s.found.Checkpoint.String(), s.reading(s.candidate).Replay.String()
+	}
+	if s.stage != stageAfter {
+		if _, err := promoteNudging(ctx, s.conn, s.in.Log, switchNudge); err != nil {
+			return fmt.Errorf("promote %s: %w", s.candidate, err)
+		}
+	}
+	for _, v := range s.views {
+		if err := v.move(ctx, s.journey); err != nil {
+			return fmt.Errorf("lead %s to %s: %w", v.pooler.Name, s.candidate, err)
+		}
+	}
+	return nil
+}
+
+// stop shuts the old primary down and waits until the candidate has all of it.
+func (s *swapping) stop(ctx context.Context) error {
+	got, err := nodeTask{step: nodeStop, cluster: s.Cluster, node: s.old}.run(ctx)
+	if err != nil {
+		return err
+	}
+	final, err := ParseLSN(got["checkpoint_lsn"])
+	if err != nil || final == 0 || got["state"] != "shut down" {
+		return fmt.Errorf("%s was not shut down in order: its control file says %q, checkpoint %q", s.old, got["state"], got["checkpoint_lsn"])
+	}
+	tick := time.NewTicker(promotePoll)
+	defer tick.Stop()
+	for {
+		var text string
+		if err := s.conn.QueryRow(ctx, "SELECT coalesce(pg_last_wal_replay_lsn()::text, '')").Scan(&text); err != nil {
+			return fmt.Errorf("what %s has cannot be told: %w", s.candidate, scrubbed(err, nil))
+		}
+		// Replay is the end of the last whole record, so beyond the begin of the very last one it is complete.
+		if at, err := ParseLSN(text); err != nil {
+			return err
+		} else if at > final {
+			s.memo.Final, s.memo.Fork = final.String(), at.String()
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s has replayed up to %s, the last record of %s begins at %s: %w", s.candidate, text, s.old, final, context.Cause(ctx))
+		case <-tick.C:
+		}
+	}
+}
+
+// back starts the old primary again where the switch could not be made. Nothing was promoted, and the candidate is
+// asked once more before.
+func (s *swapping) back(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.times.hold)
+	defer cancel()
+	n, _ := s.Cluster.node(s.old)
+	if r, conn := n.read(ctx, s.Cluster.HeartbeatTable); r.State == Writable {
+		discard(conn)
+		return nil
+	}
+	n, _ = s.Cluster.node(s.candidate)
+	r, conn := n.read(ctx, s.Cluster.HeartbeatTable)
+	discard(conn)
+	if r.State != Standby {
+		return fmt.Errorf("%s is not started again: %s %s", s.old, s.candidate, r.State.Words())
+	}
+	if _, err := (nodeTask{step: nodeAgain, cluster: s.Cluster, node: s.old}).run(ctx); err != nil {
+		return err
+	}
+	return fmt.Errorf("%s was started again as the primary", s.old)
+}

@@ -1,0 +1,431 @@
+package postgres_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pointsman/pointsman/actions"
+	"github.com/pointsman/pointsman/actions/actiontest"
+	"github.com/pointsman/pointsman/actions/postgres"
+	"github.com/pointsman/pointsman/cmd/lab"
+)
+
+const switchArgs = `{"cluster":"orders"}`
+
+// switchable is a world with a pooler in front and hands on every machine.
+func switchable(t testing.TB, options lab.PairOptions, change ...func(*postgres.Cluster)) (*world, *lab.PgBouncer) {
+	t.Helper()
+	var pooler *lab.PgBouncer
+	w := newWorldOf(t, options, func(pair *lab.Pair) {
+		pooler = lab.NewPgBouncer(t, lab.PgBouncerOptions{Server: pair.Primary})
+	}, append([]func(*postgres.Cluster){func(c *postgres.Cluster) {
+		c.Poolers = []postgres.Pooler{{
+			Name: "pgb-1", Ini: pooler.Ini(), Console: postgres.Address{DSN: pooler.ConsoleDSN()},
+			Clients: postgres.Address{DSN: pooler.DSN(lab.Pointsman, lab.AppDatabase)},
+		}}
+		c.Clients.Address = c.Poolers[0].Clients
+	}}, change...)...)
+	argv, _, err := w.pair.NodeHook(nodeScript)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.cluster.NodeHook.Command = argv
+	w.Clusters = postgres.New(postgres.Config{w.cluster}, nil)
+	return w, pooler
+}
+
+// planned is the input as the engine makes it: what the check chose is pinned.
+func (w *world) planned(t testing.TB, kind, with string) actions.Input {
+	t.Helper()
+	ev := w.check(t, kind, with)
+	mustStand(t, ev)
+	in := input(with)
+	in.Pins, in.Bounds = ev.Pins, ev.Bounds
+	return in
+}
+
+// traffic are clients that insert rows through the pooler, one after the other, and count what was acknowledged.
+type traffic struct {
+	acked  atomic.Int64
+	errors atomic.Int64
+	fault  atomic.Value
+	wait   atomic.Int64 // the longest, in microseconds, since it was last taken
+	stop   func()
+}
+
+func startTraffic(t testing.TB, dsn string, clients int) *traffic {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	c := &traffic{}
+	for range clients {
+		cfg, err := pgx.ParseConfig(dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+		conn, err := pgx.ConnectConfig(ctx, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wg.Go(func() {
+			defer conn.Close(context.Background())
+			tick := time.NewTicker(5 * time.Millisecond) // as pgbench --rate: a client that thinks
+			defer tick.Stop()
+			for ctx.Err() == nil {
+				began := time.Now()
+				_, err := conn.Exec(context.WithoutCancel(ctx), "INSERT INTO work DEFAULT VALUES")
+				took := time.Since(began).Microseconds()
+				for old := c.wait.Load(); took > old && !c.wait.CompareAndSwap(old, took); old = c.wait.Load() {
+				}
+				if err != nil {
+					c.errors.Add(1)
+					c.fault.Store(err.Error())
+					return
+				}
+				c.acked.Add(1)
+				select {
+				case <-tick.C:
+				case <-ctx.Done():
+				}
+			}
+		})
+	}
+	var once sync.Once
+	c.stop = func() { once.Do(func() { cancel(); wg.Wait() }) }
+	t.Cleanup(c.stop)
+	return c
+}
+
+func (w *world) workTable(t testing.TB) {
+	t.Helper()
+	if err := w.pair.Primary.Exec(t.Context(), "CREATE TABLE work (id bigserial); ALTER TABLE work OWNER TO app; ALTER SEQUENCE work_id_seq OWNER TO app"); err != nil {
+		t.Fatal(err)
+	}
+	awaitRow(t, w.pair.Standby, "SELECT to_regclass('work') IS NOT NULL")
+}
+
+func TestSwitchover(t *testing.T) {
+	t.Parallel()
+
+	t.Run("clients_wait_a_moment_and_lose_nothing", func(t *testing.T) {
+		t.Parallel()
+		w, pooler := switchable(t, lab.PairOptions{})
+		w.workTable(t)
+		clients := startTraffic(t, pooler.DSN(lab.App, lab.AppDatabase), 4)
+		in := w.planned(t, "postgres.switchover", switchArgs)
+		if in.Pins["old_primary"] != "pg-1" || in.Pins["candidate"] != "pg-2" || in.Pins["pooler_pgb-1"] != w.pair.Primary.Addr() {
+			t.Errorf("pins %v", in.Pins)
+		}
+		var stored []string
+		in.Remember = func(memo json.RawMessage, _ string) error { stored = append(stored, string(memo)); return nil }
+		out, _ := w.stepIn(t, "postgres.switchover", in)
+		if len(stored) != 1 || !strings.Contains(stored[0], `"candidate":"pg-2"`) {
+			t.Errorf("stored before anybody waited: %v", stored)
+		}
+		t.Log(out.Note)
+		before := clients.acked.Load()
+		await(t, func(context.Context) error {
+			if clients.acked.Load() < before+20 {
+				return fmt.Errorf("%d writes since", clients.acked.Load()-before)
+			}
+			return nil
+		})
+		clients.stop()
+		if n := clients.errors.Load(); n > 0 {
+			t.Errorf("%d clients had an error: %v", n, clients.fault.Load())
+		}
+		if n := countRows(t, w.pair.Standby, "SELECT count(*) FROM work"); int64(n) != clients.acked.Load() {
+			t.Errorf("%d rows, acknowledged were %d", n, clients.acked.Load())
+		}
+		// The old primary comes back without a rewind, in the same run.
+		back := input(rejoinArgs)
+		back.Promised = []string{"postgres.switchover"}
+		if out, _ := w.stepIn(t, "postgres.rejoin", back); !strings.Contains(out.Note, "nothing had to be rewound") {
+			t.Errorf("note %q", out.Note)
+		}
+	})
+
+	t.Run("refusals_change_nothing", func(t *testing.T) {
+		t.Parallel()
+		w, _ := switchable(t, lab.PairOptions{Settings: map[string]string{"max_prepared_transactions": "5"}})
+		before := w.poolerAndRoles(t)
+		apply := func() error {
+			_, err := w.kind(t, "postgres.switchover").Apply(t.Context(), input(switchArgs))
+			return err
+		}
+		session, err := pgx.Connect(t.Context(), w.pair.Primary.SuperuserDSN())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer session.Close(context.Background())
+		run := func(sql string) {
+			t.Helper()
+			if _, err := session.Exec(t.Context(), sql); err != nil {
+				t.Fatal(err)
+			}
+		}
+		run("BEGIN")
+		run("CREATE TABLE held ()")
+		run("PREPARE TRANSACTION 'held'")
+		refusal(t, apply(), "pg-1 holds 1 prepared transaction, limit 0")
+		run("ROLLBACK PREPARED 'held'")
+
+		run("BEGIN")
+		run("SELECT 1")
+		awaitRow(t, w.pair.Primary, "SELECT count(*) > 0 FROM pg_stat_activity WHERE state = 'idle in transaction' AND clock_timestamp() - xact_start > '1 second'")
+		_, err = w.kind(t, "postgres.switchover").Apply(t.Context(), input(`{"cluster":"orders","wait":"1s"}`))
+		refusal(t, err, "1 transaction open for longer than 1.0 s on pg-1")
+		run("COMMIT")
+
+		for _, sql := range []string{"ALTER SYSTEM SET synchronous_standby_names = '\"pg-1\"'", "SELECT pg_reload_conf()"} {
+			if err := w.pair.Standby.Exec(t.Context(), sql); err != nil {
+				t.Fatal(err)
+			}
+		}
+		awaitRow(t, w.pair.Standby, "SELECT current_setting('synchronous_standby_names') <> ''")
+		refusal(t, apply(), `commits on pg-2 would wait for "\"pg-1\"", and no other standby is left`)
+		for _, sql := range []string{"ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()", "SELECT pg_wal_replay_pause()"} {
+			if err := w.pair.Standby.Exec(t.Context(), sql); err != nil {
+				t.Fatal(err)
+			}
+		}
+		awaitRow(t, w.pair.Standby, "SELECT current_setting('synchronous_standby_names') = ''")
+		refusal(t, apply(), "the replay of pg-2 is paused")
+		if err := w.pair.Standby.Exec(t.Context(), "SELECT pg_wal_replay_resume()"); err != nil {
+			t.Fatal(err)
+		}
+		if after := w.poolerAndRoles(t); after != before {
+			t.Errorf("before %s, after %s", before, after)
+		}
+	})
+
+	t.Run("transaction_that_does_not_end_lets_clients_go_on", func(t *testing.T) {
+		t.Parallel()
+		w, pooler := switchable(t, lab.PairOptions{})
+		in := w.planned(t, "postgres.switchover", `{"cluster":"orders","wait":"300ms","hold":"3s"}`)
+		holder, err := pgx.Connect(t.Context(), pooler.DSN(lab.App, lab.AppDatabase))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer holder.Close(context.Background())
+		in.Remember = func(json.RawMessage, string) error { // the very last moment before the pause
+			tx, err := holder.Begin(t.Context())
+			if err == nil {
+				_, err = tx.Exec(t.Context(), "SELECT 1")
+			}
+			return err
+		}
+		_, err = w.kind(t, "postgres.switchover").Apply(t.Context(), in)
+		refusal(t, err, "the clients' transactions did not end within 300ms")
+		if got := w.poolerAndRoles(t); !strings.Contains(got, "pg-1 false pg-2 true paused 0") {
+			t.Errorf("%s, want nothing changed", got)
+		}
+	})
+
+	t.Run("stop_that_fails_leaves_the_primary_in_service", func(t *testing.T) {
+		t.Parallel()
+		w, _ := switchable(t, lab.PairOptions{})
+		in := w.planned(t, "postgres.switchover", switchArgs)
+		w.hookFails(t, "stop", "exit 7")
+		_, err := w.kind(t, "postgres.switchover").Apply(t.Context(), in)
+		if err == nil || !strings.Contains(err.Error(), "exit code 7") {
+			t.Errorf("error %v", err)
+		}
+		if got := w.poolerAndRoles(t); !strings.Contains(got, "pg-1 false pg-2 true paused 0") {
+			t.Errorf("%s, want nothing changed", got)
+		}
+	})
+
+	t.Run("stop_whose_answer_is_lost_is_taken_back", func(t *testing.T) {
+		t.Parallel()
+		w, _ := switchable(t, lab.PairOptions{})
+		in := w.planned(t, "postgres.switchover", switchArgs)
+		w.hookFails(t, "stop", `"$real" "$@" >/dev/null; exit 9`)
+		_, err := w.kind(t, "postgres.switchover").Apply(t.Context(), in)
+		if err == nil || !strings.Contains(err.Error(), "pg-1 was started again as the primary") {
+			t.Errorf("error %v", err)
+		}
+		if got := w.poolerAndRoles(t); !strings.Contains(got, "pg-1 false pg-2 true paused 0") {
+			t.Errorf("%s, want the roles of before", got)
+		}
+	})
+
+	t.Run("interrupted_after_the_stop_is_gone_on_with", func(t *testing.T) {
+		t.Parallel()
+		w, pooler := switchable(t, lab.PairOptions{})
+		in := w.planned(t, "postgres.switchover", switchArgs)
+		// As a crash between the stop and the promotion leaves it.
+		if err := pooler.Console(t.Context(), "PAUSE app"); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.pair.StopPrimary(t.Context(), lab.Fast); err != nil {
+			t.Fatal(err)
+		}
+		if ev, err := w.kind(t, "postgres.switchover").Verify(t.Context(), in); err != nil || ev.Holds {
+			t.Fatalf("verify %+v, %v; want seen not to have happened", ev, err)
+		}
+		w.stepIn(t, "postgres.switchover", in)
+		if got := w.poolerAndRoles(t); !strings.Contains(got, "pg-1 down pg-2 false paused 0") {
+			t.Errorf("%s, want pg-2 primary and clients served", got)
+		}
+		ev, err := w.kind(t, "postgres.switchover").Check(t.Context(), in)
+		if err != nil || !ev.Already {
+			t.Errorf("check afterwards: already %t, %v", ev.Already, err)
+		}
+	})
+
+	t.Run("interrupted_before_the_resume_is_gone_on_with", func(t *testing.T) {
+		t.Parallel()
+		w, pooler := switchable(t, lab.PairOptions{})
+		in := w.planned(t, "postgres.switchover", switchArgs)
+		if err := pooler.Console(t.Context(), "PAUSE app"); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.pair.StopPrimary(t.Context(), lab.Fast); err != nil {
+			t.Fatal(err)
+		}
+		w.promoteStandby(t)
+		w.stepIn(t, "postgres.switchover", in)
+		if got := w.poolerAndRoles(t); !strings.Contains(got, "pg-1 down pg-2 false paused 0") {
+			t.Errorf("%s, want pg-2 primary and clients served", got)
+		}
+	})
+
+	t.Run("primary_that_crashed_is_no_switchover", func(t *testing.T) {
+		t.Parallel()
+		w, _ := switchable(t, lab.PairOptions{})
+		in := w.planned(t, "postgres.switchover", switchArgs)
+		if err := w.pair.KillPrimary(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := w.kind(t, "postgres.switchover").Apply(t.Context(), in)
+		refusal(t, err, `pg-1 was not shut down in order, its control file says "in production"`)
+	})
+}
+
+// hookFails puts a script in front of the hook that does something else at one step.
+func (w *world) hookFails(t *testing.T, step, instead string) {
+	t.Helper()
+	path := script(t, `real=`+w.cluster.NodeHook.Command[0]+`
+		if [ "$POINTSMAN_STEP" = `+step+` ]; then `+instead+`; fi
+		exec "$real" "$@"`)
+	w.cluster.NodeHook.Command = append([]string{path}, w.cluster.NodeHook.Command[1:]...)
+	w.Clusters = postgres.New(postgres.Config{w.cluster}, nil)
+}
+
+// poolerAndRoles is "pg-1 RECOVERY pg-2 RECOVERY paused N to PORT".
+func (w *world) poolerAndRoles(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	for _, n := range w.pair.Nodes() {
+		role := "down"
+		if conn, err := pgx.Connect(t.Context(), n.SuperuserDSN()); err == nil {
+			var recovery bool
+			if err := conn.QueryRow(t.Context(), "SELECT pg_is_in_recovery()").Scan(&recovery); err != nil {
+				t.Fatal(err)
+			}
+			role = fmt.Sprint(recovery)
+			conn.Close(t.Context())
+		}
+		fmt.Fprintf(&b, "%s %s ", n.Name, role)
+	}
+	conn, err := pgx.Connect(t.Context(), w.cluster.Poolers[0].Console.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	rows, err := conn.Query(t.Context(), "SHOW DATABASES")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToMap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range all {
+		if row["name"] == lab.AppDatabase {
+			fmt.Fprintf(&b, "paused %v to %v", row["paused"], row["port"])
+		}
+	}
+	return b.String()
+}
+
+func countRows(t testing.TB, server *lab.Postgres, question string) (n int) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), server.SuperuserDSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if err := conn.QueryRow(t.Context(), question).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestSwitchover_conforms(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"postgres.switchover", "pgbouncer.pause", "pgbouncer.resume"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			w, pooler := switchable(t, lab.PairOptions{}, withCanary)
+			s := w.suite(t, kind, switchArgs)
+			if kind == "postgres.switchover" {
+				s.In = w.planned(t, kind, switchArgs)
+			}
+			if kind == "pgbouncer.resume" {
+				if err := pooler.Console(t.Context(), "PAUSE app"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.World = func(context.Context) (string, error) { return w.poolerAndRoles(t), nil }
+			actiontest.Run(t, s)
+		})
+	}
+}
+
+func TestPause(t *testing.T) {
+	t.Parallel()
+	w, pooler := switchable(t, lab.PairOptions{})
+	w.step(t, "pgbouncer.pause", switchArgs)
+	if ev := w.check(t, "pgbouncer.pause", switchArgs); !ev.Already {
+		t.Error("that it is paused is not seen")
+	}
+	undo, ok := w.kind(t, "pgbouncer.pause").(actions.Undoer)
+	if !ok {
+		t.Fatal("no undo")
+	}
+	if _, err := undo.Undo(t.Context(), input(switchArgs)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := undo.Undo(t.Context(), input(switchArgs)); err != nil {
+		t.Errorf("a second time: %v", err)
+	}
+	if ev := w.check(t, "pgbouncer.resume", switchArgs); !ev.Already {
+		t.Error("that it serves is not seen")
+	}
+	// A transaction that does not end: the pause is given up, and nobody waits.
+	holder, err := pgx.Connect(t.Context(), pooler.DSN(lab.App, lab.AppDatabase))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Close(context.Background())
+	if _, err := holder.Exec(t.Context(), "BEGIN"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.kind(t, "pgbouncer.pause").Apply(t.Context(), input(`{"cluster":"orders","wait":"200ms"}`)); err == nil || !strings.Contains(err.Error(), "did not end within 200ms") {
+		t.Errorf("error %v", err)
+	}
+	if got := w.poolerAndRoles(t); !strings.Contains(got, "paused 0") {
+		t.Errorf("%s: clients are left waiting", got)
+	}
+}
