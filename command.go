@@ -154,8 +154,10 @@ type WaitStep struct {
 
 // WakeRun lets a waiting run go on under a new lease.
 type WakeRun struct {
-	Run   string
-	Epoch int64
+	Run     string
+	Epoch   int64
+	Checked bool   // what is still to be done was checked anew; needed where a person lets a paused run go on
+	Facts   []Fact // what that found
 }
 
 // RetryStep begins another attempt of a step that was observed not to have happened.
@@ -165,26 +167,6 @@ type RetryStep struct {
 	Step    int
 	Attempt int // the attempt that did not happen: the same request twice begins one new attempt, not two
 	Note    string
-}
-
-// Verb is what an operator does to a run.
-type Verb string
-
-// The verbs.
-const (
-	VerbRetry Verb = "retry" // run the step again
-	VerbDone  Verb = "done"  // it is done: a manual task, or a parked step that was seen to have happened
-	VerbAbort Verb = "abort" // end the run here
-)
-
-// Steer is an operator's decision on a parked or waiting run.
-type Steer struct {
-	Run    string
-	Verb   Verb
-	Mark   string // Run.Mark as the person saw it; empty where nothing was shown
-	Reason string
-	By     Actor
-	Once   string
 }
 
 // WriteUpdate is an incident update written by a person.
@@ -250,11 +232,6 @@ func (c WakeRun) Subject() Subject { return fenced(c.Run, c.Epoch) }
 
 // Subject implements Command.
 func (c RetryStep) Subject() Subject { return fenced(c.Run, c.Epoch) }
-
-// Subject implements Command.
-func (c Steer) Subject() Subject {
-	return Subject{Incident: IncidentOf(c.Run), Protect: true, Once: c.Once}
-}
 
 // Subject implements Command.
 func (c WriteUpdate) Subject() Subject { return Subject{Incident: c.Incident, Once: c.Once} }

@@ -60,6 +60,12 @@ func (t *turn) decide(cmd Command) Answer {
 		return t.retryStep(c)
 	case Steer:
 		return t.steer(c)
+	case BeginUndo:
+		return t.beginUndo(c)
+	case EndUndo:
+		return t.endUndo(c)
+	case TellSlow:
+		return t.tellSlow(c)
 	case WriteUpdate:
 		return t.writeUpdate(c)
 	case Report:

@@ -32,7 +32,7 @@ func (t *turn) startRun(c StartRun) Answer {
 		return t.void(r, why)
 	}
 	t.moveRun(r, EvRunStarted)
-	r.StartedAt = t.now
+	r.StartedAt, r.Until = t.now, t.deadline(r)
 	t.state.Incident.Marks.Started = t.now
 	t.say(EvRunStarted, engine, fmt.Sprintf("%s started: %s, plan %s", r.ID, r.Title, ShortDigest(r.Digest)), aboutRun(r), with(c.Facts))
 	t.begin(r, "")
@@ -87,9 +87,16 @@ func (t *turn) void(r *Run, why string) Answer {
 
 // begin commits the intent of the current step.
 func (t *turn) begin(r *Run, note string) {
+	if t.halted(r) {
+		return
+	}
 	i := r.Current()
 	if i >= len(r.Steps) {
 		t.finish(r, engine)
+		return
+	}
+	if why := t.late(r); why != "" {
+		t.park(r, fmt.Sprintf("step %d (%s) was not begun: %s", i+1, r.Steps[i].Name, why))
 		return
 	}
 	why := t.heldBack(r)
@@ -100,11 +107,16 @@ func (t *turn) begin(r *Run, note string) {
 		t.park(r, fmt.Sprintf("step %d (%s) was not begun: %s; after that, retry goes on", i+1, r.Steps[i].Name, why))
 		return
 	}
-	t.moveStep(r, i, EvStepStarted)
 	s := &r.Steps[i]
+	s.Touched = s.mayHold()
+	t.moveStep(r, i, EvStepStarted)
 	s.Attempt++
+	s.Slow = false
 	s.StartedAt, s.EndedAt, s.Memo, s.Note, s.Duty = t.now, time.Time{}, nil, "", Duty{}
 	s.Gate = Gate{Policy: s.Gate.Policy}
+	if s.Harder() {
+		s.Summary = r.harderSummary(i)
+	}
 	text := fmt.Sprintf("step %d of %d: %s", i+1, len(r.Steps), s.Summary)
 	if s.Attempt > 1 {
 		text = fmt.Sprintf("step %d of %d, attempt %d: %s", i+1, len(r.Steps), s.Attempt, s.Summary)
@@ -136,16 +148,24 @@ func (t *turn) finish(r *Run, by Actor) {
 
 // seen says how it is known that the steps are done.
 func (r Run) seen() string {
-	n := 0
+	n, skipped := 0, 0
 	for _, s := range r.Steps {
 		if s.MarkedBy != "" {
 			n++
 		}
+		if s.State == StepSkipped {
+			skipped++
+		}
 	}
-	if n == 0 {
+	switch {
+	case n == 0 && skipped == 0:
 		return " and verified"
+	case skipped == 0:
+		return fmt.Sprintf(", %d of them on a person's word,", n)
+	case n == 0:
+		return fmt.Sprintf(" but %d skipped", skipped)
 	}
-	return fmt.Sprintf(", %d of them on a person's word,", n)
+	return fmt.Sprintf(" but %d skipped, %d on a person's word,", skipped, n)
 }
 
 // current checks that a command speaks of the step that is at work.
@@ -178,11 +198,18 @@ func (t *turn) endStep(c EndStep) Answer {
 	s.EndedAt, s.Note, r.Facts = t.now, c.Note, c.Facts
 	took := Span(t.now.Sub(s.StartedAt))
 	t.say(ev, engine, fmt.Sprintf("step %d of %d, %s: %s after %s%s", c.Step+1, len(r.Steps), s.Name, c.State, took, because(c.Note)), atStep(r, c.Step), with(c.Facts))
+	if c.State == StepFailed && s.HarderFrom == s.Attempt+1 && r.Wish.Verb == "" {
+		t.begin(r, "ungraceful now")
+		return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID}
+	}
+	if c.State != StepDone && r.Wish.Verb == VerbAbort {
+		return t.abort(r, r.Wish.By, r.Wish.Reason)
+	}
 	if c.State != StepDone {
 		t.park(r, fmt.Sprintf("step %d (%s) is %s%s", c.Step+1, s.Name, c.State, because(c.Note)))
 		return Answer{Code: CodeAccepted, Text: r.Note, ID: r.ID}
 	}
-	if t.overtaken(r) {
+	if r.Wish.Verb == "" && t.overtaken(r) {
 		t.park(r, "every alert resolved during the run, before anything irreversible was done; a person decides whether to go on")
 		return Answer{Code: CodeAccepted, Text: r.Note, ID: r.ID}
 	}
@@ -209,7 +236,10 @@ func (t *turn) overtaken(r *Run) bool {
 
 func (t *turn) park(r *Run, why string) {
 	t.moveRun(r, EvRunParked)
-	r.Note = why
+	r.Note, r.WakeAt = why, time.Time{}
+	if r.Wish.Verb != VerbAbort {
+		r.Wish = Wish{} // a parked run waits for a person, as the pause wanted
+	}
 	t.say(EvRunParked, engine, fmt.Sprintf("%s is parked and needs a person: %s", r.ID, why), aboutRun(r), reason(why), with(r.Facts))
 	t.page(engine, fmt.Sprintf("%s is parked and needs a person: %s", r.ID, why))
 }
@@ -251,8 +281,17 @@ func (t *turn) wakeRun(c WakeRun) Answer {
 	if !ok {
 		return ans
 	}
+	if r.Fresh && !c.Checked {
+		return answer(CodeConflict, "%s was halted by a person; what is left must be checked anew before it goes on", r.ID)
+	}
 	t.moveRun(r, EvRunResumed)
 	r.WakeAt, r.Note = time.Time{}, ""
+	if no := Refusals(c.Facts); r.Fresh && len(no) > 0 {
+		r.Facts = c.Facts
+		t.park(r, "not resumed, because what was approved is not what is there now: "+sentences(no))
+		return Answer{Code: CodeChanged, Text: r.Note, ID: r.ID}
+	}
+	r.Fresh = false
 	t.say(EvRunResumed, engine, r.ID+" goes on: "+r.Standing(), aboutRun(r))
 	// A wait that was taken over from a dead owner is unknown, not pending: begun anew it would wait from the start.
 	if i := r.Current(); i >= len(r.Steps) || r.Steps[i].State == StepPending {
@@ -269,7 +308,8 @@ func (t *turn) takeOver(c TakeOver) Answer {
 	}
 	t.moveRun(r, EvRunTaken)
 	t.say(EvRunTaken, engine, fmt.Sprintf("%s taken over by %s under epoch %d: %s", r.ID, c.Owner, c.Epoch, r.Standing()), aboutRun(r))
-	if i := r.Current(); i < len(r.Steps) && r.Steps[i].State == StepStarted {
+	// An undoing that is open stays so: the new owner sees it and observes.
+	if i := r.Current(); r.State == RunRunning && i < len(r.Steps) && r.Steps[i].State == StepStarted {
 		t.moveStep(r, i, EvStepUnknown)
 		t.say(EvStepUnknown, engine, fmt.Sprintf("step %d of %d, %s: its owner stopped before the outcome was known; observing first", i+1, len(r.Steps), r.Steps[i].Name), atStep(r, i))
 	}
@@ -287,6 +327,10 @@ func (t *turn) retryStep(c RetryStep) Answer {
 	}
 	if n := r.Steps[c.Step].Attempt; n != c.Attempt {
 		return answer(CodeConflict, "step %d of %s is at attempt %d, not %d", c.Step+1, r.ID, n, c.Attempt)
+	}
+	if s := &r.Steps[c.Step]; r.Wish.Verb != "" {
+		s.Touched = s.mayHold()
+		s.State = StepPending // seen not to have happened; after the pause it begins anew
 	}
 	t.begin(r, c.Note)
 	return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID}

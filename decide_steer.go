@@ -2,10 +2,13 @@ package pointsman
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 )
 
-// steer carries out an operator's decision on a run that waits for one.
+// steer carries out an operator's decision on a run. While a step is at work it is a wish: the step goes on to its own
+// end, because half a step is worse than either, and begin commits no further intent.
 func (t *turn) steer(c Steer) Answer {
 	r := t.run(c.Run)
 	if r == nil {
@@ -17,66 +20,168 @@ func (t *turn) steer(c Steer) Answer {
 		return ans
 	}
 	t.acknowledgePage(c.By)
-	r.Halt = "" // they know why it stood still
-	i := r.Current()
 	switch c.Verb {
+	case VerbPause, VerbStop:
+		return t.wish(r, c)
 	case VerbAbort:
-		t.moveRun(r, EvRunAborted)
-		r.EndedAt, r.Note = t.now, fmt.Sprintf("aborted by %s%s", c.By, because(c.Reason))
-		t.say(EvRunAborted, c.By, fmt.Sprintf("%s %s; steps done: %d of %d", r.ID, r.Note, i, len(r.Steps)), aboutRun(r), reason(c.Reason))
-		t.remember(r)
-		t.settleIncident(c.By)
-		return Answer{Code: CodeAccepted, Text: r.ID + " is aborted; nothing further runs", ID: r.ID}
+		if r.State == RunRunning {
+			return t.wish(r, c)
+		}
+		return t.abort(r, c.By, c.Reason)
+	case VerbUngraceful:
+		return t.harder(r, c)
 	case VerbDone:
-		if i < len(r.Steps) {
-			t.moveStep(r, i, EvStepDone)
-			s := &r.Steps[i]
-			s.EndedAt, s.MarkedBy, s.Note = t.now, c.By.String(), fmt.Sprintf("marked done by %s%s", c.By, because(c.Reason))
-			s.Result = strings.TrimSpace(c.Reason)
-			t.say(EvStepDone, c.By, fmt.Sprintf("step %d of %d, %s: %s", i+1, len(r.Steps), s.Name, s.Note), atStep(r, i), reason(c.Reason))
+		t.markDone(r, c)
+	case VerbSkip:
+		t.skip(r, c)
+	case VerbResume, VerbRetry:
+		if r.State == RunRunning || r.State == RunWaiting {
+			return t.unwish(r, c)
 		}
-		if r.Current() >= len(r.Steps) {
-			t.finish(r, c.By)
-			return Answer{Code: CodeAccepted, Text: r.ID + " is done", ID: r.ID}
-		}
-	case VerbRetry:
-		if r.Steps[i].State == StepPending && t.overtaken(r) {
-			r.Regardless = true // it was parked before this step because the alerts were gone
-		}
-		r.Steps[i].State = StepPending // a person's decision begins the step anew, as its own recorded attempt
+		t.anew(r)
 	}
+	if r.Current() >= len(r.Steps) {
+		t.finish(r, c.By)
+		return Answer{Code: CodeAccepted, Text: r.ID + " is done", ID: r.ID}
+	}
+	return t.goOn(r, c)
+}
+
+// wish stores the decision for the end of the step at work.
+func (t *turn) wish(r *Run, c Steer) Answer {
+	t.moveRun(r, EvRunWished)
+	r.Wish = Wish{Verb: c.Verb, By: c.By, Reason: strings.TrimSpace(c.Reason), At: t.now}
+	ans := r.Foretell(c.Verb)
+	t.say(EvRunWished, c.By, fmt.Sprintf("%s said %s to %s%s; %s", c.By, c.Verb, r.ID, because(c.Reason), ans), aboutRun(r), reason(c.Reason), with(r.Wish))
+	return Answer{Code: CodeAccepted, Text: r.ID + ": " + ans, ID: r.ID}
+}
+
+// unwish takes a pause back that was not carried out yet.
+func (t *turn) unwish(r *Run, c Steer) Answer {
+	t.moveRun(r, EvRunWished)
+	was := r.Wish
+	r.Wish = Wish{}
+	text := fmt.Sprintf("%s takes the %s of %s back; %s goes on%s", c.By, was.Verb, was.By, r.ID, because(c.Reason))
+	t.say(EvRunWished, c.By, text, aboutRun(r), reason(c.Reason), with(was))
+	return Answer{Code: CodeAccepted, Text: text, ID: r.ID}
+}
+
+func (t *turn) markDone(r *Run, c Steer) {
+	i := r.Current()
+	if i >= len(r.Steps) {
+		return
+	}
+	t.moveStep(r, i, EvStepDone)
+	s := &r.Steps[i]
+	s.EndedAt, s.MarkedBy, s.Note = t.now, c.By.String(), fmt.Sprintf("marked done by %s%s", c.By, because(c.Reason))
+	s.Result = strings.TrimSpace(c.Reason)
+	t.say(EvStepDone, c.By, fmt.Sprintf("step %d of %d, %s: %s", i+1, len(r.Steps), s.Name, s.Note), atStep(r, i), reason(c.Reason))
+}
+
+// skip leaves the step out. The guards of the later ones do not count on it: they are judged on what is there.
+func (t *turn) skip(r *Run, c Steer) {
+	i := r.Current()
+	s := &r.Steps[i]
+	s.Touched = s.mayHold()
+	t.moveStep(r, i, EvStepSkipped)
+	s.EndedAt, s.Note = t.now, fmt.Sprintf("skipped by %s%s", c.By, because(c.Reason))
+	t.say(EvStepSkipped, c.By, fmt.Sprintf("step %d of %d, %s: %s", i+1, len(r.Steps), s.Name, s.Note), atStep(r, i), reason(c.Reason))
+}
+
+// anew lets the step begin anew, as its own recorded attempt; a step that has not begun is just gone on with.
+func (t *turn) anew(r *Run) {
+	s := &r.Steps[r.Current()]
+	if s.State == StepPending && t.overtaken(r) {
+		r.Regardless = true // it was halted before this step because the alerts were gone
+	}
+	s.Touched = s.mayHold()
+	s.State = StepPending
+}
+
+// goOn gives the run back to a worker.
+func (t *turn) goOn(r *Run, c Steer) Answer {
+	late := ""
+	if !r.Until.IsZero() && !t.now.Before(r.Until) {
+		late, r.Until = fmt.Sprintf(" although its deadline passed at %s", Clock(r.Until)), time.Time{}
+	}
+	r.Halt = "" // they know why it stood still
 	t.moveRun(r, EvRunWaiting)
 	r.WakeAt, r.Note = t.now, fmt.Sprintf("%s by %s%s", c.Verb, c.By, because(c.Reason))
-	t.say(EvRunWaiting, c.By, fmt.Sprintf("%s goes on: %s", r.ID, r.Note), aboutRun(r), reason(c.Reason))
-	return Answer{Code: CodeAccepted, Text: r.ID + " goes on", ID: r.ID}
+	t.say(EvRunWaiting, c.By, fmt.Sprintf("%s goes on%s: %s", r.ID, late, r.Note), aboutRun(r), reason(c.Reason))
+	return Answer{Code: CodeAccepted, Text: r.ID + " goes on" + late, ID: r.ID}
+}
+
+// harder switches what is left of the run to the ungraceful forms. The attempt at work keeps its form; if it fails, the
+// next one follows at once, because the person who would be asked has said it already.
+func (t *turn) harder(r *Run, c Steer) Answer {
+	var names []string
+	for _, i := range r.softer() {
+		r.Steps[i].HarderFrom = r.Steps[i].Attempt + 1
+		names = append(names, r.Steps[i].Name)
+	}
+	what := strings.Join(names, ", ")
+	t.say(EvStepHarder, c.By, fmt.Sprintf("%s switched %s to ungraceful for %s%s", c.By, r.ID, what, because(c.Reason)), aboutRun(r), reason(c.Reason), with(names))
+	if r.State == RunParked && r.Steps[r.Current()].HarderFrom > 0 {
+		t.anew(r)
+		return t.goOn(r, c)
+	}
+	return Answer{Code: CodeAccepted, Text: fmt.Sprintf("%s is ungraceful from its next attempt on: %s", r.ID, what), ID: r.ID}
+}
+
+// softer are the steps ahead, or at work, that have an ungraceful form and are not in it.
+func (r Run) softer() []int {
+	plan, err := DecodePlan(r.Plan)
+	if err != nil {
+		return nil
+	}
+	var out []int
+	for i := r.Current(); i < len(r.Steps) && i < len(plan.Steps); i++ {
+		if plan.Steps[i].Ungraceful != nil && r.Steps[i].HarderFrom == 0 {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 func (t *turn) maySteer(r *Run, c Steer) (Answer, bool) {
 	p := t.proposal(r.Proposal)
 	switch {
-	case c.Verb != VerbRetry && c.Verb != VerbDone && c.Verb != VerbAbort:
-		return answer(CodeInvalid, "%q is neither retry, done nor abort", c.Verb), false
+	case !slices.Contains(Verbs(), c.Verb):
+		return answer(CodeInvalid, "%q is no verb for a run; there are %s", c.Verb, verbList()), false
 	case r.State.Terminal():
 		return answer(CodeDecided, "%s is already %s: %s", r.ID, r.State, r.Note), false
-	case c.Mark != "" && c.Mark != r.Mark():
+	case c.Mark != "" && c.Mark != r.Mark() && !(r.State == RunRunning && c.Verb.halts()):
 		return answer(CodeChanged, "what you saw was older than the run: %s now; look at the card again", r.Standing()), false
-	case r.State == RunQueued && c.Verb != VerbAbort, r.State == RunRunning:
-		return answer(CodeInvalid, "%s is %s; it takes decisions when it waits or is parked", r.ID, r.State), false
-	case r.State == RunWaiting && c.Verb == VerbRetry:
-		return answer(CodeInvalid, "%s waits for step %d; there is nothing to retry", r.ID, r.Current()+1), false
-	case r.State == RunWaiting && c.Verb == VerbDone && !r.WakeAt.IsZero():
-		return answer(CodeInvalid, "%s goes on by itself at %s", r.ID, Clock(r.WakeAt)), false
-	case c.Verb == VerbDone && r.Steps[r.Current()].Kind == KindGate:
-		return answer(CodeInvalid, "step %d (%s) of %s is a gate: it needs %s, who approve it on the card", r.Current()+1, r.Steps[r.Current()].Name, r.ID, r.Steps[r.Current()].Gate.Policy), false
-	case r.State == RunParked && c.Verb == VerbDone && r.Steps[r.Current()].State == StepPending:
-		return answer(CodeInvalid, "step %d (%s) of %s has not begun; retry goes on with it, abort ends the run", r.Current()+1, r.Steps[r.Current()].Name, r.ID), false
-	case c.Verb == VerbRetry && t.heldBack(r) != "":
-		return answer(CodeLocked, "%s may not go on: %s", r.ID, t.heldBack(r)), false
 	case p == nil:
 		return answer(CodeNotFound, "the proposal of %s is gone", r.ID), false
 	}
+	if why := r.Refuses(c.Verb, t.now); why != "" {
+		return answer(CodeInvalid, "%s", why), false
+	}
+	if why := t.heldBack(r); why != "" && (c.Verb == VerbRetry || c.Verb == VerbResume) && r.State != RunRunning {
+		return answer(CodeLocked, "%s may not go on: %s", r.ID, why), false
+	}
+	if c.Verb.NeedsReason() && strings.TrimSpace(c.Reason) == "" {
+		return answer(CodeInvalid, "%s needs a reason; it is what others read afterwards", c.Verb), false
+	}
+	return t.steersman(r, p, c)
+}
+
+// halts: the verb only keeps steps from beginning, so it counts wherever the run has come to meanwhile.
+func (v Verb) halts() bool { return v == VerbPause || v == VerbStop || v == VerbAbort }
+
+// steersman says whether the person may. To skip takes a role that the step names; whose task it is may say that it is
+// done; everything else is for those who may approve.
+func (t *turn) steersman(r *Run, p *Proposal, c Steer) (Answer, bool) {
+	if c.Verb == VerbSkip {
+		roles := r.SkipBy()
+		if c.By.Known() && slices.ContainsFunc(roles, c.By.Person.Has) {
+			return Answer{}, true
+		}
+		return answer(CodeNotAllowed, "%s may not skip step %d (%s); it needs %s", c.By, r.Current()+1, r.Steps[r.Current()].Name, oneOfRoles(roles)), false
+	}
 	if i, owed := r.owed(); owed && c.Verb == VerbDone && r.Steps[i].Duty.Of(c.By) {
-		return Answer{}, true // whose task it is may say that it is done, without a voice in the rest of the run
+		return Answer{}, true // without a voice in the rest of the run
 	}
 	pol := p.Policy
 	pol.RequesterMayApprove = true // whoever asked may carry on what others approved
@@ -84,4 +189,12 @@ func (t *turn) maySteer(r *Run, c Steer) (Answer, bool) {
 		return answer(CodeNotAllowed, "%s", strings.Replace(why, "decide here", "steer this run", 1)), false
 	}
 	return Answer{}, true
+}
+
+func verbList() string {
+	var out []string
+	for _, v := range Verbs() {
+		out = append(out, string(v))
+	}
+	return strings.Join(out, ", ")
 }

@@ -36,6 +36,9 @@ const (
 	EvRunTaken   EventType = "run.taken" // a worker took over a run whose lease had ended
 	EvRunWaiting EventType = "run.waiting"
 	EvRunResumed EventType = "run.resumed"
+	EvRunWished  EventType = "run.wished" // an operator decided while a step was at work
+	EvRunPaused  EventType = "run.paused"
+	EvRunUndoing EventType = "run.undoing" // aborted before the point of no return: what was done is undone
 	EvRunParked  EventType = "run.parked"
 	EvRunDone    EventType = "run.done"
 	EvRunAborted EventType = "run.aborted"
@@ -47,7 +50,13 @@ const (
 	EvStepFailed  EventType = "step.failed"
 	EvStepUnknown EventType = "step.unknown"
 	EvStepSkipped EventType = "step.skipped"
-	EvStepOverdue EventType = "step.overdue" // a person's step was not done in time, and its owner is told again
+	EvStepSlow    EventType = "step.slow"       // it takes longer than nearly all earlier ones
+	EvStepHarder  EventType = "step.ungraceful" // an operator switched the rest of the run to the harder forms
+
+	EvStepUndoing   EventType = "step.undoing"
+	EvStepUndone    EventType = "step.undone"
+	EvStepNotUndone EventType = "step.not_undone"
+	EvStepOverdue   EventType = "step.overdue" // a person's step was not done in time, and its owner is told again
 
 	EvPageTriggered    EventType = "page.triggered"
 	EvPageAcknowledged EventType = "page.acknowledged"

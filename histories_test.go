@@ -10,7 +10,7 @@ import (
 // history goes through the form in which a store keeps it.
 func TestLongHistories(t *testing.T) {
 	t.Parallel()
-	w := newWalker(t, alphabet{alerts: []string{"f1", "f2"}, people: []Actor{dbaA, dbaB, rob, eve}, proposals: 9, runs: 9, requests: true, steers: true, twoPlans: true, gates: true, holds: true})
+	w := newWalker(t, alphabet{alerts: []string{"f1", "f2"}, people: []Actor{dbaA, dbaB, rob, eve}, proposals: 9, runs: 9, requests: true, steers: true, twoPlans: true, gates: true, holds: true, wishes: true})
 	rapid.Check(t, func(t *rapid.T) {
 		n := &spot{state: State{Incident: Incident{ID: "INC-1"}}, now: night}
 		for range 120 {

@@ -154,6 +154,9 @@ func (s State) Due() time.Time {
 		soonest(s.Incident.EscalateAt)
 	}
 	for _, r := range s.Runs {
+		if r.State == RunWaiting {
+			soonest(r.Until)
+		}
 		if i, owed := r.owed(); owed {
 			soonest(r.Steps[i].Duty.next())
 			soonest(r.Steps[i].Gate.next())

@@ -60,6 +60,12 @@ var invariants = map[string]func(m move) error{
 	"I11 nothing begins while it is frozen":                nothingWhileFrozen,
 	"fencing tokens rise with every lock":                  tokensRise,
 	"I12 nothing begins in a run that is not running":      nothingAfterTheEnd,
+	"I12 nothing begins after a decision to halt":          nothingAfterAHalt,
+	"a paused run stands and keeps its lock":               pausedStands,
+	"what is undone is undone once, before the return":     undoneOnce,
+	"a step is skipped only by right":                      skippedByRight,
+	"every decision on a run is told":                      steeringIsTold,
+	"nothing begins after the deadline":                    nothingAfterTheDeadline,
 	"I13 a parked run pages":                               parkedPages,
 	"I1 a gate opens by its own quorum":                    quorumAtGates,
 	"only who may steer or owns a step says it is done":    wordCounts,
@@ -140,6 +146,9 @@ func attemptsInOrder(m move) error {
 			case s.Attempt != was.Attempt+1 || s.State != StepStarted:
 				return fmt.Errorf("step %d of %s went from attempt %d to %d (%s)", i+1, r.ID, was.Attempt, s.Attempt, s.State)
 			case was.Attempt > 0 && was.State != StepPending:
+				if end, ok := m.cmd.(EndStep); ok && end.State == StepFailed && s.HarderFrom == s.Attempt {
+					continue // an operator had asked for another form before it failed
+				}
 				if retry, ok := m.cmd.(RetryStep); !ok || retry.Attempt != was.Attempt {
 					return fmt.Errorf("step %d of %s began again after %s by %T", i+1, r.ID, was.State, m.cmd)
 				}

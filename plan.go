@@ -47,7 +47,9 @@ type Plan struct {
 	Figures   map[string]float64 `json:"figures,omitempty"`
 	Policy    Policy             `json:"policy"`
 	Objective Objective          `json:"objective,omitzero"`
-	Reason    string             `json:"reason,omitempty"`
+	// Deadline is how long after its start the run may still begin steps; zero for no limit.
+	Deadline time.Duration `json:"deadline,omitempty"`
+	Reason   string        `json:"reason,omitempty"`
 }
 
 // PlanStep is one concrete step.
@@ -59,6 +61,21 @@ type PlanStep struct {
 	Irreversible bool            `json:"irreversible,omitempty"`
 	Approval     Policy          `json:"approval,omitzero"` // for kind gate
 	Summary      string          `json:"summary"`           // what it will do, as a person reads it: "promote pg-2 to primary"
+	// SkipBy are the roles that may leave the step out with a reason; empty where nobody may.
+	SkipBy []string `json:"skip_by,omitempty"`
+	// ByHand are the exact commands with which a person does the step without us.
+	ByHand []string `json:"by_hand,omitempty"`
+	// Undo: the kind can undo what it did. UndoByHand are the commands with which a person does.
+	Undo       bool     `json:"undo,omitempty"`
+	UndoByHand []string `json:"undo_by_hand,omitempty"`
+	// Ungraceful is the harder form of the step, done from an operator's word on.
+	Ungraceful *Form `json:"ungraceful,omitempty"`
+}
+
+// Form is another way of doing a step: the whole arguments, and what it will do as a person reads it.
+type Form struct {
+	With    json.RawMessage `json:"with"`
+	Summary string          `json:"summary"`
 }
 
 // Encode returns the plan's bytes. They are stored and hashed as they are; nobody re-encodes to verify.

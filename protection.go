@@ -169,7 +169,7 @@ func (t *turn) remember(r *Run) {
 // passedReturn reports whether an irreversible step had its effect, or may have had it.
 func (r Run) passedReturn() bool {
 	for _, s := range r.Steps {
-		if s.Irreversible && s.Attempt > 0 && s.State != StepRefused && s.State != StepPending && s.State != StepSkipped {
+		if s.Irreversible && s.mayHold() {
 			return true
 		}
 	}

@@ -16,6 +16,10 @@ const (
 	RunRunning RunState = "running"
 	// RunWaiting: it waits for a time or for people (wait, manual.task, gate) and no worker holds it.
 	RunWaiting RunState = "waiting"
+	// RunPaused: a person halted it between two steps; nothing is at work, the target stays locked, a person resumes or aborts.
+	RunPaused RunState = "paused"
+	// RunUndoing: a person aborted it before its point of no return; a worker undoes what was done, the last step first.
+	RunUndoing RunState = "undoing"
 	// RunParked: it cannot go on by itself and a person must say retry, done or abort; the target stays locked.
 	RunParked RunState = "parked"
 	// RunDone: every step is done and verified; terminal.
@@ -48,6 +52,12 @@ const (
 	StepUnknown StepState = "unknown"
 	// StepSkipped: left out on purpose; final.
 	StepSkipped StepState = "skipped"
+	// StepUndoing: the intent to undo it is committed; it may or may not have been undone.
+	StepUndoing StepState = "undoing"
+	// StepUndone: its effect was taken back; final.
+	StepUndone StepState = "undone"
+	// StepNotUndone: undoing it was refused, failed or could not be told, and is not tried again; final.
+	StepNotUndone StepState = "not_undone"
 )
 
 // Run is one execution of an approved plan. IDs read INC-7/R1.
@@ -80,6 +90,14 @@ type Run struct {
 	Regardless bool `json:"regardless,omitempty"`
 	// Halt is why the next step may not begin, until a person says retry.
 	Halt string `json:"halt,omitempty"`
+	// Wish is what an operator decided while a step was at work; it is carried out when that step has ended.
+	Wish Wish `json:"wish,omitzero"`
+	// Until is when the run's deadline passes: no step begins after it unless a person says so. Zero for none.
+	Until time.Time `json:"until,omitzero"`
+	// Left is what an aborted run leaves to a person.
+	Left []Left `json:"left,omitempty"`
+	// Fresh: a person halted the run, so what is left is checked anew, as for a start, before its next step begins.
+	Fresh bool `json:"fresh,omitempty"`
 }
 
 // RunStep is the execution of one plan step.
@@ -98,7 +116,16 @@ type RunStep struct {
 	Gate         Gate            `json:"gate,omitzero"`       // for kind gate: the approval that it waits for
 	StartedAt    time.Time       `json:"started_at,omitzero"`
 	EndedAt      time.Time       `json:"ended_at,omitzero"`
+	// Touched: an attempt had its effect or may have had it, whatever became of later ones.
+	Touched bool `json:"touched,omitempty"`
+	// HarderFrom is the first attempt that is made in the ungraceful form; zero for none.
+	HarderFrom int       `json:"harder_from,omitempty"`
+	Slow       bool      `json:"slow,omitempty"` // it was told that this attempt takes long
+	UndoAt     time.Time `json:"undo_at,omitzero"`
 }
+
+// Harder reports whether the attempt at work is made in the ungraceful form.
+func (s RunStep) Harder() bool { return s.HarderFrom > 0 && s.Attempt >= s.HarderFrom }
 
 // Current is the index of the first step that is not done or skipped; len(Steps) when all are.
 func (r Run) Current() int {

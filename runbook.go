@@ -14,6 +14,7 @@ type Runbook struct {
 	Answers     []AnswerTo    // the alerts it answers
 	Params      []Param       // typed parameters
 	Target      string        // the parameter that names the target, hence the lock; empty for none
+	Deadline    time.Duration // how long after its start a run may still begin steps; zero for no limit
 	Lock        bool          // whether a run holds the target's lock (kill switches must not)
 	Rejoins     bool          // it brings the former node back after a failover
 	Priority    int           // order among runbooks that all could run; lower comes first
@@ -56,8 +57,10 @@ type RunbookStep struct {
 	Kind         string
 	With         map[string]any // values may contain ${param} references
 	Timeout      time.Duration
-	Irreversible bool   // the point of no return
-	Approval     Policy // for kind gate: who lets the run go on
+	Irreversible bool           // the point of no return
+	Approval     Policy         // for kind gate: who lets the run go on
+	Ungraceful   map[string]any // arguments of the harder form, laid over With; an operator switches to it
+	SkipBy       []string       // roles that may leave it out with a reason; never set where Irreversible is
 	Line         int
 }
 

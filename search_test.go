@@ -63,6 +63,7 @@ type alphabet struct {
 	steers    bool // runs are parked, steered, taken over
 	twoPlans  bool
 	gates     bool // plan A has a gate before its point of no return
+	wishes    bool // people pause, resume, skip, abort at work; the plan allows all of it
 	holds     bool // people lock, unlock, freeze, unfreeze
 }
 
@@ -74,6 +75,9 @@ func newWalker(t *testing.T, a alphabet) *walker {
 			t.Fatal(err)
 		}
 		plan.Policy.Expires = 2 * unit
+		if a.wishes {
+			steerable(&plan)
+		}
 		if a.gates {
 			plan.Steps = slices.Insert(plan.Steps, 1, PlanStep{Name: "look", Kind: KindGate, Summary: "look", Approval: Policy{Require: []Requirement{{Count: 2, Role: "dba"}}, Expires: 2 * unit}})
 		}
@@ -132,6 +136,9 @@ func (s *walker) commands(n *spot) []labelled {
 		s.aboutRun(r, add)
 		if s.steers && !r.State.Terminal() {
 			steering(r, n.now, add)
+			if s.wishes {
+				wishes(r, add)
+			}
 		}
 		if s.gates {
 			s.atGate(r, add)
@@ -216,6 +223,9 @@ func steering(r Run, now time.Time, add func(Command, string, ...any)) {
 		add(RetryStep{Run: r.ID, Epoch: r.Epoch, Step: i, Attempt: r.Steps[i].Attempt - 1}, "%s: step %d again, said twice", r.ID, i+1)
 	}
 	for _, verb := range []Verb{VerbRetry, VerbDone, VerbAbort} {
+		if i >= len(r.Steps) {
+			break
+		}
 		if verb == VerbRetry && r.Steps[i].Attempt >= 3 {
 			continue
 		}
@@ -292,6 +302,7 @@ func (s *walker) key(n *spot) string {
 	}
 	for _, r := range n.state.Runs {
 		fmt.Fprintf(&b, "|%s %s %s %s %t%t", r.ID, r.State, r.Proposal, rel(r.WakeAt), r.Regardless, r.Epoch > 0)
+		b.WriteString(steerKey(r, rel))
 		for _, st := range r.Steps {
 			fmt.Fprintf(&b, " %s%d%t", st.State, st.Attempt, st.MarkedBy != "")
 			if st.Kind == KindGate {
@@ -336,7 +347,8 @@ func TestExhaustiveSearch(t *testing.T) {
 		"a gate in the middle of a run":        {alphabet{people: []Actor{dbaA, dbaB, rob}, proposals: 1, runs: 1, requests: true, steers: true, gates: true}, *wantStates},
 		"a person asks and runs":               {alphabet{people: everybody[:2], proposals: 1, runs: 1, requests: true, steers: true}, *wantStates},
 		"people lock and freeze beside a run":  {alphabet{alerts: []string{"f1"}, people: everybody[:2], proposals: 1, runs: 1, steers: true, holds: true}, *wantStates},
-		"everything beside everything":         {alphabet{alerts: []string{"f1", "f2"}, people: everybody, proposals: 3, runs: 2, requests: true, steers: true, twoPlans: true, holds: true}, *wantStates},
+		"people halt and undo a run":           {alphabet{people: everybody[:2], proposals: 1, runs: 1, requests: true, steers: true, wishes: true}, 2 * *wantStates},
+		"everything beside everything":         {alphabet{alerts: []string{"f1", "f2"}, people: everybody, proposals: 3, runs: 2, requests: true, steers: true, twoPlans: true, holds: true, wishes: true}, *wantStates},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -47,20 +47,38 @@ var runTable = map[RunState]map[EventType]RunState{
 	},
 	RunRunning: {
 		EvRunTaken:   RunRunning,
+		EvRunWished:  RunRunning, // the step at work goes on to its end, the next one does not begin
 		EvRunWaiting: RunWaiting,
+		EvRunPaused:  RunPaused,
 		EvRunParked:  RunParked,
 		EvRunDone:    RunDone,
+		EvRunUndoing: RunUndoing,
+		EvRunAborted: RunAborted,
 	},
 	RunWaiting: {
+		EvRunWished:  RunWaiting,
 		EvRunWaiting: RunWaiting, // a person said done or retry: a worker should look at once
 		EvRunResumed: RunRunning,
 		EvRunParked:  RunParked, // its gate was denied, or nobody decided in time
 		EvRunDone:    RunDone,
+		EvRunUndoing: RunUndoing,
+		EvRunAborted: RunAborted,
+	},
+	RunPaused: {
+		EvRunWaiting: RunWaiting, // a person resumes: a worker checks anew and goes on
+		EvRunDone:    RunDone,    // the last step was skipped
+		EvRunUndoing: RunUndoing,
+		EvRunAborted: RunAborted,
+	},
+	RunUndoing: {
+		EvRunTaken:   RunUndoing,
+		EvRunParked:  RunParked, // a step could not be undone
 		EvRunAborted: RunAborted,
 	},
 	RunParked: {
 		EvRunWaiting: RunWaiting,
 		EvRunDone:    RunDone,
+		EvRunUndoing: RunUndoing,
 		EvRunAborted: RunAborted,
 	},
 	RunDone:    {},
@@ -71,6 +89,7 @@ var runTable = map[RunState]map[EventType]RunState{
 var stepTable = map[StepState]map[EventType]StepState{
 	StepPending: {EvStepStarted: StepStarted, EvStepSkipped: StepSkipped},
 	StepStarted: {
+		EvStepSkipped: StepSkipped, // a wait that a person cuts short
 		EvStepStarted: StepStarted, // another attempt, after the first was seen not to have happened
 		EvStepDone:    StepDone,
 		EvStepRefused: StepRefused,
@@ -78,15 +97,20 @@ var stepTable = map[StepState]map[EventType]StepState{
 		EvStepUnknown: StepUnknown,
 	},
 	StepUnknown: {
+		EvStepSkipped: StepSkipped,
 		EvStepStarted: StepStarted,
 		EvStepDone:    StepDone,
 		EvStepFailed:  StepFailed,
 		EvStepUnknown: StepUnknown,
 	},
-	StepRefused: {EvStepStarted: StepStarted, EvStepDone: StepDone},
-	StepFailed:  {EvStepStarted: StepStarted, EvStepDone: StepDone},
-	StepDone:    {},
+	StepRefused: {EvStepStarted: StepStarted, EvStepDone: StepDone, EvStepSkipped: StepSkipped},
+	StepFailed:  {EvStepStarted: StepStarted, EvStepDone: StepDone, EvStepSkipped: StepSkipped},
+	StepDone:    {EvStepUndoing: StepUndoing}, // only while an aborted run is undone
+	StepUndoing: {EvStepUndone: StepUndone, EvStepNotUndone: StepNotUndone},
 	StepSkipped: {},
+
+	StepUndone:    {},
+	StepNotUndone: {},
 }
 
 func next[S ~string](table map[S]map[EventType]S, from S, ev EventType) (S, error) {

@@ -14,6 +14,7 @@ var everyEvent = []EventType{
 	EvProposalExpired, EvProposalWithdrawn, EvVoteCounted, EvVoteRefused, EvVotesVoided, EvRunQueued, EvRunStarted,
 	EvRunTaken, EvRunWaiting, EvRunResumed, EvRunParked, EvRunDone, EvRunAborted, EvRunVoided, EvStepStarted,
 	EvStepDone, EvStepRefused, EvStepFailed, EvStepUnknown, EvStepSkipped, EvPageTriggered, EvPageAcknowledged,
+	EvRunWished, EvRunPaused, EvRunUndoing, EvStepUndoing, EvStepUndone, EvStepNotUndone,
 	EvPageResolved, EvTargetAlarm, EvDoorRefused, EvServerState, EvDeliveryLost, EvAuditRead,
 }
 

@@ -52,6 +52,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	sweep := time.NewTicker(e.Sweep)
 	defer sweep.Stop()
 	for ctx.Err() == nil {
+		drain(sweep.C) // a look because of a commit serves for the tick beside it
 		changed := e.Ledger.Changed() // before the look, so that nothing is missed in between
 		for e.claim(ctx, work, &wg) {
 			continue
@@ -71,6 +72,13 @@ func (e *Engine) Run(ctx context.Context) error {
 		<-idle
 	}
 	return nil
+}
+
+func drain(tick <-chan time.Time) {
+	select {
+	case <-tick:
+	default:
+	}
 }
 
 // claim takes one run and drives it in the background.
@@ -109,6 +117,9 @@ func (e *Engine) drive(ctx context.Context, c pointsman.Claim, claimed time.Time
 	run, err := e.enter(ctx, c)
 	for err == nil && run.State == pointsman.RunRunning {
 		run, err = e.step(ctx, run, c.Epoch)
+	}
+	for err == nil && run.State == pointsman.RunUndoing {
+		run, err = e.undo(ctx, run, c.Epoch, c.Run.Undoing())
 	}
 	switch {
 	case errors.Is(context.Cause(ctx), errFenced):
@@ -158,7 +169,19 @@ func (e *Engine) enter(ctx context.Context, c pointsman.Claim) (pointsman.Run, e
 		}
 		return e.say(ctx, pointsman.StartRun{Run: run.ID, Epoch: c.Epoch, Facts: facts, People: e.people()})
 	case pointsman.RunWaiting:
-		return e.say(ctx, pointsman.WakeRun{Run: run.ID, Epoch: c.Epoch})
+		wake := pointsman.WakeRun{Run: run.ID, Epoch: c.Epoch, Checked: run.Fresh}
+		if run.Fresh {
+			wake.Facts = e.startFacts(ctx, run)
+			if lost := context.Cause(ctx); lost != nil {
+				return run, lost
+			}
+		}
+		return e.say(ctx, wake)
+	case pointsman.RunUndoing:
+		if run.Undoing() < 0 {
+			return e.say(ctx, pointsman.BeginUndo{Run: run.ID, Epoch: c.Epoch})
+		}
+		return e.say(ctx, pointsman.TakeOver{Run: run.ID, Epoch: c.Epoch, Owner: e.Owner})
 	case pointsman.RunRunning:
 		return e.say(ctx, pointsman.TakeOver{Run: run.ID, Epoch: c.Epoch, Owner: e.Owner})
 	}
@@ -170,7 +193,7 @@ func (e *Engine) startFacts(ctx context.Context, run pointsman.Run) []pointsman.
 	if err != nil {
 		return []pointsman.Fact{{Guard: "G6", Kind: pointsman.Hard, Name: "plan", Value: "unreadable", Result: pointsman.Fail, Text: err.Error(), Clears: "refresh the checks"}}
 	}
-	return e.recheck(ctx, run, plan, 0)
+	return e.recheck(ctx, run, plan, run.Current())
 }
 
 func (e *Engine) people() map[string]pointsman.Person {

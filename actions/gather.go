@@ -78,7 +78,8 @@ func (c checks) steps(in []pointsman.RunbookStep) []pointsman.PlanStep {
 	for i, s := range in {
 		out[i] = pointsman.PlanStep{
 			Name: s.Name, Kind: s.Kind, With: c.list[i].with, Timeout: s.Timeout,
-			Irreversible: s.Irreversible, Approval: s.Approval, Summary: c.list[i].summary,
+			Irreversible: s.Irreversible, Approval: s.Approval, Summary: c.list[i].summary, SkipBy: s.SkipBy,
+			Undo: c.list[i].undo, ByHand: c.list[i].byHand, UndoByHand: c.list[i].undoByHand, Ungraceful: c.list[i].harder,
 		}
 	}
 	return out

@@ -132,7 +132,7 @@ func (l *ledger) ClaimRun(_ context.Context, owner string, ttl time.Duration) (p
 			over := !now.Before(old.until)
 			due := r.State == pointsman.RunQueued && over ||
 				r.State == pointsman.RunWaiting && !r.WakeAt.IsZero() && !r.WakeAt.After(now) ||
-				r.State == pointsman.RunRunning && over
+				(r.State == pointsman.RunRunning || r.State == pointsman.RunUndoing) && over
 			if !due {
 				continue
 			}

@@ -34,6 +34,7 @@ func (p *Planner) Run(ctx context.Context) error {
 	net := time.NewTicker(time.Second)
 	defer net.Stop()
 	for {
+		drain(net.C)
 		changed := p.Desk.Changed() // before the look, so that nothing is missed in between
 		p.look(ctx)
 		select {

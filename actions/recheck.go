@@ -23,8 +23,10 @@ func (e *Engine) recheck(ctx context.Context, run pointsman.Run, plan pointsman.
 			continue // the engine's own kinds have nothing to check
 		}
 		in := e.input(run, plan, i, Start)
-		for _, before := range plan.Steps[:i] {
-			in.Promised = append(in.Promised, before.Kind)
+		for n, before := range plan.Steps[:i] {
+			if run.Steps[n].State != pointsman.StepSkipped { // what was left out promises nothing
+				in.Promised = append(in.Promised, before.Kind)
+			}
 		}
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, e.CheckTimeout)

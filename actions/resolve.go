@@ -67,6 +67,7 @@ func (r *Resolver) Resolve(ctx context.Context, prop pointsman.Proposal, phase P
 		Version: 1, Runbook: rb.Name, RunbookDigest: rb.Digest, ConfigDigest: r.Catalog.Digest(), Title: rb.Title,
 		Incident: base.Incident, Target: prop.Target, Lock: rb.Lock, Exempt: r.Kinds.onlyStops(rb), Rejoins: rb.Rejoins, Params: prop.Params, Pins: checks.pins,
 		Steps: checks.steps(rb.Steps), Bounds: checks.bounds(), Policy: rb.Approval, Objective: rb.Objective, Reason: prop.Reason,
+		Deadline: rb.Deadline,
 	}
 	out.Facts = append(out.Facts, r.Warden.facts(ctx, matter{
 		plan: plan, suggested: !prop.Requester.Known(), planned: prop.Requester.Known() && len(rb.Answers) == 0,
@@ -170,6 +171,10 @@ type checked struct {
 	evidence pointsman.Evidence
 	problem  string
 	done     bool
+
+	undo               bool
+	byHand, undoByHand []string
+	harder             *pointsman.Form
 }
 
 type checks struct {
@@ -187,7 +192,7 @@ func (r *Resolver) check(ctx context.Context, steps []pointsman.RunbookStep, bas
 		for i, s := range steps {
 			values := maps.Clone(c.pins)
 			maps.Copy(values, base.Params)
-			if c.list[i].done || !known(references(s.With), values) {
+			if c.list[i].done || !known(references(laid(s)), values) {
 				continue
 			}
 			started = true
@@ -206,7 +211,7 @@ func (r *Resolver) check(ctx context.Context, steps []pointsman.RunbookStep, bas
 	}
 	for i, s := range steps {
 		if !c.list[i].done {
-			c.list[i].problem = fmt.Sprintf("step %d (%s) needs %v, which no check could choose", i+1, s.Name, missing(s.With, base.Params, c.pins))
+			c.list[i].problem = fmt.Sprintf("step %d (%s) needs %v, which no check could choose", i+1, s.Name, missing(laid(s), base.Params, c.pins))
 		}
 	}
 	return c
@@ -278,6 +283,14 @@ func (r *Resolver) one(ctx context.Context, s pointsman.RunbookStep, in Input, v
 			out.problem = fmt.Sprintf("step %d (%s): %v", in.StepN, s.Name, err)
 			return
 		}
+	}
+	out.undo = undoes(act)
+	if h, ok := act.(Handy); ok {
+		out.byHand, out.undoByHand = h.ByHand(in)
+	}
+	if out.harder, err = harderForm(s, in, values, act); err != nil {
+		out.problem = fmt.Sprintf("step %d (%s), ungraceful: %v", in.StepN, s.Name, err)
+		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.CheckTimeout)
 	defer cancel()

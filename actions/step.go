@@ -95,6 +95,9 @@ func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan
 	if time.Until(deadline) <= 0 {
 		return e.late(ctx, run, end)
 	}
+	ticking, stop := context.WithCancel(ctx)
+	defer stop()
+	go e.clock(ticking, run, end.Step, end.Epoch)
 	in.Applied = time.Now()
 	applyCtx, cancel := context.WithDeadline(ctx, deadline)
 	in.Remember = func(memo json.RawMessage, note string) error {
@@ -274,9 +277,13 @@ func (e *Engine) check(ctx context.Context, act Action, in Input) (pointsman.Evi
 }
 
 func (e *Engine) input(run pointsman.Run, plan pointsman.Plan, i int, phase Phase) Input {
+	with := plan.Steps[i].With
+	if form := plan.Steps[i].Ungraceful; form != nil && (run.Steps[i].Harder() || run.Steps[i].State == pointsman.StepPending && run.Steps[i].HarderFrom > 0) {
+		with = form.With
+	}
 	return Input{
 		Phase: phase, Key: fmt.Sprintf("%s/%d", run.ID, i+1), Incident: pointsman.IncidentOf(run.ID), Target: plan.Target,
-		With: plan.Steps[i].With, Params: plan.Params, Pins: plan.Pins, Bounds: plan.Bounds, StepN: i + 1,
+		With: with, Params: plan.Params, Pins: plan.Pins, Bounds: plan.Bounds, StepN: i + 1,
 		Reason: plan.Reason, Actor: run.ApprovedBy, Log: e.Log.With("run", run.ID, "step", plan.Steps[i].Name, "kind", plan.Steps[i].Kind),
 	}
 }

@@ -100,23 +100,24 @@ func twice(books []pointsman.Runbook) []pointsman.Fault {
 
 // runbookFile is a runbook as written.
 type runbookFile struct {
-	Name        string      `yaml:"name"`
-	Title       string      `yaml:"title"`
-	Description string      `yaml:"description"`
-	Owner       string      `yaml:"owner"`
-	Review      time.Time   `yaml:"review"`
-	Objective   objective   `yaml:"objective"`
-	Answers     []yaml.Node `yaml:"answers"`
-	Params      yaml.Node   `yaml:"params"`
-	Target      string      `yaml:"target"`
-	Lock        *bool       `yaml:"lock"`
-	Rejoins     bool        `yaml:"rejoins"`
-	Priority    int         `yaml:"priority"`
-	Steps       []stepFile  `yaml:"steps"`
-	Approval    approval    `yaml:"approval"`
-	Comms       cadence     `yaml:"comms"`
-	Escalation  Escalation  `yaml:"escalation"`
-	Line        int         `yaml:"-"`
+	Name        string        `yaml:"name"`
+	Title       string        `yaml:"title"`
+	Description string        `yaml:"description"`
+	Owner       string        `yaml:"owner"`
+	Review      time.Time     `yaml:"review"`
+	Objective   objective     `yaml:"objective"`
+	Answers     []yaml.Node   `yaml:"answers"`
+	Params      yaml.Node     `yaml:"params"`
+	Target      string        `yaml:"target"`
+	Lock        *bool         `yaml:"lock"`
+	Deadline    time.Duration `yaml:"deadline"`
+	Rejoins     bool          `yaml:"rejoins"`
+	Priority    int           `yaml:"priority"`
+	Steps       []stepFile    `yaml:"steps"`
+	Approval    approval      `yaml:"approval"`
+	Comms       cadence       `yaml:"comms"`
+	Escalation  Escalation    `yaml:"escalation"`
+	Line        int           `yaml:"-"`
 }
 
 type objective struct {
@@ -140,11 +141,21 @@ type stepFile struct {
 	Timeout      time.Duration  `yaml:"timeout"`
 	Irreversible bool           `yaml:"irreversible"`
 	Approval     *approval      `yaml:"approval"` // for kind gate
+	Ungraceful   map[string]any `yaml:"ungraceful"`
+	Skip         skipping       `yaml:"skip"`
 	Line         int            `yaml:"-"`
 }
 
+// skipping says who may leave a step out, with a reason.
+type skipping struct {
+	By []string `yaml:"by"`
+}
+
 func (s stepFile) noun() pointsman.RunbookStep {
-	out := pointsman.RunbookStep{Name: s.Name, Kind: s.Kind, With: s.With, Timeout: s.Timeout, Irreversible: s.Irreversible, Line: s.Line}
+	out := pointsman.RunbookStep{
+		Name: s.Name, Kind: s.Kind, With: s.With, Timeout: s.Timeout, Irreversible: s.Irreversible,
+		Ungraceful: s.Ungraceful, SkipBy: s.Skip.By, Line: s.Line,
+	}
 	if s.Approval != nil {
 		if out.Approval = s.Approval.noun(); out.Approval.Expires == 0 {
 			out.Approval.Expires = DefaultExpiry
@@ -203,7 +214,7 @@ func DecodeRunbook(file string, data []byte) (pointsman.Runbook, []pointsman.Fau
 	sum := sha256.Sum256(data)
 	rb := pointsman.Runbook{
 		Name: w.Name, Title: w.Title, Description: strings.TrimSpace(w.Description), Owner: w.Owner, Review: w.Review,
-		Objective: pointsman.Objective(w.Objective), Target: w.Target, Lock: w.Lock == nil || *w.Lock, Rejoins: w.Rejoins, Priority: w.Priority,
+		Objective: pointsman.Objective(w.Objective), Target: w.Target, Lock: w.Lock == nil || *w.Lock, Rejoins: w.Rejoins, Priority: w.Priority, Deadline: w.Deadline,
 		Comms: pointsman.Cadence(w.Comms), Escalation: pointsman.Escalation(w.Escalation),
 		Approval: w.Approval.noun(),
 		File:     file, Line: w.Line, Digest: hex.EncodeToString(sum[:]),

@@ -10,9 +10,9 @@ import (
 	"github.com/pointsman/pointsman"
 )
 
-// claimable says which runs need a worker: queued ones, waiting ones whose time has come, and running ones, each only
-// when nobody's lease on it still lasts. $1 is now.
-const claimable = `state IN ('queued', 'running', 'waiting') AND lease_until <= $1 AND (state <> 'waiting' OR (wake_at > 0 AND wake_at <= $1))`
+// claimable says which runs need a worker: queued ones, waiting ones whose time has come, and those that run or are
+// undone, each only when nobody's lease on it still lasts. $1 is now.
+const claimable = `state IN ('queued', 'running', 'waiting', 'undoing') AND lease_until <= $1 AND (state <> 'waiting' OR (wake_at > 0 AND wake_at <= $1))`
 
 // ClaimRun leases one run to owner and raises its epoch, which fences off every write of a former owner. Runs whose
 // owner is gone come first. The bool is false if no run needs a worker.
@@ -23,7 +23,7 @@ func (s *Store) ClaimRun(ctx context.Context, owner string, lease time.Duration)
 	}
 	// Most calls find nothing; looking first keeps them away from SQLite's one writer.
 	waiting, err := list(ctx, s.db.reads, text, `SELECT id FROM runs WHERE `+claimable+
-		` ORDER BY CASE WHEN state = 'running' THEN 0 ELSE 1 END, queued_at LIMIT 16`, micros(now))
+		` ORDER BY CASE WHEN state IN ('running', 'undoing') THEN 0 ELSE 1 END, queued_at LIMIT 16`, micros(now))
 	if err != nil {
 		return pointsman.Claim{}, false, fmt.Errorf("claim a run: %w", err)
 	}

@@ -32,7 +32,7 @@ func (w *world) judge(ctx context.Context, t *testing.T) {
 		w.states = append(w.states, st)
 	}
 	j := &ruling{
-		world: w, votes: map[string]map[string]string{}, first: map[string]time.Time{}, queued: map[string]time.Time{}, ended: map[string]bool{},
+		world: w, votes: map[string]map[string]string{}, first: map[string]time.Time{}, queued: map[string]time.Time{}, ended: map[string]bool{}, told: map[string]bool{},
 		denied: map[string]bool{}, holder: map[string]string{}, attempts: map[string]int{}, answered: map[string]pointsman.EventType{}, epochs: map[string]int64{},
 		holds: map[string]pointsman.Hold{}, open: map[string]string{}, updates: map[string]int{},
 	}
@@ -43,6 +43,7 @@ func (w *world) judge(ctx context.Context, t *testing.T) {
 		j.approvals(ev.Event)
 		j.runs(ev.Event)
 		j.steps(ev.Event)
+		j.halts(ev.Event)
 		j.protections(ev.Event)
 		j.incidents(ev.Event)
 	}
@@ -86,6 +87,7 @@ type ruling struct {
 	first    map[string]time.Time         // proposal -> when the first of its votes was given
 	queued   map[string]time.Time         // run -> when its approval was complete
 	ended    map[string]bool              // runs
+	told     map[string]bool              // runs that are told to halt
 	denied   map[string]bool              // proposals
 	holder   map[string]string            // target -> the run that has its lock
 	attempts map[string]int               // step -> attempts
@@ -273,7 +275,7 @@ func (j *ruling) atTheEnd() {
 			j.violated("I14: %s has %d updates, the log %d", st.Incident.ID, st.Incident.Updates, n)
 		}
 		for _, r := range st.Runs {
-			if !r.State.Terminal() && r.State != pointsman.RunParked {
+			if !r.State.Terminal() && r.State != pointsman.RunParked && r.State != pointsman.RunPaused {
 				j.violated("I13: %s is still %s at step %d: %s", r.ID, r.State, r.Current()+1, r.Note)
 			}
 			if r.State.Terminal() != j.ended[r.ID] {

@@ -163,7 +163,7 @@ func (m *memory) save(i int, after pointsman.State, events []pointsman.Event) {
 		}
 		m.states[i] = &after
 		for _, r := range after.Runs {
-			if l, held := m.leases[r.ID]; held && r.State != pointsman.RunRunning && r.State != pointsman.RunQueued {
+			if l, held := m.leases[r.ID]; held && r.State != pointsman.RunRunning && r.State != pointsman.RunUndoing && r.State != pointsman.RunQueued {
 				l.until = time.Time{} // it needs no worker now, so nobody keeps a lease on it
 				m.leases[r.ID] = l
 			}
@@ -189,7 +189,7 @@ func (m *memory) ClaimRun(_ context.Context, owner string, ttl time.Duration) (p
 	for _, s := range m.states {
 		for i := range s.Runs {
 			r := &s.Runs[i]
-			needs := r.State == pointsman.RunQueued || r.State == pointsman.RunRunning ||
+			needs := r.State == pointsman.RunQueued || r.State == pointsman.RunRunning || r.State == pointsman.RunUndoing ||
 				r.State == pointsman.RunWaiting && !r.WakeAt.IsZero() && !r.WakeAt.After(now)
 			if !needs || m.leases[r.ID].until.After(now) {
 				continue

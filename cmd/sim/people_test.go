@@ -75,6 +75,7 @@ func (w *world) people(ctx context.Context) {
 			}
 			for _, r := range st.Runs {
 				w.steers(ctx, r)
+				w.operates(ctx, r)
 				w.opens(ctx, r)
 			}
 			switch {

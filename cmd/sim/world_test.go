@@ -49,6 +49,7 @@ type world struct {
 
 	mu      sync.Mutex
 	effects map[string]int // by idempotency key
+	undone  map[string]int
 	latest  []pointsman.State
 	claimed map[string]int64 // run -> the epoch handed out last
 	broken  []string         // promises that did not hold
@@ -134,7 +135,7 @@ const calm = 4 * time.Minute
 // simulate runs one schedule in its own bubble of virtual time and judges it.
 func simulate(t *testing.T, seed uint64, open func(*testing.T, *world) backing, f flaw) *world {
 	t.Helper()
-	w := &world{chance: chance{seed: seed}, flaw: f, effects: map[string]int{}, claimed: map[string]int64{}}
+	w := &world{chance: chance{seed: seed}, flaw: f, effects: map[string]int{}, undone: map[string]int{}, claimed: map[string]int64{}}
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		w.start = time.Now()

@@ -1,0 +1,116 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pointsman/pointsman"
+)
+
+// Handy is an optional part of an Action: the exact commands with which a person does the step, and takes it back,
+// without us. They are pinned in the plan, and an aborted run that is left to a person carries them. They name
+// configured things and hold no secret.
+type Handy interface {
+	ByHand(in Input) (do, undo []string)
+}
+
+// ByHand forwards to the action, which may not implement Handy.
+func (o observed) ByHand(in Input) (do, undo []string) {
+	if h, ok := o.Action.(Handy); ok {
+		return h.ByHand(in)
+	}
+	return nil, nil
+}
+
+// Undo forwards to the action, which may not implement Undoer.
+func (o observed) Undo(ctx context.Context, in Input) (Outcome, error) {
+	u, ok := o.Action.(Undoer)
+	if !ok {
+		return Outcome{}, Refuse("%s cannot be undone", o.Kind())
+	}
+	return watched(ctx, o, "undo", in, u.Undo)
+}
+
+// undoes reports whether the kind can take back what it did.
+func undoes(act Action) bool {
+	if o, ok := act.(observed); ok {
+		act = o.Action
+	}
+	_, ok := act.(Undoer)
+	return ok
+}
+
+// undo takes back one step of an aborted run and commits the outcome. lost is the step whose undoing a former owner had
+// begun: it is observed and never repeated, because it may have happened.
+func (e *Engine) undo(ctx context.Context, run pointsman.Run, epoch int64, lost int) (pointsman.Run, error) {
+	i := run.Undoing()
+	if i < 0 {
+		return e.say(ctx, pointsman.BeginUndo{Run: run.ID, Epoch: epoch})
+	}
+	end := pointsman.EndUndo{Run: run.ID, Epoch: epoch, Step: i, State: pointsman.StepNotUndone}
+	plan, err := pointsman.DecodePlan(run.Plan)
+	if err != nil {
+		end.Note = err.Error()
+		return e.say(ctx, end)
+	}
+	act, ok := e.Kinds.Find(plan.Steps[i].Kind)
+	if !ok || !undoes(act) {
+		end.Note = fmt.Sprintf("this version cannot undo the kind %s", plan.Steps[i].Kind)
+		return e.say(ctx, end)
+	}
+	in := e.input(run, plan, i, Start)
+	in.Memo, in.Applied = run.Steps[i].Memo, run.Steps[i].StartedAt
+	deadline := run.Steps[i].UndoAt.Add(plan.Steps[i].Timeout)
+	why := errors.New("its owner stopped before it was known")
+	if i != lost && time.Until(deadline) > 0 {
+		var out Outcome
+		undoCtx, cancel := context.WithDeadline(ctx, deadline)
+		pointsman.Failpoint("undo.before-apply", plan.Steps[i].Kind)
+		out, why = act.(Undoer).Undo(undoCtx, in)
+		pointsman.Failpoint("undo.after-apply", plan.Steps[i].Kind)
+		cancel()
+		if cause := context.Cause(ctx); cause != nil {
+			return run, cause
+		}
+		end.Note = out.Note
+		if refused, ok := errors.AsType[*RefusedError](why); ok {
+			end.Note, end.Facts = refused.Error(), refused.Facts
+			return e.say(ctx, end)
+		}
+		if why == nil {
+			end.State = pointsman.StepUndone
+			return e.say(ctx, end)
+		}
+	}
+	return e.wasUndone(ctx, run, in, end, act, deadline, why)
+}
+
+// wasUndone looks until the deadline whether the effect holds no more. That it still holds, or that nobody can tell, is
+// a person's matter.
+func (e *Engine) wasUndone(ctx context.Context, run pointsman.Run, in Input, end pointsman.EndUndo, act Action, deadline time.Time, why error) (pointsman.Run, error) {
+	wait := 50 * time.Millisecond
+	for {
+		ev, err := e.look(ctx, act, in)
+		if cause := context.Cause(ctx); cause != nil {
+			return run, cause
+		}
+		end.Facts = ev.Facts
+		switch {
+		case err == nil && !ev.Holds:
+			end.State, end.Note = pointsman.StepUndone, fmt.Sprintf("%v, and it was then seen to be undone", why)
+			return e.say(ctx, end)
+		case time.Until(deadline) <= 0 && err != nil:
+			end.Note = fmt.Sprintf("whether it was undone cannot be told: %v", err)
+			return e.say(ctx, end)
+		case time.Until(deadline) <= 0:
+			end.Note = fmt.Sprintf("it still holds: %v", why)
+			return e.say(ctx, end)
+		}
+		if err := pause(ctx, wait); err != nil {
+			return run, err
+		}
+		wait = min(2*wait, time.Second)
+	}
+}

@@ -1,0 +1,159 @@
+package pointsman
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// SkipBy are the roles that may leave out the step at which the run stands; empty where nobody may.
+func (r Run) SkipBy() []string {
+	plan, err := DecodePlan(r.Plan)
+	i := r.Current()
+	if err != nil || i >= len(plan.Steps) || plan.Steps[i].Irreversible {
+		return nil
+	}
+	return plan.Steps[i].SkipBy
+}
+
+// Refuses says why the verb makes no sense for the run as it stands, in one sentence; empty where it does. Buttons are
+// shown by it and decisions are judged by it, so that no button leads to a refusal that could have been known.
+func (r Run) Refuses(v Verb, now time.Time) string {
+	i := r.Current()
+	switch {
+	case r.State.Terminal():
+		return fmt.Sprintf("%s is already %s", r.ID, r.State)
+	case v == VerbAbort:
+		return r.refusesAbort()
+	case r.Wish.Verb == VerbAbort:
+		return fmt.Sprintf("%s is being aborted by %s; only abort ends it sooner", r.ID, r.Wish.By)
+	case r.State == RunQueued:
+		return fmt.Sprintf("%s has not begun; abort is the only decision it takes", r.ID)
+	case i >= len(r.Steps):
+		return fmt.Sprintf("every step of %s is done", r.ID)
+	}
+	step := fmt.Sprintf("step %d (%s)", i+1, r.Steps[i].Name)
+	begun := r.Steps[i].State != StepPending
+	switch v {
+	case VerbPause, VerbStop:
+		return r.refusesPause()
+	case VerbResume:
+		if r.State != RunPaused && (r.Wish.Verb == "" || r.State == RunParked) {
+			return fmt.Sprintf("%s is %s, not paused; there is nothing to resume", r.ID, r.State)
+		}
+	case VerbRetry:
+		if r.State != RunParked {
+			return fmt.Sprintf("%s is %s at %s; there is nothing to retry", r.ID, r.State, step)
+		}
+	case VerbDone:
+		switch {
+		case r.State != RunParked && r.State != RunWaiting:
+			return fmt.Sprintf("%s is %s; a step is marked done when the run waits for it or is parked", r.ID, r.State)
+		case r.State == RunWaiting && !r.WakeAt.IsZero():
+			return fmt.Sprintf("%s goes on by itself at %s", r.ID, Clock(r.WakeAt))
+		case r.Steps[i].Kind == KindGate:
+			return fmt.Sprintf("%s of %s is a gate: it needs %s, who approve it on the card", step, r.ID, r.Steps[i].Gate.Policy)
+		case r.State == RunParked && !begun:
+			return fmt.Sprintf("%s of %s has not begun; retry goes on with it, abort ends the run", step, r.ID)
+		}
+	case VerbSkip:
+		return r.refusesSkip(step, now)
+	case VerbUngraceful:
+		if len(r.softer()) == 0 {
+			return fmt.Sprintf("no step ahead of %s has an ungraceful form that it is not in already", r.ID)
+		}
+	}
+	return ""
+}
+
+func (r Run) refusesAbort() string {
+	if r.Wish.Verb == VerbAbort && r.State != RunParked {
+		return fmt.Sprintf("%s is being aborted already, by %s", r.ID, r.Wish.By)
+	}
+	return ""
+}
+
+func (r Run) refusesPause() string {
+	switch {
+	case r.Wish.Verb != "":
+		return fmt.Sprintf("%s was told to %s by %s already", r.ID, r.Wish.Verb, r.Wish.By)
+	case r.State == RunRunning, r.State == RunWaiting:
+		return ""
+	}
+	return fmt.Sprintf("%s is %s; nothing of it is at work", r.ID, r.State)
+}
+
+func (r Run) refusesSkip(step string, now time.Time) string {
+	switch {
+	case r.Steps[r.Current()].Irreversible:
+		return fmt.Sprintf("%s of %s is the point of no return and is never skipped; abort ends the run before it", step, r.ID)
+	case r.Steps[r.Current()].Kind == KindGate:
+		return fmt.Sprintf("%s of %s is a gate and is never skipped; it needs %s", step, r.ID, r.Steps[r.Current()].Gate.Policy)
+	case len(r.SkipBy()) == 0:
+		return fmt.Sprintf("the approved plan of %s lets nobody skip %s", r.ID, step)
+	case r.State == RunRunning:
+		return fmt.Sprintf("%s of %s is at work and goes on to its own end; it can be skipped when the run is parked, paused or waits", step, r.ID)
+	case r.State == RunWaiting && !r.WakeAt.IsZero() && !r.WakeAt.After(now):
+		return fmt.Sprintf("%s goes on in this moment; look at the card again", r.ID)
+	}
+	return ""
+}
+
+// Foretell says in one sentence what the verb will do to the run as it stands.
+func (r Run) Foretell(v Verb) string {
+	i := r.Current()
+	if i >= len(r.Steps) {
+		return "every step is done"
+	}
+	step := fmt.Sprintf("step %d of %d (%s)", i+1, len(r.Steps), r.Steps[i].Name)
+	keeps := ""
+	if r.Holds {
+		keeps = " and keeps " + r.Target.Key() + " locked"
+	}
+	switch v {
+	case VerbPause, VerbStop:
+		return fmt.Sprintf("%s goes on to its own end, no further step begins, and the run then waits for a person%s", step, keeps)
+	case VerbResume:
+		if r.State != RunPaused {
+			return fmt.Sprintf("the %s is taken back and the run goes on after %s", r.Wish.Verb, step)
+		}
+		return fmt.Sprintf("everything that is left is checked anew, and %s begins if it is still as approved", step)
+	case VerbRetry:
+		return step + " runs again after its own checks"
+	case VerbDone:
+		return step + " counts as done on your word, and the run goes on"
+	case VerbSkip:
+		return step + " is left out for good, and the run goes on with the next one; the later guards do not count on it"
+	case VerbUngraceful:
+		var names []string
+		for _, n := range r.softer() {
+			names = append(names, r.Steps[n].Name)
+		}
+		return "from their next attempt on these steps are done in their harder form: " + strings.Join(names, ", ")
+	case VerbAbort:
+		return r.foretellAbort(step)
+	}
+	return ""
+}
+
+func (r Run) foretellAbort(step string) string {
+	first := "no further step begins"
+	if r.State == RunRunning {
+		first = step + " goes on to its own end, no further step begins"
+	}
+	var undo []string
+	for i := len(r.Steps) - 1; i >= 0; i-- {
+		if plan, err := DecodePlan(r.Plan); err == nil && i < len(plan.Steps) && plan.Steps[i].Undo && r.Steps[i].State == StepDone && r.Steps[i].MarkedBy == "" {
+			undo = append(undo, r.Steps[i].Name)
+		}
+	}
+	switch {
+	case r.Wish.Verb == VerbAbort:
+		return "the run ends here, and what was not undone is left to you with its commands"
+	case r.passedReturn():
+		return first + ", nothing is undone because the point of no return is behind, and what is left is handed to you with its commands"
+	case len(undo) > 0:
+		return first + ", then this is undone: " + strings.Join(undo, ", ")
+	}
+	return first + ", and there is nothing to undo"
+}

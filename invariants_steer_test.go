@@ -1,0 +1,104 @@
+package pointsman
+
+import (
+	"fmt"
+	"slices"
+)
+
+// nothingAfterAHalt is I12: from the moment at which pause, stop or abort is stored no intent is committed until a person
+// takes it back.
+func nothingAfterAHalt(m move) error {
+	for _, ev := range m.events {
+		r, _ := m.before.Run(ev.Run)
+		if ev.Type == EvStepStarted && r.Wish.Verb != "" {
+			return fmt.Errorf("step %d of %s began after %s said %s", ev.StepN, r.ID, r.Wish.By, r.Wish.Verb)
+		}
+	}
+	return nil
+}
+
+// pausedStands: nobody but a person moves a paused run, and it keeps its lock.
+func pausedStands(m move) error {
+	for _, r := range m.before.Runs {
+		now, _ := m.after.Run(r.ID)
+		if !r.State.Terminal() && now.Holds != r.Holds {
+			return fmt.Errorf("%s lost its lock while it is %s", r.ID, now.State)
+		}
+		if r.State != RunPaused {
+			continue
+		}
+		if _, person := m.cmd.(Steer); !person && !same(r.Steps, now.Steps) {
+			return fmt.Errorf("%T moved a step of %s, which is paused", m.cmd, r.ID)
+		}
+		if now.State == RunPaused && !now.WakeAt.IsZero() {
+			return fmt.Errorf("%s is paused and would wake by itself at %s", r.ID, now.WakeAt)
+		}
+	}
+	return nil
+}
+
+// undoneOnce: nothing is undone behind a point of no return, by the attempts and not by the reducer's own word for it, and
+// no step twice, and always the last one first.
+func undoneOnce(m move) error {
+	for _, ev := range m.events {
+		if ev.Type != EvStepUndoing {
+			continue
+		}
+		r, _ := m.before.Run(ev.Run)
+		for i, s := range r.Steps {
+			switch {
+			case s.Irreversible && (s.State == StepDone || s.State == StepUnknown || s.State == StepStarted || s.State == StepFailed):
+				return fmt.Errorf("%s undoes step %d although step %d is %s", r.ID, ev.StepN, i+1, s.State)
+			case i > ev.StepN-1 && s.State == StepDone && s.MarkedBy == "":
+				return fmt.Errorf("%s undoes step %d before step %d", r.ID, ev.StepN, i+1)
+			}
+		}
+		if s := r.Steps[ev.StepN-1]; !s.UndoAt.IsZero() {
+			return fmt.Errorf("step %d of %s is undone twice", ev.StepN, r.ID)
+		}
+	}
+	return nil
+}
+
+// skippedByRight: only where the plan allows it, never the point of no return, with a reason and a role.
+func skippedByRight(m move) error {
+	for _, ev := range m.events {
+		if ev.Type != EvStepSkipped {
+			continue
+		}
+		r, _ := m.before.Run(ev.Run)
+		plan, err := DecodePlan(r.Plan)
+		if err != nil {
+			return err
+		}
+		p := plan.Steps[ev.StepN-1]
+		if p.Irreversible || ev.Reason == "" || !slices.ContainsFunc(p.SkipBy, ev.Actor.Person.Has) {
+			return fmt.Errorf("step %d of %s skipped by %s, reason %q, allowed to %v", ev.StepN, r.ID, ev.Actor, ev.Reason, p.SkipBy)
+		}
+	}
+	return nil
+}
+
+// steeringIsTold: every decision on a run that counts is an event of its actor with its reason.
+func steeringIsTold(m move) error {
+	c, ok := m.cmd.(Steer)
+	if !ok || m.answer.Code != CodeAccepted {
+		return nil
+	}
+	for _, ev := range m.events {
+		if ev.Run == c.Run && ev.Actor.Person.ID == c.By.Person.ID && ev.Reason == c.Reason && ev.Type != EvPageAcknowledged {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s of %s by %s is not told", c.Verb, c.Run, c.By)
+}
+
+// nothingAfterTheDeadline: no step begins in a run whose time is over.
+func nothingAfterTheDeadline(m move) error {
+	for _, ev := range m.events {
+		if r, _ := m.after.Run(ev.Run); ev.Type == EvStepStarted && !r.Until.IsZero() && !m.now.Before(r.Until) {
+			return fmt.Errorf("step %d of %s began after its deadline %s", ev.StepN, r.ID, r.Until)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,56 @@
+package pointsman
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// steerable is a plan with everything that an operator can do to a run: two steps that can be undone, one of them
+// skipped or done harder, a point of no return, and a deadline.
+func steerable(p *Plan) {
+	p.Steps = []PlanStep{
+		{Name: "drain", Kind: "exec.run", Timeout: time.Second, Summary: "drain", Undo: true, UndoByHand: []string{"systemctl start api"}},
+		{
+			Name: "fence", Kind: "postgres.fence", Timeout: time.Second, Summary: "fence pg-1", Undo: true, SkipBy: []string{"intern"},
+			Ungraceful: &Form{With: []byte(`{"mode":"immediate"}`), Summary: "fence pg-1 at once"},
+		},
+		{Name: "promote", Kind: "postgres.promote", Timeout: time.Second, Irreversible: true, Summary: "promote pg-2", ByHand: []string{"psql -c 'SELECT pg_promote()'"}},
+	}
+	p.Deadline = 3 * unit
+}
+
+// wishes are the decisions on a run, each from somebody who may and somebody who may not.
+func wishes(r Run, add func(Command, string, ...any)) {
+	for _, verb := range []Verb{VerbPause, VerbStop, VerbResume, VerbSkip, VerbUngraceful} {
+		for _, by := range []Actor{dbaA, eve} {
+			add(Steer{Run: r.ID, Verb: verb, Reason: "r", By: by}, "%s says %s to %s", by, verb, r.ID)
+		}
+	}
+	add(Steer{Run: r.ID, Verb: VerbPause, By: dbaB}, "ben pauses %s and does not say why", r.ID)
+	refused := []Fact{{Kind: Hard, Name: "primary", Value: "writable", Result: Fail}}
+	add(WakeRun{Run: r.ID, Epoch: r.Epoch + 1, Checked: true}, "%s wakes, all as approved", r.ID)
+	add(WakeRun{Run: r.ID, Epoch: r.Epoch + 1, Checked: true, Facts: refused}, "%s wakes to a refusal", r.ID)
+	add(BeginUndo{Run: r.ID, Epoch: r.Epoch + 1}, "%s begins to undo", r.ID)
+	for i := range r.Steps {
+		add(EndUndo{Run: r.ID, Epoch: r.Epoch, Step: i, State: StepUndone}, "%s: step %d undone", r.ID, i+1)
+		add(EndUndo{Run: r.ID, Epoch: r.Epoch, Step: i, State: StepNotUndone}, "%s: step %d not undone", r.ID, i+1)
+	}
+	add(EndUndo{Run: r.ID, Epoch: r.Epoch, Step: r.Current(), State: StepDone}, "%s: an undoing that is no outcome", r.ID)
+	if i := r.Current(); i < len(r.Steps) {
+		add(TellSlow{Run: r.ID, Epoch: r.Epoch, Step: i, Attempt: r.Steps[i].Attempt, Usual: time.Second, Of: 5}, "%s: step %d is slow", r.ID, i+1)
+	}
+}
+
+// steerKey says what of an operator's decisions decides about the future of a run.
+func steerKey(r Run, rel func(time.Time) string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, " %s%t%s", r.Wish.Verb, r.Fresh, rel(r.Until))
+	for _, s := range r.Steps {
+		fmt.Fprintf(&b, " %t%t%t", s.Touched, s.Slow, s.UndoAt.IsZero())
+		if s.HarderFrom > 0 {
+			fmt.Fprintf(&b, "h%d", s.HarderFrom-s.Attempt)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,173 @@
+package pointsman
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Verb is what an operator does to a run.
+type Verb string
+
+// The verbs.
+const (
+	VerbPause      Verb = "pause"      // no further step begins; the run waits for a person and keeps its lock
+	VerbStop       Verb = "stop"       // stop after this step: a pause, said while a step is at work
+	VerbResume     Verb = "resume"     // a paused run goes on, after everything that is left was checked anew
+	VerbRetry      Verb = "retry"      // run the step again
+	VerbDone       Verb = "done"       // it is done: a manual task, or a parked step that was seen to have happened
+	VerbSkip       Verb = "skip"       // leave the step out, where the runbook allows it
+	VerbUngraceful Verb = "ungraceful" // from now on the steps that have a harder form are done in it
+	VerbAbort      Verb = "abort"      // end the run: undo it before the point of no return, hand it over behind it
+)
+
+// Verbs are all of them, in the order in which people are told of them.
+func Verbs() []Verb {
+	return []Verb{VerbPause, VerbStop, VerbResume, VerbRetry, VerbDone, VerbSkip, VerbUngraceful, VerbAbort}
+}
+
+// NeedsReason reports whether the verb counts only with a reason: it departs from what was approved, or holds others up.
+func (v Verb) NeedsReason() bool {
+	return v != VerbRetry && v != VerbDone && v != VerbAbort
+}
+
+// Steer is an operator's decision on an open run.
+type Steer struct {
+	Run    string
+	Verb   Verb
+	Mark   string // Run.Mark as the person saw it; empty where nothing was shown
+	Reason string
+	By     Actor
+	Once   string
+}
+
+// Wish is a decision that waits for the end of the step at work: pause, stop or abort. An abort stays until the run ends.
+type Wish struct {
+	Verb   Verb      `json:"verb"`
+	By     Actor     `json:"by"`
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at"`
+}
+
+// BeginUndo commits the intent to undo the last step that was done and can be undone, or ends the run where none is left.
+type BeginUndo struct {
+	Run   string
+	Epoch int64
+}
+
+// EndUndo brings the outcome of an undoing: StepUndone or StepNotUndone.
+type EndUndo struct {
+	Run   string
+	Epoch int64
+	Step  int // index
+	State StepState
+	Note  string
+	Facts []Fact
+}
+
+// TellSlow tells that the step at work takes longer than nearly all earlier ones of its kind on this target.
+type TellSlow struct {
+	Run     string
+	Epoch   int64
+	Step    int // index
+	Attempt int
+	Usual   time.Duration // what 95 of 100 earlier ones did not exceed
+	Of      int           // how many earlier ones that is
+}
+
+// Left is a step that an aborted run leaves to a person, with the exact commands.
+type Left struct {
+	N        int       `json:"n"` // from 1
+	Step     string    `json:"step"`
+	State    StepState `json:"state"`
+	Undo     bool      `json:"undo,omitempty"`     // the commands undo the step; otherwise they do it
+	Commands []string  `json:"commands,omitempty"` // none where the kind knows none
+}
+
+// Subject implements Command.
+func (c Steer) Subject() Subject {
+	return Subject{Incident: IncidentOf(c.Run), Protect: true, Once: c.Once}
+}
+
+// Subject implements Command.
+func (c BeginUndo) Subject() Subject { return fenced(c.Run, c.Epoch) }
+
+// Subject implements Command.
+func (c EndUndo) Subject() Subject { return fenced(c.Run, c.Epoch) }
+
+// Subject implements Command.
+func (c TellSlow) Subject() Subject { return fenced(c.Run, c.Epoch) }
+
+// Undoing is the index of the step that is being undone, or -1.
+func (r Run) Undoing() int {
+	for i, s := range r.Steps {
+		if s.State == StepUndoing {
+			return i
+		}
+	}
+	return -1
+}
+
+// nextUndo is the index of the next step to undo, the last one first, or -1. Only what the engine saw done is undone:
+// what a person marked done, or what may have happened, is named instead.
+func (r Run) nextUndo() int {
+	plan, err := DecodePlan(r.Plan)
+	if err != nil {
+		return -1
+	}
+	for i := len(r.Steps) - 1; i >= 0; i-- {
+		if s := r.Steps[i]; s.State == StepDone && s.MarkedBy == "" && i < len(plan.Steps) && plan.Steps[i].Undo {
+			return i
+		}
+	}
+	return -1
+}
+
+// leaves lists what a person has to do after an abort. Behind the point of no return the way is forward: the steps that
+// are not done. Before it the way is back: what was done, or may have been, and was not undone.
+func (r Run) leaves() []Left {
+	plan, err := DecodePlan(r.Plan)
+	if err != nil {
+		return nil
+	}
+	forward := r.passedReturn()
+	var out []Left
+	for i, s := range r.Steps {
+		if i >= len(plan.Steps) {
+			break
+		}
+		p, over := plan.Steps[i], s.State == StepDone || s.State == StepSkipped
+		switch {
+		case forward && !over:
+			out = append(out, Left{N: i + 1, Step: s.Name, State: s.State, Commands: p.ByHand})
+		case forward || !s.mayHold() || s.State == StepStarted: // a pause of the engine's own that was cut short has no effect
+		case p.Undo || len(p.UndoByHand) > 0 || s.State != StepDone:
+			out = append(out, Left{N: i + 1, Step: s.Name, State: s.State, Undo: true, Commands: p.UndoByHand})
+		}
+	}
+	return out
+}
+
+// mayHold reports whether the step's effect holds or may hold.
+func (s RunStep) mayHold() bool {
+	switch s.State {
+	case StepDone, StepStarted, StepUnknown, StepFailed, StepUndoing, StepNotUndone:
+		return true
+	case StepUndone:
+		return false
+	}
+	return s.Touched // pending, refused or skipped now, but an earlier attempt may have done it
+}
+
+// handOver says in one sentence what is left, for the note.
+func handOver(left []Left) string {
+	var parts []string
+	for _, l := range left {
+		s := fmt.Sprintf("step %d (%s, %s)", l.N, l.Step, l.State)
+		if len(l.Commands) > 0 {
+			s += ": " + strings.Join(l.Commands, "; ")
+		}
+		parts = append(parts, s)
+	}
+	return strings.Join(parts, ", ")
+}
