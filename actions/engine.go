@@ -52,7 +52,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	sweep := time.NewTicker(e.Sweep)
 	defer sweep.Stop()
 	for ctx.Err() == nil {
-		drain(sweep.C) // a look because of a commit serves for the tick beside it
+		drain(sweep.C)                // a look because of a commit serves for the tick beside it
 		changed := e.Ledger.Changed() // before the look, so that nothing is missed in between
 		for e.claim(ctx, work, &wg) {
 			continue
