@@ -50,6 +50,9 @@ func (d *decoder) lint(rb pointsman.Runbook) {
 	if rb.Approval.Expires < time.Minute || rb.Approval.Expires > 24*time.Hour {
 		top("approval.expires", "%s is outside 1m to 24h", rb.Approval.Expires)
 	}
+	if rb.Deadline < 0 || rb.Deadline > 0 && rb.Deadline < time.Minute {
+		top("deadline", "%s is shorter than 1m; leave it out for no limit", rb.Deadline)
+	}
 	if e := rb.Comms.Every; e != 0 && e < time.Minute {
 		top("comms.every", "%s is shorter than 1m; people stop reading", e)
 	}
@@ -108,6 +111,14 @@ func lintSteps(rb pointsman.Runbook, at func(int, string, string, ...any), top f
 			at(s.Line, path+".timeout", "a step of kind %s needs a timeout, for example 30s", s.Kind)
 		}
 		lintGate(rb, i, at)
+		switch {
+		case len(s.SkipBy) > 0 && s.Irreversible:
+			at(s.Line, path+".skip", "the point of no return is never skipped; an operator aborts the run before it")
+		case len(s.SkipBy) > 0 && s.Kind == pointsman.KindGate:
+			at(s.Line, path+".skip", "a gate is never skipped; leave it out of the runbook if nobody has to look")
+		case len(s.Ungraceful) > 0 && slices.Contains(patient, s.Kind):
+			at(s.Line, path+".ungraceful", "a step of kind %s has no effect that could be had in a harder way", s.Kind)
+		}
 		if s.Irreversible && i == len(rb.Steps)-1 {
 			at(s.Line, path+".irreversible", "nothing follows after the point of no return; add a step that verifies it")
 		}
