@@ -99,7 +99,7 @@ func (c *checker) targets() {
 			c.fault(at+".name", "another %s is called %s; labels could not tell them apart", t.Kind, t.Name)
 		}
 		seen[t.Key()] = true
-		if len(t.Match) == 0 && t.Kind != "killswitch" {
+		if len(t.Match) == 0 && t.Kind != "killswitch" && t.Kind != "endpoint" { // people and steps name these
 			c.warn(at, `no alert selects %s, because it has no match; add for example match: ['cluster="%s"']`, t.Name, t.Name)
 		}
 		if t.Environment == "" {

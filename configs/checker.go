@@ -123,6 +123,7 @@ func (c *checker) rooms() {
 		{"pagerduty", c.cfg.PagerDuty.Validate()},
 		{"targets.postgres", c.cfg.Targets.Postgres.Validate()},
 		{"targets.service", c.cfg.Targets.Service.Validate()},
+		{"targets.endpoint", c.cfg.Targets.Endpoint.Validate()},
 		{"targets.killswitch", c.cfg.Targets.KillSwitch.Validate()},
 	} {
 		c.section(s.path, s.faults)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions/endpoint"
 	"github.com/pointsman/pointsman/actions/killswitch"
 	"github.com/pointsman/pointsman/actions/postgres"
 	"github.com/pointsman/pointsman/actions/service"
@@ -21,6 +22,7 @@ type Targets struct {
 	Postgres   postgres.Config   `yaml:"postgres"`
 	KillSwitch killswitch.Config `yaml:"killswitch"`
 	Service    service.Config    `yaml:"service"`
+	Endpoint   endpoint.Config   `yaml:"endpoint"`
 }
 
 // AlertTargets are all configured targets with the matchers by which labels select them.
@@ -40,6 +42,9 @@ func (c *Config) AlertTargets() []alerts.Target {
 	}
 	for i, t := range c.Targets.Service {
 		add("service", i, t.Name, t.Environment, t.Match)
+	}
+	for i, t := range c.Targets.Endpoint {
+		add("endpoint", i, t.Name, t.Environment, t.Match)
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions"
+	"github.com/pointsman/pointsman/actions/endpoint"
 	"github.com/pointsman/pointsman/actions/killswitch"
 	"github.com/pointsman/pointsman/actions/postgres"
 	"github.com/pointsman/pointsman/actions/service"
@@ -17,6 +18,7 @@ type Config struct {
 	Postgres   postgres.Config
 	KillSwitch killswitch.Config
 	Service    service.Config
+	Endpoint   endpoint.Config
 }
 
 // List holds what the kinds work on.
@@ -24,6 +26,7 @@ type List struct {
 	Clusters *postgres.Clusters
 	Switches *killswitch.Watcher
 	services []actions.Action
+	switched []actions.Action
 }
 
 // New makes the list. log may be nil.
@@ -36,7 +39,7 @@ func New(cfg Config, log *slog.Logger) (*List, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &List{Clusters: postgres.New(cfg.Postgres, log), Switches: switches, services: services}, nil
+	return &List{Clusters: postgres.New(cfg.Postgres, log), Switches: switches, services: services, switched: endpoint.Kinds(cfg.Endpoint)}, nil
 }
 
 // Kinds are all kinds.
@@ -45,6 +48,7 @@ func (l *List) Kinds() []actions.Action {
 	out = append(out, l.Clusters.Kinds()...) // postgres.check, fence, promote, verify, lag, checkpoint, terminate; pgbouncer.repoint
 	out = append(out, l.Switches.Kinds()...) // killswitch.engage, release, verify
 	out = append(out, l.services...)         // http.check, exec.run
+	out = append(out, l.switched...)         // endpoint.switch
 	return out
 }
 

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
@@ -59,4 +60,26 @@ func (p process) run(ctx context.Context) (ended, error) {
 		}
 	}
 	return end, nil
+}
+
+// Exec runs a program without a shell until it ends or the context does, then with its children, and returns the end of
+// what it said without secrets. It gets PATH and HOME of our environment and nothing else. An exit code other than 0 is
+// an error.
+func Exec(ctx context.Context, argv []string) (string, error) {
+	path, err := exec.LookPath(argv[0])
+	if err != nil {
+		return "", fmt.Errorf("the program %s cannot be run on this host", argv[0])
+	}
+	env, _ := environment([]string{"PATH", "HOME"})
+	end, err := process{path: path, argv: argv, env: env}.run(ctx)
+	said := tail(end.output, nil)
+	switch {
+	case err != nil:
+		return said, fmt.Errorf("%s was not started: %w", argv[0], err)
+	case end.killed:
+		return said, fmt.Errorf("%s was killed with its children because its time was over", argv[0])
+	case end.exit != 0:
+		return said, fmt.Errorf("%s ended with exit code %d%s", argv[0], end.exit, memo{Tail: said}.said())
+	}
+	return said, nil
 }

@@ -25,7 +25,7 @@ func Doctor(ctx context.Context, cfg *configs.Config) []pointsman.Fact {
 	if cfg.PagerDuty.Enabled() {
 		out = append(out, examinePager(ctx, hostPort(cfg.PagerDuty.EventsURL, "https://events.pagerduty.com")))
 	}
-	built, err := builtin.New(builtin.Config{Postgres: cfg.Targets.Postgres, KillSwitch: cfg.Targets.KillSwitch, Service: cfg.Targets.Service}, nil)
+	built, err := builtin.New(builtin.Config{Postgres: cfg.Targets.Postgres, KillSwitch: cfg.Targets.KillSwitch, Service: cfg.Targets.Service, Endpoint: cfg.Targets.Endpoint}, nil)
 	if err != nil {
 		return append(out, problemFact("targets", err.Error(), "pointsman check-config says more"))
 	}
