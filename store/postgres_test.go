@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/cmd/lab"
 	"github.com/pointsman/pointsman/store"
@@ -14,26 +16,7 @@ func TestPostgres_leases_run_on_the_clock_of_the_database(t *testing.T) {
 	t.Parallel()
 	cfg := onPostgres(t) // without Now, so nothing replaces the database's clock
 	one, two := open(t, cfg), open(t, cfg)
-	res, err := one.Do(t.Context(), outage(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := res.State.Proposals[0]
-	plan, err := pointsman.Plan{
-		Version: 1, Runbook: p.Runbook, Policy: pointsman.Policy{Require: []pointsman.Requirement{{Count: 1, Role: "dba"}}, Expires: time.Hour},
-		Steps: []pointsman.PlanStep{{Name: "one", Kind: "test.nothing", Timeout: time.Second}},
-	}.Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, cmd := range []pointsman.Command{
-		pointsman.Ready{Proposal: p.ID, Generation: 1, Plan: plan},
-		pointsman.CastVote{Proposal: p.ID, Digest: pointsman.Digest(plan), Verdict: pointsman.Approve, By: pointsman.Actor{Person: pointsman.Person{ID: "ana", Roles: []string{"dba"}}}},
-	} {
-		if res, err := one.Do(t.Context(), cmd); err != nil || !res.Answer.OK() {
-			t.Fatalf("%+v, %v", res.Answer, err)
-		}
-	}
+	queued(t, one)
 	claim := func(s *store.Store, owner string, lease time.Duration) (pointsman.Claim, bool) {
 		t.Helper()
 		c, ok, err := s.ClaimRun(t.Context(), owner, lease)
@@ -54,6 +37,61 @@ func TestPostgres_leases_run_on_the_clock_of_the_database(t *testing.T) {
 	}
 	if _, ok := claim(two, "two", time.Minute); !ok {
 		t.Error("the lease was over and the run not claimed")
+	}
+}
+
+// queued brings one run as far as the queue.
+func queued(t *testing.T, s *store.Store) {
+	t.Helper()
+	res, err := s.Do(t.Context(), outage(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := res.State.Proposals[0]
+	plan, err := pointsman.Plan{
+		Version: 1, Runbook: p.Runbook, Policy: pointsman.Policy{Require: []pointsman.Requirement{{Count: 1, Role: "dba"}}, Expires: time.Hour},
+		Steps: []pointsman.PlanStep{{Name: "one", Kind: "test.nothing", Timeout: time.Second}},
+	}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cmd := range []pointsman.Command{
+		pointsman.Ready{Proposal: p.ID, Generation: 1, Plan: plan},
+		pointsman.CastVote{Proposal: p.ID, Digest: pointsman.Digest(plan), Verdict: pointsman.Approve, By: pointsman.Actor{Person: pointsman.Person{ID: "ana", Roles: []string{"dba"}}}},
+	} {
+		if res, err := s.Do(t.Context(), cmd); err != nil || !res.Answer.OK() {
+			t.Fatalf("%+v, %v", res.Answer, err)
+		}
+	}
+}
+
+// TestPostgres_leases_heed_no_clock_of_ours gives the database a clock that is an hour ahead of this process: a lease must
+// be an hour ahead as well, because replicas whose clocks differ would otherwise take runs from living owners.
+func TestPostgres_leases_heed_no_clock_of_ours(t *testing.T) {
+	t.Parallel()
+	cfg := onPostgres(t)
+	admin, err := pgx.Connect(t.Context(), cfg.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close(context.WithoutCancel(t.Context()))
+	if _, err := admin.Exec(t.Context(), `CREATE SCHEMA ahead; CREATE FUNCTION ahead.clock_timestamp() RETURNS timestamptz
+		LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + interval '1 hour' $$`); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, cfg) // the schema is made before the clock is wrong
+	queued(t, s)
+	cfg.DSN += "&search_path=ahead,pg_catalog,public"
+	ahead := open(t, cfg)
+	if _, ok, err := ahead.ClaimRun(t.Context(), "one", time.Minute); !ok || err != nil {
+		t.Fatal("nothing to claim", err)
+	}
+	var until int64
+	if err := admin.QueryRow(t.Context(), `SELECT lease_until FROM runs`).Scan(&until); err != nil {
+		t.Fatal(err)
+	}
+	if left := time.Until(time.UnixMicro(until)); left < 59*time.Minute {
+		t.Errorf("the lease ends in %s by our clock, want an hour more", left)
 	}
 }
 
