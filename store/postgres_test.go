@@ -81,7 +81,7 @@ func TestPostgres_leases_heed_no_clock_of_ours(t *testing.T) {
 	}
 	s := open(t, cfg) // the schema is made before the clock is wrong
 	queued(t, s)
-	cfg.DSN += "&search_path=ahead,pg_catalog,public"
+	cfg.DSN += "&search_path=public,ahead,pg_catalog"
 	ahead := open(t, cfg)
 	if _, ok, err := ahead.ClaimRun(t.Context(), "one", time.Minute); !ok || err != nil {
 		t.Fatal("nothing to claim", err)
