@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint fmt golden generate bench screenshots soak image clean
+.PHONY: help demo build test seeded-bugs lint fmt golden generate bench screenshots soak image clean
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BIN := bin/pointsman
@@ -29,6 +29,10 @@ test: ## every test, unit to end to end, with the race detector; simulation and 
 	@$(call timed,unit and end to end,go test -race -timeout 20m ./...)
 	@$(call timed,search,go test -timeout 20m -run 'TestExhaustiveSearch|TestLongHistories' .)
 	@$(call timed,simulation,go test -timeout 20m ./cmd/sim)
+
+seeded-bugs: ## put fifteen known mistakes into the code, one by one; the tests must catch each
+	@$(DEPS) cc postgresql
+	@$(call timed,seeded bugs,go test -count=1 -timeout 30m -v -run TestSeededBugs ./cmd/seeded -seed-bugs)
 
 lint: ## formatting, go vet, golangci-lint
 	@$(call timed,gofumpt,unformatted="$$($(TOOL) gofumpt -l $(GOFILES))"; \

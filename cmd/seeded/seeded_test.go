@@ -117,6 +117,9 @@ func (b bug) overlay(t *testing.T) string {
 // TestPatchesApply is what every run of the tests does: a patch that is out of date is found by whoever changes the code.
 func TestPatchesApply(t *testing.T) {
 	t.Parallel()
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Fatal("git, which applies the patches, is not installed: apt-get install git")
+	}
 	for _, b := range bugs(t) {
 		b.overlay(t)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,7 +35,7 @@ func (w *world) judge(ctx context.Context, t *testing.T) {
 	j := &ruling{
 		world: w, votes: map[string]map[string]string{}, first: map[string]time.Time{}, queued: map[string]time.Time{}, ended: map[string]bool{}, told: map[string]bool{},
 		denied: map[string]bool{}, holder: map[string]string{}, attempts: map[string]int{}, answered: map[string]pointsman.EventType{}, epochs: map[string]int64{},
-		holds: map[string]pointsman.Hold{}, open: map[string]string{}, updates: map[string]int{},
+		holds: map[string]pointsman.Hold{}, open: map[string]string{}, updates: map[string]int{}, word: map[string]bool{},
 	}
 	for i, ev := range w.events {
 		if ev.Seq != int64(i+1) {
@@ -96,6 +97,7 @@ type ruling struct {
 	holds    map[string]pointsman.Hold
 	open     map[string]string // key -> incident
 	updates  map[string]int
+	word     map[string]bool // run -> a person said how it goes on
 	parked   int
 }
 
@@ -155,6 +157,10 @@ func (j *ruling) runs(ev pointsman.Event) {
 	j.epochs[ev.Run] = max(ev.Epoch, j.epochs[ev.Run])
 	lasts := j.cat.runbook.Approval.Lasts()
 	switch ev.Type {
+	case pointsman.EvRunWaiting:
+		if ev.Actor.Known() {
+			j.word[ev.Run] = true
+		}
 	case pointsman.EvRunQueued:
 		j.quorum(ev)
 		j.queued[ev.Run] = ev.At
@@ -204,6 +210,10 @@ func (j *ruling) steps(ev pointsman.Event) {
 		if j.attempts[key]++; j.attempts[key] != ev.Attempt {
 			j.violated("I2: %s began as attempt %d after %d", key, ev.Attempt, j.attempts[key]-1)
 		}
+		if ev.Attempt > 1 && !j.word[ev.Run] && !strings.HasSuffix(ev.Text, "(observed not to have happened)") && !strings.HasSuffix(ev.Text, "nothing was done)") {
+			j.violated("I2: %s began again without a word of a person and without having been seen not to have happened", key)
+		}
+		delete(j.word, ev.Run)
 	case pointsman.EvStepDone:
 		if ev.Step == "look" {
 			j.count(ev, gate, j.cat.runbook.Steps[ev.StepN-1].Approval.Needed())
