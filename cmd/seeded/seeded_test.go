@@ -97,7 +97,7 @@ func (b bug) overlay(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	git := exec.CommandContext(t.Context(), "git", "apply", "--recount", "-C1", patch)
+	git := exec.CommandContext(t.Context(), "git", "apply", patch)
 	git.Dir = dir
 	git.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir)) // the copy is in no repository
 	if out, err := git.CombinedOutput(); err != nil {
