@@ -139,6 +139,7 @@ type NoteMemo struct {
 	Step  int
 	Memo  json.RawMessage
 	Note  string
+	Tell  bool // whether the card should show the note now
 }
 
 // WaitStep gives the worker back: the current step waits for a time, or for a person if Until is zero.
@@ -150,6 +151,8 @@ type WaitStep struct {
 	Note  string
 	Owner string    // where it waits for a person: who, by role or id
 	Due   time.Time // and until when; zero for no hurry
+	// Progress: it goes on doing what it did, so the card is told and the thread is not.
+	Progress bool
 }
 
 // WakeRun lets a waiting run go on under a new lease.

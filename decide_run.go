@@ -254,6 +254,9 @@ func (t *turn) noteMemo(c NoteMemo) Answer {
 		return ans
 	}
 	r.Steps[c.Step].Memo, r.Steps[c.Step].Note = c.Memo, c.Note
+	if c.Tell {
+		t.progress(r, c.Step, c.Note)
+	}
 	return answer(CodeAccepted, "noted")
 }
 
@@ -271,8 +274,16 @@ func (t *turn) waitStep(c WaitStep) Answer {
 	t.moveRun(r, EvRunWaiting)
 	r.WakeAt, r.Note, r.Steps[c.Step].Note = c.Until.UTC().Truncate(time.Microsecond), c.Note, c.Note
 	r.Steps[c.Step].Duty = Duty{Owner: c.Owner, Due: c.Due.UTC().Truncate(time.Microsecond)}
+	if c.Progress {
+		t.progress(r, c.Step, c.Note)
+		return Answer{Code: CodeAccepted, Text: c.Note, ID: r.ID}
+	}
 	t.say(EvRunWaiting, engine, fmt.Sprintf("step %d of %d, %s: %s", c.Step+1, len(r.Steps), r.Steps[c.Step].Name, c.Note), atStep(r, c.Step))
 	return Answer{Code: CodeAccepted, Text: c.Note, ID: r.ID}
+}
+
+func (t *turn) progress(r *Run, i int, note string) {
+	t.say(EvStepProgress, engine, fmt.Sprintf("step %d of %d, %s: %s", i+1, len(r.Steps), r.Steps[i].Name, note), atStep(r, i))
 }
 
 // wakeRun gives a waiting run back to a worker.

@@ -273,7 +273,7 @@ func TestAction_pages_and_suites_are_complete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kinds := []string{actions.KindWait, actions.KindManual, actions.KindGate}
+	kinds := []string{actions.KindWait, actions.KindManual, actions.KindGate, actions.KindWatch}
 	for _, a := range list.Kinds() {
 		kinds = append(kinds, a.Kind())
 		folder := strings.TrimPrefix(reflect.Indirect(reflect.ValueOf(a)).Type().PkgPath(), "github.com/pointsman/pointsman/")

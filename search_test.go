@@ -218,6 +218,8 @@ func steering(r Run, now time.Time, add func(Command, string, ...any)) {
 	add(WaitStep{Run: r.ID, Epoch: r.Epoch, Step: i, Note: "waits for a person"}, "%s waits for a person", r.ID)
 	add(WaitStep{Run: r.ID, Epoch: r.Epoch, Step: i, Note: "waits for eve", Owner: "intern", Due: now.Add(unit)}, "%s waits for eve", r.ID)
 	add(NoteMemo{Run: r.ID, Epoch: r.Epoch, Step: i, Memo: []byte(`{}`)}, "%s: memo", r.ID)
+	add(NoteMemo{Run: r.ID, Epoch: r.Epoch, Step: i, Memo: []byte(`{}`), Note: "3 good", Tell: true}, "%s: progress", r.ID)
+	add(WaitStep{Run: r.ID, Epoch: r.Epoch, Step: i, Until: now.Add(unit), Note: "3 good", Progress: true}, "%s: progress until the next look", r.ID)
 	if i < len(r.Steps) && r.Steps[i].Attempt < 3 {
 		add(RetryStep{Run: r.ID, Epoch: r.Epoch, Step: i, Attempt: r.Steps[i].Attempt}, "%s: step %d again", r.ID, i+1)
 		add(RetryStep{Run: r.ID, Epoch: r.Epoch, Step: i, Attempt: r.Steps[i].Attempt - 1}, "%s: step %d again, said twice", r.ID, i+1)

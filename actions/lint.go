@@ -30,7 +30,7 @@ func (r *Registry) Check(rb pointsman.Runbook) []pointsman.Fault {
 		act, known := r.Find(s.Kind)
 		switch {
 		case Own(s.Kind):
-			if _, err := describePause(s, Input{With: rawArgs(s.With)}); err != nil {
+			if _, err := r.describePause(s, Input{With: rawArgs(s.With)}); err != nil {
 				add(s.Line, path+".with", "%v", err)
 			}
 			continue

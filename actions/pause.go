@@ -91,12 +91,14 @@ func (a WaitArgs) duration() (time.Duration, error) {
 }
 
 // describePause is Describe for the engine's own kinds.
-func describePause(s pointsman.RunbookStep, in Input) (string, error) {
+func (r *Registry) describePause(s pointsman.RunbookStep, in Input) (string, error) {
 	switch s.Kind {
 	case KindWait:
 		return describeWait(in)
 	case KindGate:
 		return describeGate(s.Approval, in)
+	case KindWatch:
+		return r.describeWatch(in)
 	}
 	var a ManualArgs
 	if err := in.Args(&a); err != nil {

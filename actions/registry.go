@@ -13,10 +13,11 @@ const (
 	KindWait   = "wait"
 	KindManual = "manual.task"
 	KindGate   = pointsman.KindGate
+	KindWatch  = "watch"
 )
 
 // own are the engine's own kinds, sorted.
-var own = [...]string{KindGate, KindManual, KindWait}
+var own = [...]string{KindGate, KindManual, KindWait, KindWatch}
 
 // Own reports whether the engine carries out steps of the kind itself.
 func Own(kind string) bool { return slices.Contains(own[:], kind) }

@@ -264,7 +264,7 @@ func (r *Resolver) one(ctx context.Context, s pointsman.RunbookStep, in Input, v
 	}
 	out.with, in.With, out.summary = with, with, s.Name
 	if Own(s.Kind) {
-		if out.summary, err = describePause(s, in); err != nil {
+		if out.summary, err = r.Kinds.describePause(s, in); err != nil {
 			out.problem = fmt.Sprintf("step %d (%s): %v", in.StepN, s.Name, err)
 		}
 		return

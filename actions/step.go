@@ -29,6 +29,8 @@ func (e *Engine) step(ctx context.Context, run pointsman.Run, epoch int64) (poin
 		}
 		wait.Run, wait.Epoch, wait.Step = run.ID, epoch, i
 		return e.say(ctx, wait)
+	case KindWatch:
+		return e.watch(ctx, run, plan, end)
 	case KindGate:
 		var a GateArgs
 		if err := e.input(run, plan, i, Start).Args(&a); err != nil {

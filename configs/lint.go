@@ -20,7 +20,7 @@ var (
 )
 
 // The engine's own kinds need no timeout: they wait for as long as they say, or for a person.
-var patient = []string{"wait", "manual.task", "gate"}
+var patient = []string{"wait", "manual.task", "gate", "watch"}
 
 var paramTypes = []string{"target", "enum", "duration", "int"}
 
