@@ -90,10 +90,13 @@ func (r *Registry) describeWatch(in Input) (string, error) {
 type tally struct {
 	At      time.Time `json:"at"` // the last sample
 	Samples int       `json:"samples"`
-	Row     int       `json:"row"` // good ones in a row
-	Bad     int       `json:"bad"`
-	Why     string    `json:"why,omitempty"` // the last bad one
-	Told    time.Time `json:"told"`          // when people were told last
+	// Watched is the time between samples that were not too far apart. The clock's difference between beginning and end
+	// would count what nobody saw, and what two clocks disagree about.
+	Watched time.Duration `json:"watched"`
+	Row     int           `json:"row"` // good ones in a row
+	Bad     int           `json:"bad"`
+	Why     string        `json:"why,omitempty"` // the last bad one
+	Told    time.Time     `json:"told"`          // when people were told last
 }
 
 // tellEvery: the card shows progress this often, and at once when it turns good or bad; each time is a row in the log.
@@ -117,12 +120,11 @@ func (e *Engine) watch(ctx context.Context, run pointsman.Run, plan pointsman.Pl
 			return e.fail(ctx, end, fmt.Errorf("what was counted so far: %w", err))
 		}
 	}
-	began := run.Steps[end.Step].StartedAt
-	in.With, in.Memo, in.Applied = w.With, left(run, plan, w, end.Step), began
+	in.With, in.Memo, in.Applied = w.With, left(run, plan, w, end.Step), run.Steps[end.Step].StartedAt
 	for {
-		next := n.At.Add(w.every)
-		if wait := time.Until(next); wait > yieldAfter {
-			return e.say(ctx, pointsman.WaitStep{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Until: next, Note: n.progress(w, began), Progress: true})
+		wait := min(time.Until(n.At.Add(w.every)), w.every) // another process's clock may have been ahead
+		if wait > yieldAfter {
+			return e.say(ctx, pointsman.WaitStep{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Until: time.Now().Add(wait), Note: n.progress(w), Progress: true})
 		} else if err := pause(ctx, wait); err != nil {
 			return run, err
 		}
@@ -135,15 +137,15 @@ func (e *Engine) watch(ctx context.Context, run pointsman.Run, plan pointsman.Pl
 		switch {
 		case n.Bad >= w.Bad:
 			return e.fail(ctx, end, fmt.Errorf("%s, limit %d: %s", pointsman.Count(n.Bad, "bad sample"), w.Bad, n.Why))
-		case n.Row >= w.Good && n.At.Sub(began) >= w.lasts:
-			end.State, end.Note = pointsman.StepDone, n.progress(w, began)
+		case n.Row >= w.Good && n.Watched >= w.lasts:
+			end.State, end.Note = pointsman.StepDone, n.progress(w)
 			return e.say(ctx, end)
 		}
 		memo, err := json.Marshal(n)
 		if err != nil {
 			return e.fail(ctx, end, err)
 		}
-		if run, err = e.say(ctx, pointsman.NoteMemo{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Memo: memo, Note: n.progress(w, began), Tell: tell}); err != nil || run.State != pointsman.RunRunning {
+		if run, err = e.say(ctx, pointsman.NoteMemo{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Memo: memo, Note: n.progress(w), Tell: tell}); err != nil || run.State != pointsman.RunRunning {
 			return run, err
 		}
 	}
@@ -186,11 +188,15 @@ func why(ev pointsman.Evidence, err error, w watching) error {
 	return errors.New("it does not hold")
 }
 
-// count takes a sample in and reports whether people should be told. A gap, in which nobody looked, breaks the row: the
-// time was not watched.
+// count takes a sample in and reports whether people should be told. A gap, in which nobody looked, breaks the row and
+// is not watched time.
 func (n *tally) count(w watching, now time.Time, bad error, slack time.Duration) bool {
-	if !n.At.IsZero() && now.Sub(n.At) > 2*w.every+slack {
+	switch gap := now.Sub(n.At); {
+	case n.At.IsZero():
+	case gap < 0 || gap > 2*w.every+slack:
 		n.Row = 0
+	default:
+		n.Watched += gap
 	}
 	turned := n.Samples == 0 || (n.Row > 0) != (bad == nil)
 	n.At, n.Samples = now, n.Samples+1
@@ -206,9 +212,9 @@ func (n *tally) count(w watching, now time.Time, bad error, slack time.Duration)
 	return false
 }
 
-func (n tally) progress(w watching, began time.Time) string {
+func (n tally) progress(w watching) string {
 	s := fmt.Sprintf("watched for %s of %s, %s, %d good in a row, %d bad (limit %d)",
-		pointsman.Span(n.At.Sub(began).Round(time.Second)), w.For, pointsman.Count(n.Samples, "sample"), n.Row, n.Bad, w.Bad)
+		pointsman.Span(n.Watched.Round(time.Second)), w.For, pointsman.Count(n.Samples, "sample"), n.Row, n.Bad, w.Bad)
 	if n.Why != "" {
 		s += ", the last bad one: " + n.Why
 	}

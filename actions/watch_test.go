@@ -92,6 +92,8 @@ func TestAWatchGivesItsWorkerBackAndCountsAcrossRestarts(t *testing.T) {
 			t.Fatal(w.counted())
 		}
 		time.Sleep(2 * time.Minute)
+		w.wantRun(pointsman.RunWaiting, "watched for 3m 30s of 5m") // the time in which nobody looked does not count
+		time.Sleep(90 * time.Second)
 		w.wantRun(pointsman.RunDone, "all 3 steps done")
 	})
 }

@@ -215,6 +215,10 @@ func (j *ruling) steps(ev pointsman.Event) {
 		}
 		delete(j.word, ev.Run)
 	case pointsman.EvStepDone:
+		if ev.Step == "watch" {
+			j.watched(ev)
+			return
+		}
 		if ev.Step == "look" {
 			j.count(ev, gate, j.cat.runbook.Steps[ev.StepN-1].Approval.Needed())
 			return

@@ -31,6 +31,9 @@ func (l lever) blind(in actions.Input, percent int) bool {
 }
 
 func (l lever) Check(ctx context.Context, in actions.Input) (pointsman.Evidence, error) {
+	l.mu.Lock()
+	l.looks[in.Key]++
+	l.mu.Unlock()
 	l.stand(ctx, "check", in.Key+strconv.Itoa(in.StepN)+in.Incident)
 	if ctx.Err() != nil || in.Phase != actions.Propose && l.blind(in, 3) {
 		return pointsman.Evidence{}, errors.New("no route to host")

@@ -50,6 +50,7 @@ type world struct {
 	mu      sync.Mutex
 	effects map[string]int // by idempotency key
 	undone  map[string]int
+	looks   map[string]int // checks, by the same
 	latest  []pointsman.State
 	claimed map[string]int64 // run -> the epoch handed out last
 	broken  []string         // promises that did not hold
@@ -125,6 +126,8 @@ func (w *world) runbook() pointsman.Runbook {
 			Require: []pointsman.Requirement{{Count: 1 + w.draw(2, "gate"), Role: "dba"}}, Expires: 20 * time.Second,
 		}}
 		rb.Steps = slices.Insert(rb.Steps, len(rb.Steps)-1, gate)
+	} else if w.draw(3, "watched") == 0 {
+		rb.Steps = append(rb.Steps, w.watch())
 	}
 	return rb
 }
@@ -135,7 +138,7 @@ const calm = 4 * time.Minute
 // simulate runs one schedule in its own bubble of virtual time and judges it.
 func simulate(t *testing.T, seed uint64, open func(*testing.T, *world) backing, f flaw) *world {
 	t.Helper()
-	w := &world{chance: chance{seed: seed}, flaw: f, effects: map[string]int{}, undone: map[string]int{}, claimed: map[string]int64{}}
+	w := &world{chance: chance{seed: seed}, flaw: f, effects: map[string]int{}, undone: map[string]int{}, looks: map[string]int{}, claimed: map[string]int64{}}
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		w.start = time.Now()
