@@ -195,7 +195,7 @@ func TestLintFindsAllFaultsAtOnce(t *testing.T) {
 	want := []string{
 		`x.yaml:10: steps[0].with: ${gone} is no parameter of this runbook; it has [yard]`,
 		`x.yaml:11: steps[1].kind: unknown action kind "yard.fenc", did you mean "yard.fence"?`,
-		`x.yaml:12: steps[2].kind: unknown action kind "moon.landing"; known are [gate manual.task wait yard.fence]`,
+		`x.yaml:12: steps[2].kind: unknown action kind "moon.landing"; known are [gate manual.task wait watch yard.fence]`,
 		`x.yaml:13: steps[3].timeout: a step of kind yard.fence needs a timeout, for example 30s`,
 		`x.yaml:13: steps[3].with: arguments {"lines":"${yard}"}: json: unknown field "lines", did you mean "line"?`,
 		`x.yaml:14: steps[4].with: for "-3s": must be positive`,

@@ -31,7 +31,7 @@ func TestAWatchPassesAfterItsTimeWithEnoughGoodInARow(t *testing.T) {
 			t.Fatalf("%s: %+v", p.Problem, plan.Steps)
 		}
 		w.approve(p)
-		time.Sleep(110 * time.Second)
+		time.Sleep(112 * time.Second)
 		w.throw.change(func(p *points) { p.set = false }) // two bad samples right before the end
 		time.Sleep(10 * time.Second)
 		w.throw.change(func(p *points) { p.set = true })
@@ -39,7 +39,7 @@ func TestAWatchPassesAfterItsTimeWithEnoughGoodInARow(t *testing.T) {
 		if r := w.wantRun(pointsman.RunRunning, ""); !strings.Contains(w.counted(), "2 bad (limit 10), the last bad one: it does not hold") {
 			t.Fatalf("%s: %s", r.State, w.counted())
 		}
-		time.Sleep(11 * time.Second)
+		time.Sleep(9 * time.Second)
 		r := w.wantRun(pointsman.RunDone, "all 3 steps done")
 		if took := r.Steps[2].EndedAt.Sub(r.Steps[2].StartedAt); took < 2*time.Minute || !strings.Contains(w.counted(), "4 good in a row, 2 bad") {
 			t.Fatalf("%s: %s", took, w.counted())
