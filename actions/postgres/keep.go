@@ -46,24 +46,37 @@ func (m *memory) keep(file string) error {
 		return fmt.Errorf("samples of the primaries: %w", err)
 	}
 	for cluster, k := range all {
-		k.peakAt, k.fromLSN, k.fromAt, k.missedAt = k.PeakAt, k.FromLSN, k.FromAt, k.MissedAt
-		if time.Since(k.KeptAt) > gap {
-			k.LostAt, k.missedAt = time.Time{}, time.Time{} // the sample is then as old as it is, and says so
-		}
-		m.last[cluster] = k.Sample
+		m.last[cluster] = k.sample()
 	}
 	return nil
+}
+
+// sample is what a kept one says now.
+func (k kept) sample() Sample {
+	k.peakAt, k.fromLSN, k.fromAt, k.missedAt = k.PeakAt, k.FromLSN, k.FromAt, k.MissedAt
+	if time.Since(k.KeptAt) > gap {
+		k.LostAt, k.missedAt = time.Time{}, time.Time{} // the sample is then as old as it is, and says so
+	}
+	return k.Sample
+}
+
+func (s Sample) kept(at time.Time) kept {
+	return kept{Sample: s, KeptAt: at, PeakAt: s.peakAt, FromLSN: s.fromLSN, FromAt: s.fromAt, MissedAt: s.missedAt}
 }
 
 // set remembers a sample. The file is replaced as a whole: half of one would be none. The caller holds mu.
 func (m *memory) set(cluster string, s Sample) {
 	m.last[cluster] = s
+	if m.seen == nil {
+		m.seen = map[string]time.Time{}
+	}
+	m.seen[cluster] = time.Now()
 	if m.file == "" {
 		return
 	}
 	all := map[string]kept{}
 	for name, s := range m.last {
-		all[name] = kept{Sample: s, KeptAt: time.Now(), PeakAt: s.peakAt, FromLSN: s.fromLSN, FromAt: s.fromAt, MissedAt: s.missedAt}
+		all[name] = s.kept(time.Now())
 	}
 	raw, err := json.Marshal(all)
 	if err == nil {

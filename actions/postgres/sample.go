@@ -44,7 +44,8 @@ const (
 type memory struct {
 	mu   sync.Mutex
 	last map[string]Sample
-	file string // where it outlives the process; see Clusters.Keep
+	seen map[string]time.Time // when this process last learned something itself
+	file string               // where it outlives the process; see Clusters.Keep
 	log  *slog.Logger
 }
 

@@ -5,11 +5,13 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/pointsman/pointsman/actions"
 	"github.com/pointsman/pointsman/actions/builtin"
+	"github.com/pointsman/pointsman/actions/postgres"
 	"github.com/pointsman/pointsman/bot"
 	"github.com/pointsman/pointsman/cmd/api"
 	"github.com/pointsman/pointsman/comms"
@@ -39,6 +41,9 @@ func newParts(cfg *configs.Config, a *App) (parts, error) {
 		a.log.Warn("what was known of the primaries is lost with the restart", "err", err)
 	}
 	p.kinds, p.loops = built.Kinds(), built.Loops(a.store, a.catalog.onCluster)
+	if cfg.Storage.Driver == "postgres" && len(cfg.Targets.Postgres) > 0 {
+		p.loops = append(p.loops, shareSamples(a, postgres.Sharer{Clusters: built.Clusters, Shelf: a.store}))
+	}
 	built.Switches.OnChange = a.switchChanged
 	p.switches = &switches{store: a.store, offer: a.catalog.Offer, status: func() []api.SwitchStatus { return statuses(built) }}
 	if cfg.Slack.Enabled {
@@ -58,6 +63,16 @@ func newParts(cfg *configs.Config, a *App) (parts, error) {
 		p.ways = append(p.ways, pager)
 	}
 	return p, nil
+}
+
+// shareSamples learns from the other replicas before anything is judged, and returns the loop that goes on with it.
+func shareSamples(a *App, s postgres.Sharer) func(context.Context) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := s.Fetch(ctx); err != nil {
+		a.log.Warn("what other replicas knew of the primaries is not known here yet", "err", err)
+	}
+	return s.Run
 }
 
 func newBot(cfg *configs.Config, a *App, s *switches) (*bot.Bot, error) {
