@@ -257,3 +257,12 @@ func IncidentOf(id string) string {
 	}
 	return id
 }
+
+// LoseEnd tells an open incident that the log has lost its end: what is on record of it may be older than what was done.
+type LoseEnd struct {
+	Incident string
+	Text     string // how that is known
+}
+
+// Subject implements Command.
+func (c LoseEnd) Subject() Subject { return Subject{Incident: c.Incident} }

@@ -72,6 +72,8 @@ func (t *turn) decide(cmd Command) Answer {
 		return t.report(c)
 	case CloseIncident:
 		return t.closeIncident(c)
+	case LoseEnd:
+		return t.loseEnd(c)
 	case Protect:
 		return t.protect(c)
 	}

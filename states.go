@@ -87,7 +87,11 @@ var runTable = map[RunState]map[EventType]RunState{
 }
 
 var stepTable = map[StepState]map[EventType]StepState{
-	StepPending: {EvStepStarted: StepStarted, EvStepSkipped: StepSkipped},
+	StepPending: {
+		EvStepStarted: StepStarted,
+		EvStepSkipped: StepSkipped,
+		EvStepUnknown: StepUnknown, // the log has lost its end: it may have happened
+	},
 	StepStarted: {
 		EvStepSkipped: StepSkipped, // a wait that a person cuts short
 		EvStepStarted: StepStarted, // another attempt, after the first was seen not to have happened

@@ -40,6 +40,9 @@ func (s *Store) append(ctx context.Context, w *work) error {
 	}
 	w.seq = int64(head.Seq)
 	head.Seq -= uint64(len(bodies))
+	if err := s.after(head); err != nil && !w.mends {
+		return err
+	}
 	entries, nodes, err := audit.Append(head, bodies, near)
 	if err != nil {
 		return err
@@ -54,6 +57,7 @@ func (s *Store) append(ctx context.Context, w *work) error {
 		b.one(`INSERT INTO log_tree (ix, h) VALUES ($1, $2)`, n.Index, hexOf(n.Hash))
 	}
 	end := entries[len(entries)-1].Head()
+	w.end = Tail{Seq: int64(end.Seq), Hash: hexOf(end.Hash)}
 	moved, err := near.grown(int64(end.Seq), nodes)
 	if err != nil {
 		return err

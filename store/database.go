@@ -24,7 +24,9 @@ type database struct {
 	// listen calls wake whenever another process has changed something, until it loses the connection; nil on SQLite,
 	// where there is no other process.
 	listen func(ctx context.Context, self string, wake func()) error
-	close  func() error
+	// fresh is told of each new connection to PostgreSQL: the server behind it may be another one than before.
+	fresh func(ctx context.Context, tx Tx)
+	close func() error
 
 	forUpdate  string // " FOR UPDATE" where rows are locked one by one
 	forShare   string // " FOR SHARE": many may hold the row, and nobody may change it meanwhile

@@ -27,6 +27,9 @@ const deliveryColumns = `id, follower, seq, event_id, incident, destination, lan
 // oldest that is neither sent nor given up is ever claimed, so what is said stays in order. Attempts counts the
 // attempt that begins now.
 func (s *Store) Claim(ctx context.Context, owner string, limit int) ([]pointsman.Delivery, error) {
+	if err := s.cut(); err != nil {
+		return nil, err
+	}
 	now, err := s.db.lease(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("claim deliveries: %w", err)

@@ -140,10 +140,12 @@ func (w *work) post(ctx context.Context, planned []pointsman.Delivery) error {
 			due = w.now
 		}
 		id := last - int64(len(planned)) + int64(i) + 1
-		// What takes the place of another inherits its attempts: they tell that it may have been said already.
+		// What takes the place of another inherits its attempts: they tell that it may have been said already. So may
+		// what follows from an event before a loss of the log's end.
 		w.writes.exec(`INSERT INTO deliveries (id, follower, seq, event_id, incident, destination, lane, class, newest, payload, state, due_at, attempts)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending', $11, COALESCE((SELECT MAX(o.attempts) FROM deliveries o
-				WHERE $9 AND o.follower = $2 AND o.lane = $7 AND `+replaceable+`), 0))
+				WHERE $9 AND o.follower = $2 AND o.lane = $7 AND `+replaceable+`), 0)
+				+ (SELECT CASE WHEN $3 <= n THEN 1 ELSE 0 END FROM counters WHERE name = 'mended'))
 			ON CONFLICT (follower, seq, destination) DO NOTHING`,
 			id, d.Follower, d.Seq, d.EventID, d.Incident, indexed(d.Destination), indexed(d.Lane), string(d.Class), d.Newest, string(d.Payload), micros(due))
 		if d.Newest {

@@ -17,6 +17,9 @@ const claimable = `state IN ('queued', 'running', 'waiting', 'undoing') AND leas
 // ClaimRun leases one run to owner and raises its epoch, which fences off every write of a former owner. Runs whose
 // owner is gone come first. The bool is false if no run needs a worker.
 func (s *Store) ClaimRun(ctx context.Context, owner string, lease time.Duration) (pointsman.Claim, bool, error) {
+	if err := s.cut(); err != nil {
+		return pointsman.Claim{}, false, err
+	}
 	now, err := s.db.lease(ctx)
 	if err != nil {
 		return pointsman.Claim{}, false, fmt.Errorf("claim a run: %w", err)

@@ -42,11 +42,18 @@ func openPostgres(ctx context.Context, cfg Config) (*database, error) {
 	}
 	// Above any row of ours; something on the port that is no PostgreSQL must not exhaust the memory by its greeting.
 	pc.ConnConfig.MaxProtocolMessageBodyLen = 256 << 20
+	d := &database{}
+	pc.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		if d.fresh != nil {
+			d.fresh(ctx, pgTx{conn})
+		}
+		return nil
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
 		return nil, err
 	}
-	d := &database{
+	*d = database{
 		begin: func(ctx context.Context) (transaction, error) {
 			return beginPG(ctx, pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite})
 		},

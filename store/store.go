@@ -27,6 +27,8 @@ type Config struct {
 
 	// DeliveryLease is how long a claimed delivery stays with a process that does not prolong it; 0 means 30 s.
 	DeliveryLease time.Duration `yaml:"-"`
+	// Known is the newest entry that was ever acknowledged, as far as somebody outside the database remembers.
+	Known Tail `yaml:"-"`
 	// Now replaces the clock in tests, also the database's clock for leases.
 	Now func() time.Time `yaml:"-"`
 }
@@ -56,6 +58,8 @@ type Store struct {
 	self string // this process among those that share a PostgreSQL
 
 	deliveryLease time.Duration
+	known         Tail      // guarded by mu
+	torn          *CutError // guarded by mu
 
 	mu      sync.Mutex
 	changed chan struct{}
@@ -89,6 +93,10 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.close())
 	}
+	if err := s.recall(ctx, cfg.Known); err != nil {
+		return nil, errors.Join(err, db.close())
+	}
+	db.fresh = func(ctx context.Context, tx Tx) { _ = s.whole(ctx, tx) } // what it finds it remembers
 	listening, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	if db.listen != nil {

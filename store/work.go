@@ -19,6 +19,8 @@ type work struct {
 	seq    int64 // the log's head: as read, and after the events were appended
 	nudge  bool  // wake the loops although no event was appended
 	about  any   // the command, or a word; for failpoints
+	mends  bool  // it is allowed on a log that has lost its end
+	end    Tail  // of the log, once the events are appended
 }
 
 // tries bounds how often a transaction that lost against another one is made again.
@@ -31,6 +33,7 @@ func (s *Store) transact(ctx context.Context, fn func(*work) error) error {
 		w, err := s.attempt(ctx, fn)
 		switch {
 		case err == nil:
+			s.know(w.end)
 			if len(w.events) > 0 || w.nudge {
 				s.wake()
 			}
@@ -67,6 +70,9 @@ func (s *Store) attempt(ctx context.Context, fn func(*work) error) (*work, error
 }
 
 func (s *Store) write(ctx context.Context, w *work) error {
+	if err := s.cut(); err != nil && !w.mends {
+		return err
+	}
 	if len(w.events) == 0 {
 		if err := send(ctx, w.Tx, w.writes); err != nil {
 			return fmt.Errorf("save: %w", err)

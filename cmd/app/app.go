@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -37,21 +38,22 @@ type Options struct {
 
 // App is the program.
 type App struct {
-	opts     Options
-	log      *slog.Logger
-	cfg      *configs.Config
-	catalog  *Catalog
-	store    *store.Store
-	export   Exporter
-	webhook  *alerts.Handler
-	server   *server
-	planner  *actions.Planner
-	engine   *actions.Engine
-	talk     comms.Dispatcher
-	clock    comms.Clock
-	parts    parts
-	reg      *prometheus.Registry
-	reloaded prometheus.Gauge
+	opts      Options
+	log       *slog.Logger
+	cfg       *configs.Config
+	catalog   *Catalog
+	store     *store.Store
+	announced announced
+	export    Exporter
+	webhook   *alerts.Handler
+	server    *server
+	planner   *actions.Planner
+	engine    *actions.Engine
+	talk      comms.Dispatcher
+	clock     comms.Clock
+	parts     parts
+	reg       *prometheus.Registry
+	reloaded  prometheus.Gauge
 }
 
 // New opens the store, builds the rooms and binds the addresses. Nothing runs until Run; what New opened is closed if
@@ -75,6 +77,10 @@ func New(ctx context.Context, cfg *configs.Config, opts Options) (_ *App, err er
 	if storage.Driver == "postgres" {
 		storage.DeliveryLease = cfg.Timings.Lease
 	}
+	a.announced = announced{file: filepath.Join(filepath.Dir(cfg.Audit.KeyFile), "announced.json"), log: a.log}
+	if storage.Known, err = a.announced.read(); err != nil {
+		return nil, err
+	}
 	if a.store, err = store.Open(ctx, storage, a.log.With("room", "store")); err != nil {
 		return nil, err
 	}
@@ -85,6 +91,9 @@ func New(ctx context.Context, cfg *configs.Config, opts Options) (_ *App, err er
 	}()
 	// Only one process may hold a SQLite file, so whoever held these leases is dead.
 	if err := a.store.ResetLeases(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.store.Mend(ctx); err != nil {
 		return nil, err
 	}
 	a.export = Exporter{Store: a.store, Key: key}
@@ -200,7 +209,7 @@ func (a *App) Run(ctx context.Context) error {
 	a.server.start()
 	a.log.Info("listening", "addr", a.Addr().String(), "socket", a.cfg.Web.Socket, "version", a.opts.Version)
 	g, gctx := errgroup.WithContext(ctx)
-	for _, loop := range append(a.parts.loops, a.planner.Run, a.engine.Run, a.talk.Run, a.clock.Run, a.signCheckpoints) {
+	for _, loop := range append(a.parts.loops, a.planner.Run, a.engine.Run, a.talk.Run, a.clock.Run, a.signCheckpoints, a.watchTail) {
 		g.Go(func() error { return loop(gctx) })
 	}
 	g.Go(func() error {
@@ -216,7 +225,9 @@ func (a *App) Run(ctx context.Context) error {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	_, signErr := a.store.Checkpoint(last, a.export.Key)
-	return errors.Join(err, a.note(last, "stopped", ""), signErr, a.store.Close())
+	noteErr := a.note(last, "stopped", "")
+	a.announced.write(a.store.Tail())
+	return errors.Join(err, noteErr, signErr, a.store.Close())
 }
 
 func (a *App) note(ctx context.Context, what, more string) error {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -154,4 +155,102 @@ func TestStepInFlightWhenTheDatabaseGoes(t *testing.T) {
 		t.Errorf("the click made again: %d %v", r.Status, err)
 	}
 	tr.state(other, "is carried out", ranDone)
+}
+
+// TestOwnDatabaseLosesItsEnd puts an older copy of the data directory in place, as a failover to a standby that lagged
+// does: under the program while it runs, and between two of its runs. What the record has forgotten is not done again.
+func TestOwnDatabaseLosesItsEnd(t *testing.T) {
+	t.Parallel()
+	for name, restarted := range map[string]bool{"while_the_program_runs": false, "while_it_is_down": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := ownDatabase(t)
+			tr := openTrafficOn(t, server.DSN(lab.Superuser, lab.AppDatabase), fast)
+			tr.write("effect.sh", strings.Replace(effectScript, `[ "$2" = 0 ] || sleep "$2"`, fmt.Sprintf("touch '%s/begun'; sleep 1", tr.dir), 1), 0o700)
+			tr.write("runbooks/crash.yaml", strings.ReplaceAll(crashBook, "timeout: 700ms", "timeout: 30s"), 0o600)
+			cmd := tr.launch(tr.file)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+			defer cancel()
+			incident, err := tr.fire(ctx, firing(map[string]string{"alertname": "Crash", "service": lane(0), "outage": "one", "severity": "critical"}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			run, err := tr.approve(ctx, incident, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tr.await("the first step has begun", func() error { _, err := os.Stat(filepath.Join(tr.dir, "begun")); return err })
+			older := tr.copied(server)
+			tr.state(incident, "is carried out", ranDone)
+			<-time.After(time.Second) // what was acknowledged is announced twice a second
+
+			if err := server.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			if restarted {
+				_ = cmd.Process.Kill()
+				_ = cmd.Wait()
+			}
+			tr.restored(server, older)
+			if restarted {
+				cmd = tr.launch(tr.file)
+			}
+			t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+
+			st := tr.state(incident, "is parked", func(st pointsman.State) bool { return len(st.Runs) == 1 && st.Runs[0].State == pointsman.RunParked })
+			if note := st.Runs[0].Note; !strings.Contains(note, "the log has lost its end") {
+				t.Errorf("it is parked because %s", note)
+			}
+			tr.await("somebody is paged", func() error {
+				for _, ev := range tr.pager.Events() {
+					if ev.Action == "trigger" && strings.Contains(ev.Payload.Summary, "the log has lost its end") {
+						return nil
+					}
+				}
+				return fmt.Errorf("%d events", len(tr.pager.Events()))
+			})
+			if did := tr.effects(); len(did) != 3 {
+				t.Errorf("carried out: %q, want three steps, once", did)
+			}
+			if err := tr.lookAfter(ctx, incident, run); err != nil { // a person sees in the file what was done
+				t.Error(err)
+			}
+			if want := []string{run + "/1", run + "/2", run + "/3"}; !slices.Equal(tr.effects(), want) {
+				t.Errorf("carried out in the end: %q, want %q", tr.effects(), want)
+			}
+			tr.drained()
+			tr.saidOnce()
+			tr.wholeLogIsIntact()
+		})
+	}
+}
+
+// copied kills the server, copies its data directory and starts it again.
+func (tr *traffic) copied(server *lab.Postgres) (folder string) {
+	tr.t.Helper()
+	if err := server.Kill(); err != nil {
+		tr.t.Fatal(err)
+	}
+	folder = filepath.Join(tr.dir, "older")
+	if out, err := exec.CommandContext(tr.t.Context(), "cp", "-a", server.DataDir(), folder).CombinedOutput(); err != nil {
+		tr.t.Fatalf("%s: %v", out, err)
+	}
+	if err := server.Start(tr.t.Context()); err != nil {
+		tr.t.Fatal(err)
+	}
+	return folder
+}
+
+// restored puts an older copy in place of the data directory of a server that is down, and starts it.
+func (tr *traffic) restored(server *lab.Postgres, folder string) {
+	tr.t.Helper()
+	if err := os.RemoveAll(server.DataDir()); err != nil {
+		tr.t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(tr.t.Context(), "cp", "-a", folder, server.DataDir()).CombinedOutput(); err != nil {
+		tr.t.Fatalf("%s: %v", out, err)
+	}
+	if err := server.Start(tr.t.Context()); err != nil {
+		tr.t.Fatal(err)
+	}
 }

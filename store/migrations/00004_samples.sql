@@ -8,3 +8,6 @@ CREATE TABLE samples (
     doc     TEXT   NOT NULL,
     PRIMARY KEY (cluster, node)
 );
+-- Up to this entry the log may have had another continuation, which is lost: what follows from these entries may have
+-- been said already.
+INSERT INTO counters (name, n) VALUES ('mended', 0);

@@ -1,0 +1,84 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/pointsman/pointsman/store"
+)
+
+// announced is the file beside the signing key that holds the newest entry of the log that this host has acknowledged.
+// It is outside the database on purpose: a database that has lost its end does not know that it ever had more.
+type announced struct {
+	file string
+	last store.Tail
+	log  *slog.Logger
+}
+
+// read returns what was written last; nothing where there is no file. A file that cannot be read is an error: without
+// it a loss would pass in silence.
+func (a *announced) read() (store.Tail, error) {
+	raw, err := os.ReadFile(a.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return store.Tail{}, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, &a.last)
+	}
+	if err != nil {
+		return store.Tail{}, fmt.Errorf("newest acknowledged entry of the log: %s: %w; remove the file if the loss of its end need not be noticed", a.file, err)
+	}
+	return a.last, nil
+}
+
+// write replaces the file as a whole. A failure is not worth stopping for: an older entry notices less, not wrong.
+func (a *announced) write(now store.Tail) {
+	if now == a.last {
+		return
+	}
+	raw, err := json.Marshal(now)
+	if err == nil {
+		err = os.WriteFile(a.file+".new", raw, 0o600)
+	}
+	if err == nil {
+		err = os.Rename(a.file+".new", a.file)
+	}
+	if err != nil {
+		a.log.Warn("newest entry of the log not kept beside the key", "file", a.file, "err", err)
+		return
+	}
+	a.last = now
+}
+
+// announceEvery bounds what may be lost and not be noticed after a restart of both the database and this program.
+const announceEvery = 500 * time.Millisecond
+
+// watchTail looks whether the log still has its end, and keeps outside of the database how far it goes.
+func (a *App) watchTail(ctx context.Context) error {
+	tick := time.NewTicker(announceEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		err := a.store.Whole(ctx)
+		if _, lost := errors.AsType[*store.CutError](err); lost {
+			err = a.store.Mend(ctx)
+		}
+		if err != nil {
+			if ctx.Err() == nil {
+				a.log.Warn("end of the log not looked at", "err", err)
+			}
+			continue
+		}
+		a.announced.write(a.store.Tail())
+	}
+}

@@ -1,0 +1,118 @@
+package store_test
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/store"
+)
+
+// TestStore_notices_that_the_log_has_lost_its_end: somebody restores an older copy, and the program remembers more.
+func TestStore_notices_that_the_log_has_lost_its_end(t *testing.T) {
+	t.Parallel()
+	for name, more := range map[string]int64{"shorter than it was": 0, "as long as it was": 1, "longer than it was": 3} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := onSQLite(t)
+			s := open(t, cfg)
+			run := started(t, s)
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			backup, err := os.ReadFile(cfg.Path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s = open(t, cfg)
+			if err := s.Note(t.Context(), pointsman.Event{Type: pointsman.EvServerState, Text: "what will be lost"}); err != nil {
+				t.Fatal(err)
+			}
+			cfg.Known = s.Tail()
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(cfg.Path, backup, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			forked := cfg
+			forked.Known = store.Tail{}
+			s = open(t, forked) // somebody who remembers nothing goes on where the copy ends
+			for range more {
+				if err := s.Note(t.Context(), pointsman.Event{Type: pointsman.EvServerState, Text: "another history"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+
+			s = open(t, cfg)
+			_, err = s.Do(t.Context(), outage(7))
+			if _, lost := errors.AsType[*store.CutError](err); !lost {
+				t.Fatalf("it decided on a log that had lost its end: %v", err)
+			}
+			if _, claimed, err := s.ClaimRun(t.Context(), "me", time.Minute); claimed || err == nil {
+				t.Fatalf("a run was claimed: %v", err)
+			}
+			if err := s.Mend(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			st, err := s.State(t.Context(), pointsman.IncidentOf(run.ID))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, _ := st.Run(run.ID)
+			if r.State != pointsman.RunParked || r.Steps[0].State != pointsman.StepUnknown || st.Incident.Page != pointsman.PageTriggered || !strings.Contains(r.Note, "the log has lost its end") {
+				t.Errorf("the run is %s at a step that is %s, the page %q: %s", r.State, r.Steps[0].State, st.Incident.Page, r.Note)
+			}
+			if _, claimed, err := s.ClaimRun(t.Context(), "me", time.Minute); claimed || err != nil {
+				t.Errorf("a parked run was claimed: %v", err)
+			}
+			res, err := s.Do(t.Context(), outage(7))
+			if err != nil || res.State.Incident.ID != "INC-1002" {
+				t.Errorf("the next incident is %s, %v; want a number that was never given", res.State.Incident.ID, err)
+			}
+			if err := s.Whole(t.Context()); err != nil {
+				t.Error(err)
+			}
+			wholeLog(t, s)
+		})
+	}
+}
+
+// started is a run whose first step has begun.
+func started(t *testing.T, s *store.Store) pointsman.Run {
+	t.Helper()
+	res, err := s.Do(t.Context(), outage(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := res.State.Proposals[0]
+	plan, err := pointsman.Plan{
+		Version: 1, Runbook: p.Runbook, Policy: pointsman.Policy{Require: []pointsman.Requirement{{Count: 1, Role: "dba"}}, Expires: time.Hour},
+		Steps: []pointsman.PlanStep{{Name: "one", Kind: "test.nothing", Timeout: time.Second}},
+	}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ana := pointsman.Person{ID: "ana", Roles: []string{"dba"}}
+	do := func(cmd pointsman.Command) pointsman.Result {
+		t.Helper()
+		res, err := s.Do(t.Context(), cmd)
+		if err != nil || !res.Answer.OK() {
+			t.Fatalf("%+v, %v", res.Answer, err)
+		}
+		return res
+	}
+	do(pointsman.Ready{Proposal: p.ID, Generation: 1, Plan: plan})
+	do(pointsman.CastVote{Proposal: p.ID, Digest: pointsman.Digest(plan), Verdict: pointsman.Approve, By: pointsman.Actor{Person: ana}})
+	c, ok, err := s.ClaimRun(t.Context(), "me", time.Minute)
+	if err != nil || !ok {
+		t.Fatalf("nothing to claim: %v", err)
+	}
+	return do(pointsman.StartRun{Run: c.Run.ID, Epoch: c.Epoch, People: map[string]pointsman.Person{"ana": ana}}).State.Runs[0]
+}
