@@ -66,7 +66,7 @@ func (Rejoin) args(in actions.Input) (RejoinArgs, error) {
 }
 
 func (a RejoinArgs) lag() LagArgs {
-	return LagArgs{Cluster: a.Cluster, Node: a.Node, Limit: a.Limit, Within: a.Within}
+	return LagArgs(a)
 }
 
 func (a Rejoin) resolve(in actions.Input) (RejoinArgs, Cluster, error) {

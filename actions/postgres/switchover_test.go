@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions"
 	"github.com/pointsman/pointsman/actions/actiontest"
 	"github.com/pointsman/pointsman/actions/postgres"
@@ -151,6 +152,24 @@ func TestSwitchover(t *testing.T) {
 		back.Promised = []string{"postgres.switchover"}
 		if out, _ := w.stepIn(t, "postgres.rejoin", back); !strings.Contains(out.Note, "nothing had to be rewound") {
 			t.Errorf("note %q", out.Note)
+		}
+	})
+
+	t.Run("every_step_of_its_runbook_can_be_planned_beforehand", func(t *testing.T) {
+		t.Parallel()
+		w, _ := switchable(t, lab.PairOptions{})
+		in := w.planned(t, "postgres.switchover", switchArgs)
+		for _, step := range []struct{ kind, with string }{{"postgres.verify", promoteArgs}, {"postgres.rejoin", rejoinArgs}} {
+			later := input(step.with)
+			later.Phase, later.Pins, later.Promised, later.StepN = actions.Propose, in.Pins, []string{"postgres.switchover", "postgres.verify"}, 3
+			ev, err := w.kind(t, step.kind).Check(t.Context(), later)
+			if err != nil || ev.Already {
+				t.Fatalf("%s: already %t, error %v", step.kind, ev.Already, err)
+			}
+			mustStand(t, ev)
+			if risks := pointsman.Acknowledgements(ev.Facts); len(risks) > 0 {
+				t.Errorf("%s asks to accept %+v", step.kind, risks)
+			}
 		}
 	})
 

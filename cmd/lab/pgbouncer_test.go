@@ -46,7 +46,7 @@ func TestPgBouncer(t *testing.T) {
 		}
 		await(t, 10*time.Second, func(ctx context.Context) error {
 			if err := write(pooler.DSN(lab.Pointsman, lab.AppDatabase), "standby")(ctx); err == nil || !strings.Contains(err.Error(), "25006") {
-				return fmt.Errorf("a write to a standby answered %v, want 25006", err)
+				return fmt.Errorf("a write to a standby answered %w, want 25006", err)
 			}
 			return nil
 		})
