@@ -54,7 +54,7 @@ func many(t *testing.T, n int, open func(*testing.T, *world) backing) {
 	}
 	name, started := t.Name(), time.Now()
 	var mu sync.Mutex
-	ends, events := map[pointsman.RunState]int{}, 0
+	ends, events, halts := map[pointsman.RunState]int{}, 0, 0
 	parts := runtime.GOMAXPROCS(0)
 	t.Run("all", func(t *testing.T) {
 		for part := range parts {
@@ -67,6 +67,11 @@ func many(t *testing.T, n int, open func(*testing.T, *world) backing) {
 					}
 					mu.Lock()
 					events += len(w.events)
+					for _, ev := range w.events {
+						if ev.Type == pointsman.EvRunWished || ev.Type == pointsman.EvRunAborted {
+							halts++
+						}
+					}
 					for _, st := range w.states {
 						for _, r := range st.Runs {
 							ends[r.State]++
@@ -78,7 +83,7 @@ func many(t *testing.T, n int, open func(*testing.T, *world) backing) {
 		}
 	})
 	took := time.Since(started)
-	t.Logf("%d schedules in %s, %.0f a second; %d events; runs ended %v", n, took.Round(time.Millisecond), float64(n)/took.Seconds(), events, ends)
+	t.Logf("%d schedules in %s, %.0f a second; %d events; %d times a person said halt; runs ended %v", n, took.Round(time.Millisecond), float64(n)/took.Seconds(), events, halts, ends)
 	if n >= 500 && (ends[pointsman.RunDone] == 0 || ends[pointsman.RunAborted] == 0 || ends[pointsman.RunVoided] == 0 || ends[pointsman.RunParked] == 0) {
 		t.Fatalf("the schedules do not reach every end: %v", ends)
 	}

@@ -9,4 +9,5 @@ const (
 	usualRepeats   = 10
 	usualDays      = 1
 	usualRaces     = 50
+	usualRestarts  = 1
 )

@@ -10,4 +10,5 @@ const (
 	usualRepeats   = 200
 	usualDays      = 10
 	usualRaces     = 1_000
+	usualRestarts  = 9
 )
