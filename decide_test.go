@@ -254,7 +254,7 @@ func TestVotes(t *testing.T) {
 		s := begin(t)
 		p := s.ready(1)
 		s.state.Locks = []Lock{{Target: orders.Key(), Incident: "INC-9", Run: "INC-9/R1"}}
-		s.want(s.cast(dbaA, Approve, p.Digest), CodeLocked, "locked by INC-9/R1")
+		s.want(s.cast(dbaA, Approve, p.Digest), CodeLocked, "postgres/orders is held by INC-9/R1")
 	})
 	t.Run("a kill switch does not wait for the run that holds its target", func(t *testing.T) {
 		t.Parallel()
