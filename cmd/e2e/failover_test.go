@@ -163,7 +163,7 @@ func (s *stage) provenFailover(st pointsman.State) {
 	for _, step := range st.Runs[0].Steps {
 		did = append(did, step.Kind+" "+string(step.State))
 	}
-	want := "postgres.check done, postgres.fence done, postgres.promote done, postgres.verify done"
+	want := "postgres.check done, postgres.fence done, postgres.promote done, postgres.verify done, postgres.checkpoint done"
 	if got := strings.Join(did, ", "); got != want {
 		s.t.Errorf("steps %s, want %s", got, want)
 	}

@@ -57,6 +57,7 @@ func Run(t *testing.T, fresh func(testing.TB) store.Config) {
 		{"an export of one incident verifies", exports},
 		{"a touched log is not opened", touched},
 		{"a restart keeps everything", restart},
+		{"many watches that see the same give one alarm", reports},
 		{"a newer schema is refused", newerSchema},
 		{"waiting loops wake up at a commit", waking},
 		{"texts from outside that a database would refuse are stored", hostile},
