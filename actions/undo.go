@@ -64,10 +64,10 @@ func (e *Engine) undo(ctx context.Context, run pointsman.Run, epoch int64, lost 
 	in.Memo, in.Applied = run.Steps[i].Memo, run.Steps[i].StartedAt
 	deadline := run.Steps[i].UndoAt.Add(plan.Steps[i].Timeout)
 	why := errors.New("its owner stopped before it was known")
-	if i != lost && time.Until(deadline) > 0 {
+	pointsman.Failpoint("undo.before-apply", plan.Steps[i].Kind)
+	if i != lost && time.Until(deadline) > 0 { // asked last, as in act: a process that stood still may be too late
 		var out Outcome
 		undoCtx, cancel := context.WithDeadline(ctx, deadline)
-		pointsman.Failpoint("undo.before-apply", plan.Steps[i].Kind)
 		out, why = act.(Undoer).Undo(undoCtx, in)
 		pointsman.Failpoint("undo.after-apply", plan.Steps[i].Kind)
 		cancel()
