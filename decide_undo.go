@@ -93,7 +93,11 @@ func (t *turn) undoNext(r *Run) {
 		t.endAborted(r, r.Wish.By, r.Wish.Reason)
 		return
 	}
-	if why := t.heldBack(r); why != "" {
+	why := t.heldBack(r)
+	if r.Halt != "" {
+		why = r.Halt // an alarm of the watch says that the world is not what the undoing takes it for
+	}
+	if why != "" {
 		t.park(r, fmt.Sprintf("step %d (%s) was not undone: %s", i+1, r.Steps[i].Name, why))
 		return
 	}

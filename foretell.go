@@ -157,3 +157,6 @@ func (r Run) foretellAbort(step string) string {
 	}
 	return first + ", and there is nothing to undo"
 }
+
+// PastReturn reports whether an irreversible step had its effect, or may have had it.
+func (r Run) PastReturn() bool { return r.passedReturn() }

@@ -16,9 +16,14 @@ const (
 	doRetry   = "retry"
 	doDone    = "done"
 	doAbort   = "abort"
+	doPause   = "pause"
+	doResume  = "resume"
+	doSkip    = "skip"
 	doUpdate  = "update"
 	doPlan    = "plan"
 	doClose   = "close"
+
+	doUngraceful = "ungraceful"
 )
 
 // route is what a button carries: where the click belongs and what the person saw when they clicked. It gives no

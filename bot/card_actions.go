@@ -32,7 +32,7 @@ func actions(v View, p ProposalView) []slack.BlockElement {
 	case pointsman.ProposalExpired:
 		return []slack.BlockElement{button(doRecheck, "Check and ask again", r.String(), slack.StyleDefault), menu(options...)}
 	case pointsman.ProposalApproved:
-		return append(steering(p), menu(options...))
+		return append(steering(p), menu(append(harder(p), options...)...))
 	}
 	return nil
 }
@@ -61,35 +61,6 @@ func accepted(p ProposalView) string {
 		steps = append(steps, t)
 	}
 	return cut(line(s+". Steps: "+strings.Join(steps, ", ")), maxConfirm)
-}
-
-// steering are the decisions that a run takes when it cannot go on by itself.
-func steering(p ProposalView) []slack.BlockElement {
-	if p.Run == nil {
-		return nil
-	}
-	r := *p.Run
-	to := route{ID: r.ID, Mark: r.Mark}.String()
-	retry := confirmed(button(doRetry, "Retry step", to, slack.StyleDefault), "Run the step again?", fmt.Sprintf("%s: %s runs again. The checks of the step come first.", r.ID, r.Step), "Retry")
-	done := button(doDone, "Mark done…", to, slack.StyleDefault)
-	abort := button(doAbort, "Abort…", to, slack.StyleDanger)
-	switch {
-	case r.Gate != nil:
-		to = route{ID: r.ID, Digest: r.Digest, Mark: r.Mark}.String()
-		return []slack.BlockElement{
-			confirmed(button(doApprove, "Approve", to, slack.StylePrimary), "Let the run go on?", gateAccepted(p, r), "Approve"),
-			button(doDeny, "Deny…", to, slack.StyleDanger), abort.WithStyle(slack.StyleDefault),
-		}
-	case r.State == pointsman.RunParked && r.Kind == pointsman.KindGate:
-		return []slack.BlockElement{retry, abort} // nobody says done to what others have to approve
-	case r.State == pointsman.RunParked:
-		return []slack.BlockElement{retry, done, abort}
-	case r.State == pointsman.RunWaiting && r.Manual != "":
-		return []slack.BlockElement{done.WithStyle(slack.StylePrimary), abort}
-	case r.State == pointsman.RunWaiting, r.State == pointsman.RunQueued:
-		return []slack.BlockElement{abort}
-	}
-	return nil
 }
 
 // gateAccepted is the text of the dialog: what goes on when the gate opens.

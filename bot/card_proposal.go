@@ -201,5 +201,8 @@ func runEnd(p ProposalView) string {
 	if p.Run == nil {
 		return ""
 	}
+	if strings.HasPrefix(p.Run.Note, string(p.Run.State)) {
+		return "; " + md(p.Run.Note, 180) // "aborted by Ana: done by hand"
+	}
 	return "; " + md(string(p.Run.State), 20) + ": " + md(p.Run.Note, 160)
 }

@@ -20,12 +20,18 @@ func (c caps) approved(p ProposalView) []slack.Block {
 	r := *p.Run
 	out := []slack.Block{section(c.headline(p, r)), c.progress(p), small(by, code(r.ID, 40))}
 	switch r.State {
+	case pointsman.RunRunning:
+		if r.Wish != "" {
+			out = append(out, section("✋ *"+md(r.Wish, 600)+".*"))
+		}
+	case pointsman.RunAborted:
+		out = append(out, c.left(r)...)
 	case pointsman.RunParked:
 		if len(r.Facts) > 0 {
 			out = append(out, c.evidence("*What is known*", r.Facts))
 		}
 		if r.Past {
-			out = append(out, small("⛔ The point of no return is behind: aborting undoes nothing."))
+			out = append(out, small("⛔ The point of no return is behind: aborting undoes nothing and hands over what is left."))
 		}
 	case pointsman.RunWaiting:
 		if r.Gate != nil {
@@ -82,6 +88,10 @@ func (c caps) headline(p ProposalView, r RunView) string {
 		return "⏳ " + name + " is approved and starts now"
 	case pointsman.RunRunning:
 		return "▶️ " + name + " is running, " + md(r.Step, 100) + ", started " + ago(r.Started)
+	case pointsman.RunPaused:
+		return "⏸️ " + name + " *stands* before " + md(r.Step, 100) + ", " + md(r.Note, 2*c.text)
+	case pointsman.RunUndoing:
+		return "↩️ " + name + " is *being undone*" + note
 	case pointsman.RunWaiting:
 		if r.Manual == "" && !r.Wake.IsZero() {
 			return "⏸️ " + name + " waits at " + md(r.Step, 100) + " and goes on at " + at(r.Wake) + note
@@ -90,11 +100,25 @@ func (c caps) headline(p ProposalView, r RunView) string {
 	case pointsman.RunParked:
 		return "🛑 " + name + " is *parked and needs a person*" + note
 	case pointsman.RunDone:
-		return "✅ " + name + " is *done and verified* in " + pointsman.Span(r.Took) + objective(p.RTO, r.Took)
+		word := "done and verified"
+		if n := skipped(p); n > 0 {
+			word = "done with " + pointsman.Count(n, "step") + " skipped"
+		}
+		return "✅ " + name + " is *" + word + "* in " + pointsman.Span(r.Took) + objective(p.RTO, r.Took)
 	case pointsman.RunAborted:
 		return "⏹️ " + name + " was aborted" + note
 	}
 	return "↩️ " + name + " was not started and nothing was changed" + note
+}
+
+func skipped(p ProposalView) int {
+	n := 0
+	for _, s := range p.Steps {
+		if s.State == pointsman.StepSkipped {
+			n++
+		}
+	}
+	return n
 }
 
 func objective(want, took time.Duration) string {
@@ -127,8 +151,11 @@ func (c caps) step(s StepView) string {
 		t += fmt.Sprintf(" (attempt %d)", s.Attempt)
 	}
 	switch {
-	case s.State == pointsman.StepPending || s.State == pointsman.StepSkipped:
+	case s.State == pointsman.StepPending:
 		return t
+	case s.State == pointsman.StepSkipped && s.Note != "": // it says by whom
+	case s.State == pointsman.StepUndoing, s.State == pointsman.StepUndone, s.State == pointsman.StepNotUndone:
+		t += " · " + strings.ReplaceAll(string(s.State), "_", " ")
 	case s.State == pointsman.StepStarted && !s.Started.IsZero():
 		t += " · since " + at(s.Started)
 	case s.Took > 0:
@@ -152,6 +179,10 @@ func stepIcon(s pointsman.StepState) string {
 		return "❔"
 	case pointsman.StepSkipped:
 		return "⤼"
+	case pointsman.StepUndoing, pointsman.StepUndone:
+		return "↩️"
+	case pointsman.StepNotUndone:
+		return "⛔"
 	}
 	return "▫️"
 }

@@ -48,7 +48,7 @@ func TestADeniedGateOffersNoMarkDone(t *testing.T) {
 	w.room.WaitEphemeral("U0BEN", "You denied the gate of INC-7/R1")
 	w.flush()
 	card := w.room.WaitMessage("parked and needs a person", "denied by Ben Okafor: pg-2 lags")
-	if b := card.Buttons(); slices.Contains(b, "Mark done…") || !slices.Contains(b, "Retry step") || !slices.Contains(b, "Abort…") {
+	if b := card.Buttons(); slices.Contains(b, "Mark done…") || !slices.Contains(b, "Retry step…") || !slices.Contains(b, "Abort…") {
 		t.Fatal(b)
 	}
 }

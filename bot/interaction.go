@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/slack-go/slack"
 
@@ -93,11 +94,11 @@ func (h *Handler) click(ctx context.Context, cb slack.InteractionCallback, a sla
 		return h.approve(ctx, cb, r, by, to, once)
 	case doRecheck:
 		return h.do(ctx, pointsman.Recheck{Proposal: r.ID, By: by, Once: once}, to)
-	case doRetry:
-		return h.steer(ctx, r, pointsman.VerbRetry, "", by, to, once)
 	case doPlan:
 		return h.showPlan(ctx, r, by, to)
-	case doDeny, doDone, doAbort, doUpdate, doClose:
+	case doPause, doResume, doRetry, doDone, doSkip, doUngraceful, doAbort:
+		return h.askSteer(ctx, cb.TriggerID, r, pointsman.Verb(verb), by, to)
+	case doDeny, doUpdate, doClose:
 		return h.ask(ctx, cb.TriggerID, form{Do: verb, Route: r.String(), Channel: to.channel}, by, to)
 	}
 	return h.say(to, "This button does nothing any more; look at the card again.")
@@ -159,10 +160,26 @@ func ballot(r route, verdict pointsman.Verdict, reason string, by pointsman.Acto
 	return v
 }
 
-// steer carries a decision to a run. The mark says where the person saw it stand: "done" must not mark the step after
-// the one that was meant.
-func (h *Handler) steer(ctx context.Context, r route, verb pointsman.Verb, reason string, by pointsman.Actor, to reader, once string) outcome {
-	return h.do(ctx, pointsman.Steer{Run: r.ID, Verb: verb, Mark: r.Mark, Reason: reason, By: by, Once: once}, to)
+// askSteer opens the form for a decision on a run; it says in one sentence what will happen to the run as it stands now.
+// The mark says where the person saw it stand: "done" must not mark the step after the one that was meant.
+func (h *Handler) askSteer(ctx context.Context, trigger string, r route, verb pointsman.Verb, by pointsman.Actor, to reader) outcome {
+	f := form{Do: string(verb), Route: r.String(), Channel: to.channel}
+	if !by.Known() {
+		return h.ask(ctx, trigger, f, by, to)
+	}
+	st, err := h.deps.Read.State(ctx, pointsman.IncidentOf(r.ID))
+	if err != nil {
+		return h.undecided(to, err)
+	}
+	run, ok := st.Run(r.ID)
+	if !ok {
+		return h.say(to, "There is no run "+r.ID+".")
+	}
+	if why := run.Refuses(verb, time.Now()); why != "" {
+		return h.say(to, "✋ "+why)
+	}
+	f.foretold = run.Foretell(verb)
+	return h.ask(ctx, trigger, f, by, to)
 }
 
 // showPlan answers with the stored plan, byte for byte as it was hashed.

@@ -25,6 +25,8 @@ type form struct {
 	Route   string `json:"route,omitempty"`
 	Name    string `json:"name,omitempty"` // of a kill switch
 	Channel string `json:"channel,omitempty"`
+
+	foretold string // what will happen, in one sentence
 }
 
 // Verbs that only the slash command knows.
@@ -35,14 +37,19 @@ const (
 
 // asks are the titles (24 characters at most), the buttons and the questions.
 var asks = map[string]struct{ title, submit, label, hint string }{
-	doApprove: {"Approve", "Approve", "Why?", "This runbook wants a reason; it is what others read afterwards."},
-	doDeny:    {"Deny", "Deny", "Why not?", "A denial is final; the reason stands on the card."},
-	doDone:    {"Mark the step done", "Mark done", "What was done, and how do you know?", "The run goes on with the next step."},
-	doAbort:   {"Abort the run", "Abort", "Why?", "Nothing further runs. What was done is not undone."},
-	doUpdate:  {"Write an update", "Send", "What should people know?", "It goes to everybody who is kept informed."},
-	doClose:   {"Close the incident", "Close", "Why?", "Only for incidents that no alert will resolve."},
-	doEngage:  {"Engage a kill switch", "Engage", "Why?", "At least 10 characters; it is what others read afterwards."},
-	doRelease: {"Release a kill switch", "Ask for release", "Why is it safe again?", "Others approve the release on its card."},
+	doApprove:    {"Approve", "Approve", "Why?", "This runbook wants a reason; it is what others read afterwards."},
+	doDeny:       {"Deny", "Deny", "Why not?", "A denial is final; the reason stands on the card."},
+	doPause:      {"Pause the run", "Pause", "Why?", "The target stays locked until somebody resumes or aborts."},
+	doResume:     {"Resume the run", "Resume", "Why may it go on?", "It is what others read afterwards."},
+	doRetry:      {"Run the step again", "Retry", "Why is it safe to try again?", "The checks of the step come first."},
+	doDone:       {"Mark the step done", "Mark done", "What was done, and how do you know?", "The run goes on with the next step."},
+	doSkip:       {"Skip the step", "Skip", "Why is it not needed?", "It stays left out for the rest of the run."},
+	doAbort:      {"Abort the run", "Abort", "Why?", "It is what others read afterwards."},
+	doUpdate:     {"Write an update", "Send", "What should people know?", "It goes to everybody who is kept informed."},
+	doClose:      {"Close the incident", "Close", "Why?", "Only for incidents that no alert will resolve."},
+	doEngage:     {"Engage a kill switch", "Engage", "Why?", "At least 10 characters; it is what others read afterwards."},
+	doUngraceful: {"Go on ungracefully", "Go on", "Why not wait any longer?", "An attempt at work keeps its form."},
+	doRelease:    {"Release a kill switch", "Ask for release", "Why is it safe again?", "Others approve the release on its card."},
 }
 
 func (f form) view(about string) slack.ModalViewRequest {
@@ -53,10 +60,14 @@ func (f form) view(about string) slack.ModalViewRequest {
 	}
 	input := slack.NewPlainTextInputBlockElement(nil, reasonID).WithMultiline(true).WithMinLength(3).WithMaxLength(maxReason)
 	input.FocusOnLoad = true
+	blocks := []slack.Block{quote(about, 300)}
+	if f.foretold != "" {
+		blocks = append(blocks, section("*What will happen:* "+md(f.foretold, 900)+"."))
+	}
 	field := slack.NewInputBlock(reasonID, plain(a.label, 150), plain(a.hint, 150), input)
 	return slack.ModalViewRequest{
 		Type: slack.VTModal, CallbackID: formID, PrivateMetadata: string(meta), Title: plain(a.title, 24), Submit: plain(a.submit, 24),
-		Close: plain("Not now", 24), Blocks: slack.Blocks{BlockSet: []slack.Block{quote(about, 300), field}},
+		Close: plain("Not now", 24), Blocks: slack.Blocks{BlockSet: append(blocks, field)},
 	}
 }
 
@@ -116,10 +127,8 @@ func (f form) command(r route, reason string, by pointsman.Actor, once string) p
 		return ballot(r, pointsman.Approve, reason, by, once)
 	case doDeny:
 		return ballot(r, pointsman.Deny, reason, by, once)
-	case doDone:
-		return pointsman.Steer{Run: r.ID, Verb: pointsman.VerbDone, Mark: r.Mark, Reason: reason, By: by, Once: once}
-	case doAbort:
-		return pointsman.Steer{Run: r.ID, Verb: pointsman.VerbAbort, Mark: r.Mark, Reason: reason, By: by, Once: once}
+	case doPause, doResume, doRetry, doDone, doSkip, doUngraceful, doAbort:
+		return pointsman.Steer{Run: r.ID, Verb: pointsman.Verb(f.Do), Mark: r.Mark, Reason: reason, By: by, Once: once}
 	case doUpdate:
 		return pointsman.WriteUpdate{Incident: r.ID, Text: reason, By: by, Once: once}
 	case doClose:

@@ -99,7 +99,10 @@ type RunView struct {
 	Started  time.Time
 	Wake     time.Time
 	Took     time.Duration
-	Past     bool // the point of no return is behind
+	Past     bool             // the point of no return is behind
+	Verbs    []pointsman.Verb // the decisions that it takes
+	Wish     string           // a decision that waits for the end of the step at work
+	Left     []pointsman.Left // what an aborted run leaves to a person
 	Facts    []pointsman.Fact
 }
 
@@ -188,7 +191,7 @@ func order(s pointsman.State) []pointsman.Proposal {
 	out := pointsman.Ranked(s.Proposals)
 	over := func(p pointsman.Proposal) int {
 		r, ok := s.Run(p.Run)
-		if p.State == pointsman.ProposalApproved && ok && r.State.Terminal() {
+		if p.State == pointsman.ProposalApproved && ok && r.State.Terminal() && len(r.Left) == 0 { // what is left by hand is looked at first
 			return 1
 		}
 		if !p.Open() && p.State != pointsman.ProposalApproved {
@@ -255,6 +258,10 @@ func runStanding(p ProposalView, r RunView) string {
 	switch r.State {
 	case pointsman.RunParked:
 		return p.Title + " is parked and needs a person"
+	case pointsman.RunPaused:
+		return p.Title + " is paused before " + r.Step
+	case pointsman.RunUndoing:
+		return p.Title + " is aborted and being undone"
 	case pointsman.RunWaiting:
 		if r.Gate != nil {
 			return p.Title + " waits for approval at " + r.Step + ", " + r.Gate.Votes

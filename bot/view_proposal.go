@@ -131,10 +131,18 @@ func runView(r pointsman.Run) *RunView {
 	if !r.EndedAt.IsZero() {
 		v.Took = r.EndedAt.Sub(cmpTime(r.StartedAt, r.QueuedAt))
 	}
-	for _, s := range r.Steps {
-		v.Past = v.Past || s.Irreversible && s.State != pointsman.StepPending && s.State != pointsman.StepSkipped
+	v.Past, v.Left = r.PastReturn(), r.Left
+	for _, verb := range pointsman.Verbs() {
+		if r.Refuses(verb, time.Time{}) == "" {
+			v.Verbs = append(v.Verbs, verb)
+		}
 	}
-	if i := r.Current(); i < len(r.Steps) {
+	if w := r.Wish; w.Verb != "" && !r.State.Terminal() {
+		v.Wish = fmt.Sprintf("%s said %s: %s", w.By, w.Verb, r.Foretell(w.Verb))
+	}
+	if i := r.Undoing(); i >= 0 {
+		v.Step = fmt.Sprintf("step %d of %d, %s", i+1, len(r.Steps), r.Steps[i].Name)
+	} else if i := r.Current(); i < len(r.Steps) {
 		v.Step, v.Kind = fmt.Sprintf("step %d of %d, %s", i+1, len(r.Steps), r.Steps[i].Name), r.Steps[i].Kind
 		if r.State == pointsman.RunWaiting && r.WakeAt.IsZero() && r.Steps[i].Kind != pointsman.KindGate {
 			v.Manual, v.Duty = cmp.Or(manual(r.Plan, i), r.Steps[i].Note, r.Steps[i].Summary), r.Steps[i].Duty

@@ -85,8 +85,8 @@ func requestCommand() *cobra.Command {
 func steerCommand() *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
-		Use:   "steer INC-1/R1 retry|done|abort",
-		Short: "Decide how a parked or waiting run goes on",
+		Use:   "steer INC-1/R1 pause|stop|resume|retry|done|skip|ungraceful|abort --reason WHY",
+		Short: "Decide how an open run goes on; who may is checked on the server",
 		Args:  takes(2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := newClient(cmd)

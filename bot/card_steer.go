@@ -1,0 +1,87 @@
+package bot
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"github.com/pointsman/pointsman"
+)
+
+// decisions are the buttons of a run, in order; each opens a form that says what will happen and asks why.
+var decisions = []struct {
+	verb  pointsman.Verb
+	text  string
+	style slack.Style
+}{
+	{pointsman.VerbResume, "Resume…", slack.StylePrimary},
+	{pointsman.VerbRetry, "Retry step…", slack.StyleDefault},
+	{pointsman.VerbDone, "Mark done…", slack.StyleDefault},
+	{pointsman.VerbSkip, "Skip step…", slack.StyleDefault},
+	{pointsman.VerbPause, "Pause…", slack.StyleDefault},
+	{pointsman.VerbAbort, "Abort…", slack.StyleDanger},
+}
+
+// steering are the decisions that the run takes as it stands: what would be refused has no button.
+func steering(p ProposalView) []slack.BlockElement {
+	if p.Run == nil {
+		return nil
+	}
+	r := *p.Run
+	to := route{ID: r.ID, Mark: r.Mark}.String()
+	if r.Gate != nil {
+		vote := route{ID: r.ID, Digest: r.Digest, Mark: r.Mark}.String()
+		return []slack.BlockElement{
+			confirmed(button(doApprove, "Approve", vote, slack.StylePrimary), "Let the run go on?", gateAccepted(p, r), "Approve"),
+			button(doDeny, "Deny…", vote, slack.StyleDanger), button(doAbort, "Abort…", to, slack.StyleDefault),
+		}
+	}
+	var out []slack.BlockElement
+	for _, d := range decisions {
+		if !r.takes(d.verb) {
+			continue
+		}
+		style := d.style
+		if d.verb == pointsman.VerbDone && r.Manual != "" {
+			style = slack.StylePrimary
+		}
+		text := d.text
+		if d.verb == pointsman.VerbResume && r.Wish != "" {
+			text, style = "Take it back…", slack.StyleDefault
+		}
+		out = append(out, button(string(d.verb), text, to, style))
+	}
+	return out
+}
+
+// harder is the menu's entry for the ungraceful forms, where there are any ahead.
+func harder(p ProposalView) []*slack.OptionBlockObject {
+	if p.Run == nil || !p.Run.takes(pointsman.VerbUngraceful) {
+		return nil
+	}
+	return []*slack.OptionBlockObject{option(doUngraceful, "Go on ungracefully…", route{ID: p.Run.ID, Mark: p.Run.Mark})}
+}
+
+// left lists what an aborted run leaves to a person, with the exact commands.
+func (c caps) left(r RunView) []slack.Block {
+	if len(r.Left) == 0 {
+		return nil
+	}
+	title := "*To be looked at and undone by hand*"
+	if r.Past {
+		title = "*To be finished by hand* (the point of no return is behind, nothing was undone)"
+	}
+	var out []string
+	for _, l := range r.Left {
+		s := "▫️ " + number(l.N) + ". " + md(l.Step, 60) + ", which is " + md(strings.ReplaceAll(string(l.State), "_", " "), 20)
+		for _, cmd := range l.Commands {
+			s += "\n" + code(cmd, 250)
+		}
+		out = append(out, s)
+	}
+	return []slack.Block{listed(title, out, c.steps+1)}
+}
+
+// takes reports whether the run takes the decision as it stands.
+func (r RunView) takes(v pointsman.Verb) bool { return slices.Contains(r.Verbs, v) }

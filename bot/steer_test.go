@@ -1,0 +1,104 @@
+package bot
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pointsman/pointsman"
+)
+
+// steerable is a failover whose fence can be undone, skipped and done harder, and whose promotion has a way by hand.
+func steerable(p *pointsman.Plan) {
+	p.Policy.Require[0].Count = 1
+	fence, promote := &p.Steps[1], &p.Steps[2]
+	fence.Undo, fence.SkipBy = true, []string{"dba"}
+	fence.UndoByHand = []string{"psql -h pg-1 -d postgres -c 'ALTER DATABASE app ALLOW_CONNECTIONS true'"}
+	fence.Ungraceful = &pointsman.Form{With: []byte(`{"mode":"immediate"}`), Summary: "fence pg-1 at once"}
+	promote.ByHand = []string{"psql -h pg-2 -d postgres -c 'SELECT pg_promote()'"}
+	p.Steps[3].ByHand = []string{"psql -h orders-clients -c 'SELECT pg_is_in_recovery()'"}
+}
+
+func (s *tale) steerableRun() *tale {
+	s.t.Helper()
+	s.alert().after(4*time.Second).switchoverRefused().readyWith(failover(steerable)).after(30*time.Second).vote(ana, pointsman.Approve, "")
+	return s.after(time.Second).must(pointsman.StartRun{Run: "INC-7/R1", Epoch: 1, Facts: s.facts(), People: map[string]pointsman.Person{"ana": ana}})
+}
+
+func (s *tale) says(who pointsman.Person, verb pointsman.Verb, why string) *tale {
+	s.t.Helper()
+	return s.after(time.Second).must(pointsman.Steer{Run: "INC-7/R1", Verb: verb, Reason: why, By: by(who)})
+}
+
+func TestCardOfASteeredRun(t *testing.T) {
+	t.Parallel()
+	fenced := func(s *tale) *tale {
+		return s.steerableRun().stepEnds(0, pointsman.StepDone, "").stepEnds(1, pointsman.StepDone, "pg-1 is stopped")
+	}
+	paused := func(s *tale) *tale {
+		return s.steerableRun().stepEnds(0, pointsman.StepDone, "").says(ana, pointsman.VerbPause, "the network team is on it").stepEnds(1, pointsman.StepDone, "pg-1 is stopped")
+	}
+	for name, told := range map[string]func(*tale) *tale{
+		"steer_pausing": func(s *tale) *tale {
+			return s.steerableRun().says(ana, pointsman.VerbPause, "the network team is on it")
+		},
+		"steer_paused": paused,
+		"steer_parked": func(s *tale) *tale {
+			return s.steerableRun().stepEnds(0, pointsman.StepDone, "").stepEnds(1, pointsman.StepFailed, "the stop hook for pg-1 did not end within 10 s and was killed")
+		},
+		"steer_skipped": func(s *tale) *tale {
+			s.steerableRun().stepEnds(0, pointsman.StepDone, "").stepEnds(1, pointsman.StepFailed, "the stop hook did not end")
+			s.says(ben, pointsman.VerbSkip, "I pulled its plug").must(pointsman.WakeRun{Run: "INC-7/R1", Epoch: 1})
+			return s.stepEnds(2, pointsman.StepDone, "timeline 2").stepEnds(3, pointsman.StepDone, "")
+		},
+		"steer_undoing": func(s *tale) *tale {
+			return paused(s).says(ben, pointsman.VerbAbort, "pg-1 was only rebooted").must(pointsman.BeginUndo{Run: "INC-7/R1", Epoch: 2})
+		},
+		"steer_undone": func(s *tale) *tale {
+			paused(s).says(ben, pointsman.VerbAbort, "pg-1 was only rebooted").must(pointsman.BeginUndo{Run: "INC-7/R1", Epoch: 2})
+			return s.after(time.Second).must(pointsman.EndUndo{Run: "INC-7/R1", Epoch: 2, Step: 1, State: pointsman.StepUndone, Note: "open again on pg-1: 2 databases"})
+		},
+		"steer_handed_over": func(s *tale) *tale {
+			return fenced(s).stepEnds(2, pointsman.StepUnknown, "pg-2 did not say whether it left recovery").says(ben, pointsman.VerbAbort, "I promote it by hand")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := told(begin(t))
+			v := ViewOf(s.state, s.now)
+			blocks := Card(v)
+			golden(t, "card_"+name, blocks)
+			limits(t, blocks)
+			accepts(t, v)
+		})
+	}
+}
+
+func TestAFormSaysWhatWillHappenAndTheRunTakesIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	card := w.asked(1)
+	card.Click("U0ANA", "Approve")
+	w.tell(pointsman.StartRun{Run: "INC-7/R1", Epoch: 1, People: map[string]pointsman.Person{"ana": ana}})
+	w.flush()
+	card = card.WaitText("is running")
+	card.Click("U0BEN", "Pause…")
+	v := w.story.WaitView("U0BEN", "What will happen")
+	w.tell(pointsman.EndStep{Run: "INC-7/R1", Epoch: 1, Step: 0, State: pointsman.StepDone}) // meanwhile it went on
+	w.story.Submit(v, map[string]string{"reason": "the network team is on it"})
+	w.room.WaitEphemeral("U0BEN", "goes on to its own end")
+	w.tell(pointsman.EndStep{Run: "INC-7/R1", Epoch: 1, Step: 1, State: pointsman.StepDone})
+	w.flush()
+	card = card.WaitText("paused", "the network team is on it")
+	card.Click("U0EVE", "Resume…")
+	w.story.Submit(w.story.WaitView("U0EVE", "What will happen"), map[string]string{"reason": "go on"})
+	if r := w.state.Runs[0]; r.State != pointsman.RunPaused {
+		t.Errorf("somebody without a role resumed it: %s", r.State)
+	}
+	if n := w.count(pointsman.EvRunPaused); n != 1 {
+		t.Errorf("paused %d times", n)
+	}
+	if shown := textOf(Card(ViewOf(w.state, time.Now()))); !strings.Contains(shown, `"action_id":"resume"`) || strings.Contains(shown, `"action_id":"pause"`) {
+		t.Error(shown)
+	}
+}
