@@ -268,6 +268,9 @@ func stepsText(in []PlanStep) string {
 		if s.Kind == KindGate {
 			parts[i] += " needs " + s.Approval.String()
 		}
+		if s.When != nil {
+			parts[i] += " when " + s.When.String()
+		}
 	}
 	return strings.Join(parts, ", ")
 }

@@ -28,6 +28,7 @@ func (t *turn) startRun(c StartRun) Answer {
 		return ans
 	}
 	r.Facts = c.Facts
+	r.learn(c.Facts)
 	if why := t.voidedBy(r, c); why != "" {
 		return t.void(r, why)
 	}
@@ -105,6 +106,9 @@ func (t *turn) begin(r *Run, note string) {
 	}
 	if why != "" {
 		t.park(r, fmt.Sprintf("step %d (%s) was not begun: %s; after that, retry goes on", i+1, r.Steps[i].Name, why))
+		return
+	}
+	if !t.decideWhen(r, i) {
 		return
 	}
 	s := &r.Steps[i]
@@ -196,6 +200,7 @@ func (t *turn) endStep(c EndStep) Answer {
 	t.moveStep(r, c.Step, ev)
 	s := &r.Steps[c.Step]
 	s.EndedAt, s.Note, r.Facts = t.now, c.Note, c.Facts
+	r.learn(c.Facts)
 	took := Span(t.now.Sub(s.StartedAt))
 	t.say(ev, engine, fmt.Sprintf("step %d of %d, %s: %s after %s%s", c.Step+1, len(r.Steps), s.Name, c.State, took, because(c.Note)), atStep(r, c.Step), with(c.Facts))
 	if c.State == StepFailed && s.HarderFrom == s.Attempt+1 && r.Wish.Verb == "" {
@@ -297,6 +302,7 @@ func (t *turn) wakeRun(c WakeRun) Answer {
 	}
 	t.moveRun(r, EvRunResumed)
 	r.WakeAt, r.Note = time.Time{}, ""
+	r.learn(c.Facts)
 	if no := Refusals(c.Facts); r.Fresh && len(no) > 0 {
 		r.Facts = c.Facts
 		t.park(r, "not resumed, because what was approved is not what is there now: "+sentences(no))

@@ -38,6 +38,7 @@ func (t *turn) steer(c Steer) Answer {
 		if r.State == RunRunning || r.State == RunWaiting {
 			return t.unwish(r, c)
 		}
+		t.despite(r, c.By)
 		t.anew(r)
 	}
 	if r.Current() >= len(r.Steps) {

@@ -44,15 +44,16 @@ const (
 	EvRunAborted EventType = "run.aborted"
 	EvRunVoided  EventType = "run.voided"
 
-	EvStepStarted  EventType = "step.started"
-	EvStepDone     EventType = "step.done"
-	EvStepRefused  EventType = "step.refused"
-	EvStepFailed   EventType = "step.failed"
-	EvStepUnknown  EventType = "step.unknown"
-	EvStepSkipped  EventType = "step.skipped"
-	EvStepProgress EventType = "step.progress"   // how far a long step has come
-	EvStepSlow     EventType = "step.slow"       // it takes longer than nearly all earlier ones
-	EvStepHarder   EventType = "step.ungraceful" // an operator switched the rest of the run to the harder forms
+	EvStepStarted   EventType = "step.started"
+	EvStepDone      EventType = "step.done"
+	EvStepRefused   EventType = "step.refused"
+	EvStepFailed    EventType = "step.failed"
+	EvStepUnknown   EventType = "step.unknown"
+	EvStepSkipped   EventType = "step.skipped"
+	EvStepCondition EventType = "step.condition"  // the condition of a step was answered
+	EvStepProgress  EventType = "step.progress"   // how far a long step has come
+	EvStepSlow      EventType = "step.slow"       // it takes longer than nearly all earlier ones
+	EvStepHarder    EventType = "step.ungraceful" // an operator switched the rest of the run to the harder forms
 
 	EvStepUndoing   EventType = "step.undoing"
 	EvStepUndone    EventType = "step.undone"

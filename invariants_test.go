@@ -67,6 +67,7 @@ var invariants = map[string]func(m move) error{
 	"every decision on a run is told":                      steeringIsTold,
 	"nothing begins after the deadline":                    nothingAfterTheDeadline,
 	"I13 a parked run pages":                               parkedPages,
+	"a condition is answered before its step begins":       conditionsRule,
 	"I1 a gate opens by its own quorum":                    quorumAtGates,
 	"only who may steer or owns a step says it is done":    wordCounts,
 	"a person's step is chased in order":                   chasedInOrder,

@@ -59,6 +59,7 @@ type PlanStep struct {
 	With         json.RawMessage `json:"with,omitempty"`
 	Timeout      time.Duration   `json:"timeout"`
 	Irreversible bool            `json:"irreversible,omitempty"`
+	When         *Condition      `json:"when,omitempty"`
 	Approval     Policy          `json:"approval,omitzero"` // for kind gate
 	Summary      string          `json:"summary"`           // what it will do, as a person reads it: "promote pg-2 to primary"
 	// SkipBy are the roles that may leave the step out with a reason; empty where nobody may.

@@ -85,6 +85,7 @@ type Run struct {
 	EndedAt    time.Time `json:"ended_at,omitzero"`
 	WakeAt     time.Time `json:"wake_at,omitzero"` // for waiting: when a worker should look again; zero waits for a person
 	Note       string    `json:"note,omitempty"`   // one sentence: where it stands, or why it ended so
+	Known      []Fact    `json:"known,omitempty"`  // on which conditions of steps depend, as last found
 	Facts      []Fact    `json:"facts,omitempty"`  // of the last re-check or verification
 	// Regardless: a person decided to go on although every alert had resolved; they are not asked before each step.
 	Regardless bool `json:"regardless,omitempty"`
@@ -113,6 +114,9 @@ type RunStep struct {
 	MarkedBy     string          `json:"marked_by,omitempty"` // who said that it is done; empty where the engine saw it
 	Result       string          `json:"result,omitempty"`    // what that person wrote, word for word
 	Duty         Duty            `json:"duty,omitzero"`       // who must act while it waits for a person
+	When         *Condition      `json:"when,omitempty"`      // as planned; never changed
+	Undecided    bool            `json:"undecided,omitempty"` // the run is parked because When cannot be told
+	Despite      string          `json:"despite,omitempty"`   // who said that it begins all the same
 	Gate         Gate            `json:"gate,omitzero"`       // for kind gate: the approval that it waits for
 	StartedAt    time.Time       `json:"started_at,omitzero"`
 	EndedAt      time.Time       `json:"ended_at,omitzero"`

@@ -58,6 +58,7 @@ type RunbookStep struct {
 	With         map[string]any // values may contain ${param} references
 	Timeout      time.Duration
 	Irreversible bool           // the point of no return
+	When         *Condition     // whether it is carried out at all; nil for always
 	Approval     Policy         // for kind gate: who lets the run go on
 	Ungraceful   map[string]any // arguments of the harder form, laid over With; an operator switches to it
 	SkipBy       []string       // roles that may leave it out with a reason; never set where Irreversible is

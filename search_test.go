@@ -62,6 +62,7 @@ type alphabet struct {
 	requests  bool // a person asks, too
 	steers    bool // runs are parked, steered, taken over
 	twoPlans  bool
+	conds     bool // the promotion has a condition
 	gates     bool // plan A has a gate before its point of no return
 	wishes    bool // people pause, resume, skip, abort at work; the plan allows all of it
 	holds     bool // people lock, unlock, freeze, unfreeze
@@ -77,6 +78,9 @@ func newWalker(t *testing.T, a alphabet) *walker {
 		plan.Policy.Expires = 2 * unit
 		if a.wishes {
 			steerable(&plan)
+		}
+		if a.conds {
+			plan.Steps[1].When = &Condition{Fact: "lag", Is: "<=", Value: "3"}
 		}
 		if a.gates {
 			plan.Steps = slices.Insert(plan.Steps, 1, PlanStep{Name: "look", Kind: KindGate, Summary: "look", Approval: Policy{Require: []Requirement{{Count: 2, Role: "dba"}}, Expires: 2 * unit}})
@@ -142,6 +146,11 @@ func (s *walker) commands(n *spot) []labelled {
 		}
 		if s.gates {
 			s.atGate(r, add)
+		}
+		if s.conds && r.State == RunQueued {
+			for _, lag := range []float64{2, 5} {
+				add(StartRun{Run: r.ID, Epoch: r.Epoch + 1, People: crew, Facts: []Fact{{Name: "lag", Value: "some", Measure: &lag, Result: Pass}}}, "%s starts with a lag of %v", r.ID, lag)
+			}
 		}
 	}
 	return out
@@ -307,6 +316,10 @@ func (s *walker) key(n *spot) string {
 		b.WriteString(steerKey(r, rel))
 		for _, st := range r.Steps {
 			fmt.Fprintf(&b, " %s%d%t", st.State, st.Attempt, st.MarkedBy != "")
+			if st.When != nil {
+				is, _ := st.When.Holds(r.Known)
+				fmt.Fprintf(&b, "w%s%t%t", is, st.Undecided, st.Despite != "")
+			}
 			if st.Kind == KindGate {
 				fmt.Fprintf(&b, "g%s%s%s", rel(st.Gate.ExpiresAt), rel(st.Gate.PageAt), n.ballots.at(r.ID+" "+r.Mark()))
 				for _, v := range st.Gate.Votes {
@@ -346,6 +359,7 @@ func TestExhaustiveSearch(t *testing.T) {
 	}{
 		"alerts come and go while people vote": {alphabet{alerts: []string{"f1"}, people: everybody, proposals: 1, twoPlans: true}, *wantStates},
 		"a run to each of its ends":            {alphabet{alerts: []string{"f1"}, people: everybody[:2], proposals: 1, runs: 1, steers: true}, *wantStates},
+		"a step with a condition":              {alphabet{people: []Actor{dbaA, dbaB}, proposals: 1, runs: 1, requests: true, steers: true, conds: true}, *wantStates},
 		"a gate in the middle of a run":        {alphabet{people: []Actor{dbaA, dbaB, rob}, proposals: 1, runs: 1, requests: true, steers: true, gates: true}, *wantStates},
 		"a person asks and runs":               {alphabet{people: everybody[:2], proposals: 1, runs: 1, requests: true, steers: true}, *wantStates},
 		"people lock and freeze beside a run":  {alphabet{alerts: []string{"f1"}, people: everybody[:2], proposals: 1, runs: 1, steers: true, holds: true}, *wantStates},

@@ -76,9 +76,12 @@ func (c checks) unresolved() []string {
 func (c checks) steps(in []pointsman.RunbookStep) []pointsman.PlanStep {
 	out := make([]pointsman.PlanStep, len(in))
 	for i, s := range in {
+		if w := c.list[i].when; w != nil {
+			c.list[i].summary += ", only if " + w.String()
+		}
 		out[i] = pointsman.PlanStep{
 			Name: s.Name, Kind: s.Kind, With: c.list[i].with, Timeout: s.Timeout,
-			Irreversible: s.Irreversible, Approval: s.Approval, Summary: c.list[i].summary, SkipBy: s.SkipBy,
+			Irreversible: s.Irreversible, Approval: s.Approval, When: c.list[i].when, Summary: c.list[i].summary, SkipBy: s.SkipBy,
 			Undo: c.list[i].undo, ByHand: c.list[i].byHand, UndoByHand: c.list[i].undoByHand, Ungraceful: c.list[i].harder,
 		}
 	}

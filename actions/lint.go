@@ -27,6 +27,13 @@ func (r *Registry) Check(rb pointsman.Runbook) []pointsman.Fault {
 		if slices.ContainsFunc(rb.Steps[:i], func(other pointsman.RunbookStep) bool { return other.Name == s.Name }) {
 			add(s.Line, path+".name", "two steps are named %q; people tell them apart by their names", s.Name)
 		}
+		if s.When != nil {
+			for _, name := range references(needs(pointsman.RunbookStep{When: s.When})) {
+				if i == 0 && !slices.Contains(params, name) {
+					add(s.Line, path+".when", "${%s} is no parameter of this runbook; it has %v", name, params)
+				}
+			}
+		}
 		act, known := r.Find(s.Kind)
 		switch {
 		case Own(s.Kind):

@@ -39,6 +39,11 @@ func (e *Engine) recheck(ctx context.Context, run pointsman.Run, plan pointsman.
 		})
 	}
 	wg.Wait()
+	for i := from; i < len(plan.Steps); i++ {
+		if plan.Steps[i].When != nil && (i != from || run.State != pointsman.RunRunning) {
+			found[i].evidence = notYet(found[i].evidence, i+1)
+		}
+	}
 	facts := checks{list: found}.facts()
 	for i := range plan.Steps {
 		facts = append(facts, outside(plan, i, found[i].evidence)...)

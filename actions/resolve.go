@@ -55,7 +55,7 @@ func (r *Resolver) Resolve(ctx context.Context, prop pointsman.Proposal, phase P
 		Reason: prop.Reason, Actor: prop.Requester.String(), Log: r.Log,
 	}
 	checks := r.check(ctx, rb.Steps, base)
-	out := Resolution{Facts: checks.facts(), Eligible: r.eligible(rb.Approval, prop.Requester)}
+	out := Resolution{Facts: checks.withConditions(rb.Steps), Eligible: r.eligible(rb.Approval, prop.Requester)}
 	if left := checks.unresolved(); len(left) > 0 {
 		out.Problem = "no plan can be made: " + strings.Join(left, "; ")
 		if no := pointsman.Refusals(out.Facts); len(no) > 0 {
@@ -171,6 +171,7 @@ type checked struct {
 	evidence pointsman.Evidence
 	problem  string
 	done     bool
+	when     *pointsman.Condition
 
 	undo               bool
 	byHand, undoByHand []string
@@ -192,7 +193,7 @@ func (r *Resolver) check(ctx context.Context, steps []pointsman.RunbookStep, bas
 		for i, s := range steps {
 			values := maps.Clone(c.pins)
 			maps.Copy(values, base.Params)
-			if c.list[i].done || !known(references(laid(s)), values) {
+			if c.list[i].done || !known(references(needs(s)), values) {
 				continue
 			}
 			started = true
@@ -211,7 +212,10 @@ func (r *Resolver) check(ctx context.Context, steps []pointsman.RunbookStep, bas
 	}
 	for i, s := range steps {
 		if !c.list[i].done {
-			c.list[i].problem = fmt.Sprintf("step %d (%s) needs %v, which no check could choose", i+1, s.Name, missing(laid(s), base.Params, c.pins))
+			c.list[i].problem = fmt.Sprintf("step %d (%s) needs %v, which no check could choose", i+1, s.Name, missing(needs(s), base.Params, c.pins))
+		}
+		if s.When != nil {
+			c.list[i].evidence = notYet(c.list[i].evidence, i+1)
 		}
 	}
 	return c
@@ -259,6 +263,10 @@ func promised(steps []pointsman.RunbookStep) []string {
 func (r *Resolver) one(ctx context.Context, s pointsman.RunbookStep, in Input, values map[string]string, out *checked) {
 	with, err := fill(s.With, values)
 	if err != nil {
+		out.problem = fmt.Sprintf("step %d (%s): %v", in.StepN, s.Name, err)
+		return
+	}
+	if out.when, err = resolveWhen(s.When, values); err != nil {
 		out.problem = fmt.Sprintf("step %d (%s): %v", in.StepN, s.Name, err)
 		return
 	}

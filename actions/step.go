@@ -137,7 +137,7 @@ func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan
 // reports whether the step ends here, and fills in how.
 func (e *Engine) before(ctx context.Context, run pointsman.Run, plan pointsman.Plan, in Input, end *pointsman.EndStep, act Action) bool {
 	switch again := run.Steps[end.Step].Attempt > 1; {
-	case plan.Steps[end.Step].Irreversible:
+	case plan.Steps[end.Step].Irreversible || plan.Steps[end.Step].When != nil && !again: // its guards were put off until now
 		facts := e.recheck(ctx, run, plan, end.Step)
 		no := pointsman.Refusals(facts)
 		end.State, end.Note, end.Facts = pointsman.StepRefused, joined(no), facts

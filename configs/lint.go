@@ -111,6 +111,11 @@ func lintSteps(rb pointsman.Runbook, at func(int, string, string, ...any), top f
 			at(s.Line, path+".timeout", "a step of kind %s needs a timeout, for example 30s", s.Kind)
 		}
 		lintGate(rb, i, at)
+		if s.When != nil {
+			if err := s.When.Check(); err != nil {
+				at(s.Line, path+".when", "%v", err)
+			}
+		}
 		switch {
 		case len(s.SkipBy) > 0 && s.Irreversible:
 			at(s.Line, path+".skip", "the point of no return is never skipped; an operator aborts the run before it")

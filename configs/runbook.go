@@ -140,10 +140,18 @@ type stepFile struct {
 	With         map[string]any `yaml:"with"`
 	Timeout      time.Duration  `yaml:"timeout"`
 	Irreversible bool           `yaml:"irreversible"`
+	When         *whenFile      `yaml:"when"`
 	Approval     *approval      `yaml:"approval"` // for kind gate
 	Ungraceful   map[string]any `yaml:"ungraceful"`
 	Skip         skipping       `yaml:"skip"`
 	Line         int            `yaml:"-"`
+}
+
+// whenFile is a condition: a fact's name, a comparison, a value.
+type whenFile struct {
+	Fact  string `yaml:"fact"`
+	Is    string `yaml:"is"`
+	Value string `yaml:"value"`
 }
 
 // skipping says who may leave a step out, with a reason.
@@ -155,6 +163,9 @@ func (s stepFile) noun() pointsman.RunbookStep {
 	out := pointsman.RunbookStep{
 		Name: s.Name, Kind: s.Kind, With: s.With, Timeout: s.Timeout, Irreversible: s.Irreversible,
 		Ungraceful: s.Ungraceful, SkipBy: s.Skip.By, Line: s.Line,
+	}
+	if s.When != nil {
+		out.When = &pointsman.Condition{Fact: s.When.Fact, Is: s.When.Is, Value: s.When.Value}
 	}
 	if s.Approval != nil {
 		if out.Approval = s.Approval.noun(); out.Approval.Expires == 0 {

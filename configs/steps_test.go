@@ -44,3 +44,24 @@ func TestLint_gates(t *testing.T) {
 		}
 	}
 }
+
+func TestLint_conditions(t *testing.T) {
+	t.Parallel()
+	step := func(when string) string {
+		return "  - {name: a, kind: manual.task, with: {text: x}, when: " + when + "}\n"
+	}
+	for when, want := range map[string]string{
+		`{fact: "pg-1 writable", is: "==", value: "no"}`: "",
+		`{fact: lag, is: "<=", value: 16777216}`:         "",
+		`{fact: lag, is: "<=", value: 16MiB}`:            `6: steps[0].when: "16MiB" is no number; <= compares with the fact's measure`,
+		`{fact: lag, is: "=<", value: 3}`:                `6: steps[0].when: "=<" is no comparison; there are == != < <= > >=`,
+		`{fact: lag, is: "<"}`:                           "6: steps[0].when: a condition needs a value",
+		`{is: "<", value: 3}`:                            "6: steps[0].when: a condition needs the name of a fact",
+		`{fact: lag, is: "<", valu: 3}`:                  "6: steps[0].when.valu: unknown key, did you mean value?",
+		`lag < 3`:                                        `6: steps[0].when: "lag < 3" is text, want a section with keys`,
+	} {
+		if diff := cmp.Diff(want, strings.Join(faultsOf(t, step(when)), "\n")); diff != "" {
+			t.Errorf("%s%s", when, diff)
+		}
+	}
+}
