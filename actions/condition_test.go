@@ -16,15 +16,15 @@ func onlyIf(w *world, c pointsman.Condition) {
 
 func TestADryRunShowsWhatAConditionWouldAnswerNow(t *testing.T) {
 	story(t, func(w *world) {
-		onlyIf(w, pointsman.Condition{Fact: "yard.throw guard", Is: "!=", Value: "${candidate}"})
+		onlyIf(w, pointsman.Condition{Fact: "yard.throw guard", Is: "!=", Value: "${yard}"})
 		defer w.work("a")()
 		p := w.propose()
 		plan, _ := pointsman.DecodePlan(p.Plan)
-		if len(plan.Steps) != 2 || plan.Steps[0].When.Value != "track-2" || plan.Steps[0].Summary != "set points north, only if yard.throw guard != track-2" {
+		if len(plan.Steps) != 2 || plan.Steps[0].When.Value != "north" || plan.Steps[0].Summary != "set points north, only if yard.throw guard != north" {
 			t.Fatalf("%s %+v", p.Problem, plan.Steps)
 		}
 		last := p.Facts[len(p.Facts)-1]
-		if last.Value != "true" || last.Text != "step 1 (fence) only if yard.throw guard != track-2: true now, yard.throw guard is ok" {
+		if last.Value != "true" || last.Text != "step 1 (fence) only if yard.throw guard != north: true now, yard.throw guard is ok" {
 			t.Fatalf("%+v", last)
 		}
 	})

@@ -183,6 +183,18 @@ func (s *tale) done() *tale {
 		stepEnds(2, pointsman.StepDone, "timeline 2").stepEnds(3, pointsman.StepDone, "", wrote)
 }
 
+// leftOut is a run whose fence was not needed, as its condition says.
+func (s *tale) leftOut() *tale {
+	s.t.Helper()
+	onlyIf := func(p *pointsman.Plan) {
+		p.Steps[1].When = &pointsman.Condition{Fact: "pg-1 reachable", Is: "==", Value: "yes"}
+		p.Steps[1].Summary += ", only if pg-1 reachable == yes"
+	}
+	s.alert().switchoverRefused().readyWith(failover(needs(1), onlyIf)).vote(ana, pointsman.Approve, "")
+	s.must(pointsman.StartRun{Run: "INC-7/R1", Epoch: 1, Facts: s.facts(), People: map[string]pointsman.Person{"ana": ana}})
+	return s.stepEnds(0, pointsman.StepDone, "")
+}
+
 // gate is a run that waits for two people before the promotion.
 func (s *tale) gate() *tale {
 	s.t.Helper()

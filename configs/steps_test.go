@@ -58,7 +58,7 @@ func TestLint_conditions(t *testing.T) {
 		`{fact: lag, is: "<"}`:                           "6: steps[0].when: a condition needs a value",
 		`{is: "<", value: 3}`:                            "6: steps[0].when: a condition needs the name of a fact",
 		`{fact: lag, is: "<", valu: 3}`:                  "6: steps[0].when.valu: unknown key, did you mean value?",
-		`lag < 3`:                                        `6: steps[0].when: "lag < 3" is text, want a section with keys`,
+		`lag < 3`:                                        `6: steps[0].when: "lag < 3" is one value, want a section with keys`,
 	} {
 		if diff := cmp.Diff(want, strings.Join(faultsOf(t, step(when)), "\n")); diff != "" {
 			t.Errorf("%s%s", when, diff)
