@@ -28,17 +28,18 @@ import (
 
 // setting is what a story asks of its stage; the zero value is the program on SQLite with Slack, and nothing to act on.
 type setting struct {
-	driver   string                         // "sqlite" by default, or "postgres"
-	process  bool                           // as a process of its own, which can be killed
-	pair     bool                           // a primary with its standby
-	switches bool                           // three kill switches in a database of their own
-	pager    bool                           // a PagerDuty
-	services string                         // YAML of targets.service
-	route    string                         // YAML of route
-	timings  string                         // YAML of timings
-	runbooks func(name, text string) string // edits the shipped runbooks
-	books    map[string]string              // files in place of the shipped runbooks
-	edit     func(*configs.Config)          // changes what was read; inside the test only
+	driver    string                         // "sqlite" by default, or "postgres"
+	process   bool                           // as a process of its own, which can be killed
+	pair      bool                           // a primary with its standby
+	switches  bool                           // three kill switches in a database of their own
+	pager     bool                           // a PagerDuty
+	services  string                         // YAML of targets.service
+	endpoints string                         // YAML of targets.endpoint
+	route     string                         // YAML of route
+	timings   string                         // YAML of timings
+	runbooks  func(name, text string) string // edits the shipped runbooks
+	books     map[string]string              // files in place of the shipped runbooks
+	edit      func(*configs.Config)          // changes what was read; inside the test only
 }
 
 // stage is everything that runs for one story.
@@ -73,7 +74,7 @@ func tokenOf(person string) string { return "personal-token-of-" + person }
 
 // patience is how long a story waits for one fact. It is long because two cores run several stories with the race
 // detector; nothing depends on it.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // open sets the stage and starts the program.
 func open(t testing.TB, as setting) *stage {
@@ -115,7 +116,7 @@ func (s *stage) openSlack() {
 	server := httptest.NewServer(s.slack)
 	s.t.Cleanup(func() { s.slack.Close(); server.Close() })
 	s.slack.SetBaseURL(server.URL)
-	ctx, cancel := context.WithTimeout(s.t.Context(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), 3*patience)
 	s.t.Cleanup(cancel)
 	s.story = s.slack.Story(s.t).Within(ctx)
 	s.room = s.story.Channel(channel)
