@@ -64,7 +64,7 @@ func (r *replica) Do(ctx context.Context, cmd pointsman.Command) (pointsman.Resu
 		return pointsman.Result{}, errors.Join(errDown, ctx.Err())
 	}
 	res, err := r.give(r.timed(ctx), r.mutated(cmd))
-	if owned := r.claimed[sub.Run]; err == nil && res.Answer.OK() && sub.Epoch < owned {
+	if owned := r.handedOut(sub.Run, 0); err == nil && res.Answer.OK() && sub.Epoch < owned {
 		r.violated("I4: %s was stored under epoch %d after epoch %d was handed out", name, sub.Epoch, owned)
 	}
 	r.stand(ctx, "done", name)
@@ -87,10 +87,9 @@ func (r *replica) ClaimRun(ctx context.Context, owner string, ttl time.Duration)
 	if !ok || err != nil {
 		return c, ok, err
 	}
-	if old := r.claimed[c.Run.ID]; c.Epoch <= old {
+	if old := r.handedOut(c.Run.ID, c.Epoch); c.Epoch <= old {
 		r.violated("I4: epoch %d of %s was handed out after epoch %d", c.Epoch, c.Run.ID, old)
 	}
-	r.claimed[c.Run.ID] = c.Epoch
 	r.stand(ctx, "claimed", c.Run.ID)
 	if ctx.Err() != nil || r.strikes(4, "claim lost", r.name) {
 		return pointsman.Claim{}, false, errDown

@@ -54,7 +54,7 @@ func TestApprovalsSurviveARestartAtEachPoint(t *testing.T) {
 		for point, died := 1, true; died; point++ {
 			died = false
 			for _, early := range []bool{true, false} {
-				w := &world{chance: chance{seed: uint64(round*100 + point)}, effects: map[string]int{}, undone: map[string]int{}, claimed: map[string]int64{}}
+				w := newWorld(uint64(round*100+point), "")
 				path := filepath.Join(t.TempDir(), "pointsman.db")
 				synctest.Test(t, func(t *testing.T) {
 					if w.restarted(t, path, point, early) {

@@ -22,7 +22,7 @@ func TestUpdatesComeOnTimeForADay(t *testing.T) {
 			if day%2 == 1 {
 				every, open = 15*time.Minute, onSQLite
 			}
-			w := &world{chance: chance{seed: uint64(day) + 1}, claimed: map[string]int64{}}
+			w := newWorld(uint64(day)+1, "")
 			synctest.Test(t, func(t *testing.T) { w.day(t, every, open) })
 			for _, says := range w.broken {
 				t.Error(says)

@@ -58,6 +58,21 @@ type world struct {
 	states  []pointsman.State
 }
 
+func newWorld(seed uint64, f flaw) *world {
+	return &world{chance: chance{seed: seed}, flaw: f, effects: map[string]int{}, undone: map[string]int{}, looks: map[string]int{}, claimed: map[string]int64{}}
+}
+
+// handedOut notes an epoch of a run, and returns the one that was handed out before; zero asks only.
+func (w *world) handedOut(run string, epoch int64) int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	old := w.claimed[run]
+	if epoch > 0 {
+		w.claimed[run] = epoch
+	}
+	return old
+}
+
 func (w *world) violated(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -138,7 +153,7 @@ const calm = 4 * time.Minute
 // simulate runs one schedule in its own bubble of virtual time and judges it.
 func simulate(t *testing.T, seed uint64, open func(*testing.T, *world) backing, f flaw) *world {
 	t.Helper()
-	w := &world{chance: chance{seed: seed}, flaw: f, effects: map[string]int{}, undone: map[string]int{}, looks: map[string]int{}, claimed: map[string]int64{}}
+	w := newWorld(seed, f)
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		w.start = time.Now()
