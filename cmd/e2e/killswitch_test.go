@@ -59,7 +59,7 @@ func TestKillSwitch(t *testing.T) {
 	s.alarm(firing(primaryDown()))
 	card := s.room.WaitMessage("PrimaryDown").WaitText("Proposed: PostgreSQL failover", "needs 1 of dba")
 	card.Click("U0ANA", "Approve")
-	card.WaitText("is running, step 2 of 4")
+	card.WaitText("is running, step 2 of 5")
 
 	t.Run("slack", func(t *testing.T) {
 		s.room.Slash("U0ANA", "/pointsman", "killswitch engage trading prices are wrong since ten")
