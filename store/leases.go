@@ -80,7 +80,11 @@ func (s *Store) Release(ctx context.Context, run string, epoch int64) error {
 	return nil
 }
 
-// ResetLeases ends every lease at once. It is called once after Open: on SQLite the file lock proves that the
+// transit is how long a request of a process that was killed may still be on its way: who looked at once whether the
+// other side has carried it out would not find it, and say the same a second time.
+const transit = time.Second
+
+// ResetLeases ends every lease at once; deliveries that were under way are due again after transit. It is called once after Open: on SQLite the file lock proves that the
 // processes that held them are dead. On PostgreSQL the others may live, so it does nothing there.
 func (s *Store) ResetLeases(ctx context.Context) error {
 	if !s.db.alone {
@@ -89,7 +93,8 @@ func (s *Store) ResetLeases(ctx context.Context) error {
 	err := s.transact(ctx, func(w *work) error {
 		w.about = "leases"
 		w.writes.exec(`UPDATE runs SET owner = '', lease_until = 0 WHERE lease_until > 0`)
-		w.writes.exec(`UPDATE deliveries SET owner = '', leased_until = 0 WHERE leased_until > 0 AND state = 'pending'`)
+		w.writes.exec(`UPDATE deliveries SET owner = '', leased_until = 0, due_at = CASE WHEN due_at < $1 THEN $1 ELSE due_at END
+			WHERE leased_until > 0 AND state = 'pending'`, micros(s.now().Add(transit)))
 		w.nudge = true
 		return nil
 	})
