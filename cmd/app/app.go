@@ -222,7 +222,7 @@ func (a *App) Run(ctx context.Context) error {
 	})
 	err := g.Wait()
 	a.parts.drain()
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 	defer cancel()
 	_, signErr := a.store.Checkpoint(last, a.export.Key)
 	noteErr := a.note(last, "stopped", "")

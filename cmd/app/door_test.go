@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/configs"
@@ -64,5 +65,34 @@ func TestTheImageFitsTheDefaults(t *testing.T) {
 		if !strings.Contains(string(b), "\n"+line+"\n") {
 			t.Errorf("the Dockerfile lacks the line %q", line)
 		}
+	}
+}
+
+// An end that had to cut somebody off is still an end in order: a service manager must not call it a crash.
+func TestARequestThatHangsDoesNotMakeTheEndAFailure(t *testing.T) {
+	t.Parallel()
+	hangs := make(chan struct{})
+	s, err := listen(t.Context(), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(hangs)
+		<-r.Context().Done()
+	}), configs.Web{Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	cut := make(chan error, 1)
+	go func() {
+		resp, err := http.Get("http://" + s.tcp.Addr().String())
+		if err == nil {
+			err = resp.Body.Close()
+		}
+		cut <- err
+	}()
+	<-hangs
+	if err := s.stop(10 * time.Millisecond); err != nil {
+		t.Errorf("the end failed: %v", err)
+	}
+	if err := <-cut; err == nil {
+		t.Error("the request that hung was answered")
 	}
 }

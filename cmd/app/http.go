@@ -196,9 +196,14 @@ func (s *server) start() {
 	}
 }
 
-// stop lets requests at work end, at most for the given time.
+// stop lets requests at work end, at most for the given time. Then they are cut off, which loses nothing: who got no
+// answer asks again.
 func (s *server) stop(grace time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	return s.http.Shutdown(ctx)
+	err := s.http.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return s.http.Close()
+	}
+	return err
 }
