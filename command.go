@@ -51,6 +51,7 @@ type Offer struct {
 	Title    string
 	Target   Target
 	Params   map[string]string
+	Mode     Mode // as a person chose it, or the runbook's first; alerts ask in mode incident
 	Priority int
 	Problem  string // why no plan can be made although the runbook fits: no target, or two
 }

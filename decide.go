@@ -94,13 +94,14 @@ func (t *turn) say(typ EventType, by Actor, text string, edit ...func(*Event)) {
 
 func about(p *Proposal) func(*Event) {
 	return func(ev *Event) {
-		ev.Proposal, ev.Digest, ev.Target = p.ID, p.Digest, p.Target.Key()
+		ev.Proposal, ev.Digest, ev.Target, ev.Text = p.ID, p.Digest, p.Target.Key(), p.Mode.marked(ev.Text)
 	}
 }
 
 func aboutRun(r *Run) func(*Event) {
 	return func(ev *Event) {
 		ev.Run, ev.Proposal, ev.Digest, ev.Epoch, ev.Target = r.ID, r.Proposal, r.Digest, r.Epoch, r.Target.Key()
+		ev.Text = r.Mode.marked(ev.Text)
 	}
 }
 

@@ -110,7 +110,7 @@ func (t *turn) indexOf(a Alert) int {
 // offered reports whether the same runbook with the same parameters was offered since the incident was last opened.
 func (t *turn) offered(o Offer) bool {
 	for _, p := range t.state.Proposals {
-		if p.Runbook == o.Runbook && p.Target == o.Target && maps.Equal(p.Params, o.Params) &&
+		if p.Mode != ModeDrill && p.Runbook == o.Runbook && p.Target == o.Target && maps.Equal(p.Params, o.Params) &&
 			!p.RequestedAt.Before(t.state.Incident.Since()) {
 			return true
 		}

@@ -150,7 +150,7 @@ func (t *turn) watchGates(by Actor) {
 		}
 		if !g.PageAt.IsZero() && !g.PageAt.After(t.now) {
 			g.PageAt = time.Time{}
-			t.page(by, fmt.Sprintf("%s waits at step %d (%s) and nobody decides; it needs %s until %s", r.ID, i+1, r.Steps[i].Name, g.Policy, Clock(g.ExpiresAt)))
+			t.pageFor(r, by, fmt.Sprintf("%s waits at step %d (%s) and nobody decides; it needs %s until %s", r.ID, i+1, r.Steps[i].Name, g.Policy, Clock(g.ExpiresAt)))
 		}
 	}
 }

@@ -45,6 +45,9 @@ func (t *turn) tick() Answer {
 func (t *turn) whereItStands() string {
 	inc := t.state.Incident
 	s := fmt.Sprintf("%s, open for %s, %s firing.", strings.TrimSuffix(inc.Title, "."), Span(t.now.Sub(inc.Since())), Count(inc.Firing, "alert"))
+	if t.state.Drill() {
+		s = ModeDrill.marked(s)
+	}
 	if inc.Alarm != "" {
 		s += " " + inc.Alarm + "."
 	}

@@ -14,11 +14,14 @@ func (t *turn) propose(by Actor, o Offer, why string) *Proposal {
 	inc.Proposals++
 	p := Proposal{
 		ID: fmt.Sprintf("%s/P%d", inc.ID, inc.Proposals), Runbook: o.Runbook, Title: o.Title, Target: o.Target,
-		Params: maps.Clone(o.Params), Problem: o.Problem, Priority: o.Priority, Requester: by, Reason: why,
+		Params: maps.Clone(o.Params), Mode: o.Mode, Problem: o.Problem, Priority: o.Priority, Requester: by, Reason: why,
 		RequestedAt: t.now, Generation: 1,
 	}
+	if !by.Known() {
+		p.Mode = ModeIncident
+	}
 	t.moveProposal(&p, EvProposalRequested)
-	t.say(EvProposalRequested, by, fmt.Sprintf("%s asked for %s", by, naming(o)), about(&p), reason(why), with(o))
+	t.say(EvProposalRequested, by, fmt.Sprintf("%s asked for %s%s", by, naming(o), o.Mode.purpose()), about(&p), reason(why), with(o))
 	if p.Problem != "" {
 		// Without a target there is nothing to check: the card says so at once and offers the manual runbook.
 		t.moveProposal(&p, EvProposalRefused)
@@ -46,19 +49,19 @@ func (t *turn) request(c Request) Answer {
 		return answer(CodeInvalid, "%s cannot be proposed: %s", c.Offer.Runbook, c.Offer.Problem)
 	}
 	for _, p := range t.state.Proposals {
-		if p.Open() && p.Runbook == c.Offer.Runbook && p.Target == c.Offer.Target && maps.Equal(p.Params, c.Offer.Params) {
+		if p.Open() && p.Runbook == c.Offer.Runbook && p.Target == c.Offer.Target && (c.Offer.Mode == "" || p.Mode == c.Offer.Mode) && maps.Equal(p.Params, c.Offer.Params) {
 			return Answer{Code: CodeDuplicate, Text: fmt.Sprintf("%s is already proposed as %s", naming(c.Offer), p.ID), ID: p.ID}
 		}
 	}
 	switch inc.State {
 	case "":
 		t.open(c.By, c.Key, c.Offer.Title, c.Offer.Target)
-		t.say(EvIncidentOpened, c.By, fmt.Sprintf("%s opened by %s: %s", inc.ID, c.By, naming(c.Offer)), reason(c.Reason))
+		t.say(EvIncidentOpened, c.By, c.Offer.Mode.marked(fmt.Sprintf("%s opened by %s: %s", inc.ID, c.By, naming(c.Offer))), reason(c.Reason))
 	case IncidentResolved:
 		t.moveIncident(EvIncidentReopened)
 		inc.Reopened++
 		inc.OpenedAgainAt, inc.ResolvedAt, inc.Marks = t.now, time.Time{}, Marks{}
-		t.say(EvIncidentReopened, c.By, fmt.Sprintf("%s reopened by %s: %s", inc.ID, c.By, naming(c.Offer)), reason(c.Reason))
+		t.say(EvIncidentReopened, c.By, c.Offer.Mode.marked(fmt.Sprintf("%s reopened by %s: %s", inc.ID, c.By, naming(c.Offer))), reason(c.Reason))
 	}
 	p := t.propose(c.By, c.Offer, c.Reason)
 	return Answer{Code: CodeAccepted, Text: fmt.Sprintf("%s is being checked as %s", naming(c.Offer), p.ID), ID: p.ID}
@@ -113,6 +116,9 @@ func (t *turn) bind(p *Proposal, plan Plan, raw []byte) {
 			p.Changed = Differences(p.Plan, raw)
 		}
 		p.Votes, p.ExpiresAt = nil, time.Time{}
+	}
+	if plan.Mode != "" {
+		p.Mode = plan.Mode
 	}
 	p.Plan, p.Digest, p.Policy, p.Title = slices.Clone(raw), digest, plan.Policy, plan.Title
 	if plan.Reason != "" {
@@ -220,6 +226,7 @@ func Differences(before, after []byte) []string {
 	}
 	diff("runbook file", ShortDigest(a.RunbookDigest), ShortDigest(b.RunbookDigest))
 	diff("configuration", ShortDigest(a.ConfigDigest), ShortDigest(b.ConfigDigest))
+	diff("mode", string(a.Mode), string(b.Mode))
 	diff("approval", a.Policy.String(), b.Policy.String())
 	for _, k := range keys(a.Pins, b.Pins) {
 		diff(k, a.Pins[k], b.Pins[k])

@@ -79,7 +79,7 @@ func (t *turn) void(r *Run, why string) Answer {
 		p.DecidedBy, p.DecidedAt = "", time.Time{}
 		t.again(p, engine, fmt.Sprintf("%s is checked again; its approval is void", p.ID))
 	}
-	if inc := &t.state.Incident; inc.Escalate.After > 0 {
+	if inc := &t.state.Incident; inc.Escalate.After > 0 && !t.quiet(r) {
 		inc.EscalateAt = t.now.Add(inc.Escalate.After) // the decision that had stopped the clock is gone
 	}
 	t.settleIncident(engine)
@@ -246,7 +246,7 @@ func (t *turn) park(r *Run, why string) {
 		r.Wish = Wish{} // a parked run waits for a person, as the pause wanted
 	}
 	t.say(EvRunParked, engine, fmt.Sprintf("%s is parked and needs a person: %s", r.ID, why), aboutRun(r), reason(why), with(r.Facts))
-	t.page(engine, fmt.Sprintf("%s is parked and needs a person: %s", r.ID, why))
+	t.pageFor(r, engine, fmt.Sprintf("%s is parked and needs a person: %s", r.ID, why))
 }
 
 // noteMemo keeps what Apply left, so that a successor can verify it.

@@ -108,7 +108,7 @@ func (t *turn) deny(p *Proposal, c CastVote) Answer {
 	p.Votes = append(p.Votes, t.ballot(p, c))
 	t.moveProposal(p, EvProposalDenied)
 	p.DecidedBy, p.DecidedAt = c.By.String(), t.now
-	t.stopEscalation()
+	t.decidedOn(p)
 	t.say(EvProposalDenied, c.By, fmt.Sprintf("%s denied %s%s", c.By, p.ID, because(c.Reason)), about(p), reason(c.Reason), with(p.Votes))
 	t.settleIncident(c.By)
 	return Answer{Code: CodeAccepted, Text: fmt.Sprintf("you denied %s; nothing will run", p.ID), ID: p.ID}
@@ -147,7 +147,7 @@ func (t *turn) approve(p *Proposal, c CastVote) Answer {
 	}
 	t.moveProposal(p, EvProposalApproved)
 	p.DecidedBy, p.DecidedAt = approvers(p.Votes), t.now
-	t.stopEscalation()
+	t.decidedOn(p)
 	t.say(EvProposalApproved, c.By, fmt.Sprintf("%s is approved by %s, plan %s", p.ID, p.DecidedBy, ShortDigest(p.Digest)), about(p), with(p.Votes))
 	run := t.queue(p, c.By)
 	return Answer{Code: CodeAccepted, Text: fmt.Sprintf("%s is approved (%s) and starts now as %s", p.ID, st, run.ID), ID: run.ID}
@@ -161,7 +161,7 @@ func (t *turn) queue(p *Proposal, by Actor) *Run {
 	t.fail(err)
 	inc.RunCount++
 	r := Run{
-		ID: fmt.Sprintf("%s/R%d", inc.ID, inc.RunCount), Proposal: p.ID, Runbook: p.Runbook, Title: p.Title, Target: p.Target,
+		ID: fmt.Sprintf("%s/R%d", inc.ID, inc.RunCount), Proposal: p.ID, Runbook: p.Runbook, Title: p.Title, Target: p.Target, Mode: plan.Mode,
 		Holds: plan.Lock && p.Target.Key() != "", Exempt: plan.Exempt, Suggested: !p.Requester.Known(), Plan: p.Plan, Digest: p.Digest, ApprovedBy: p.DecidedBy, QueuedAt: t.now,
 	}
 	for _, s := range plan.Steps {
@@ -175,7 +175,7 @@ func (t *turn) queue(p *Proposal, by Actor) *Run {
 	t.moveRun(&r, EvRunQueued)
 	p.Run = r.ID
 	inc.Marks.Approved, inc.Marks.Started, inc.Marks.Ended = t.now, time.Time{}, time.Time{}
-	t.say(EvRunQueued, by, fmt.Sprintf("%s queued: %s", r.ID, p.Title), aboutRun(&r))
+	t.say(EvRunQueued, by, fmt.Sprintf("%s queued%s: %s", r.ID, r.Mode.purpose(), p.Title), aboutRun(&r))
 	t.state.Runs = append(t.state.Runs, r)
 	return &t.state.Runs[len(t.state.Runs)-1]
 }

@@ -60,7 +60,7 @@ func (t *turn) chase(by Actor) {
 		late := fmt.Sprintf("step %d of %d, %s, of %s is overdue: %s", i+1, len(r.Steps), s.Name, r.ID, s.Duty.By())
 		if s.Duty.Late {
 			s.Duty.PageAt = time.Time{}
-			t.page(by, late)
+			t.pageFor(r, by, late)
 			continue
 		}
 		after := t.state.Incident.Escalate.After
@@ -68,6 +68,9 @@ func (t *turn) chase(by Actor) {
 			after = DefaultChase
 		}
 		s.Duty.Late, s.Duty.PageAt = true, t.now.Add(after)
-		t.say(EvStepOverdue, by, late+"; somebody is paged at "+Clock(s.Duty.PageAt), atStep(r, i))
+		if !t.quiet(r) {
+			late += "; somebody is paged at " + Clock(s.Duty.PageAt)
+		}
+		t.say(EvStepOverdue, by, late, atStep(r, i))
 	}
 }

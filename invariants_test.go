@@ -253,6 +253,14 @@ func chasedInOrder(m move) error {
 }
 
 func parkedPages(m move) error {
+	for _, r := range m.after.Runs { // an exercise wakes nobody while nothing fires
+		if old, ok := m.before.Run(r.ID); ok && r.State == RunParked && old.State != RunParked && r.Mode == ModeDrill && !m.after.Incident.Burning() {
+			if m.has(EvPageTriggered) {
+				return fmt.Errorf("a drill paged")
+			}
+			return nil
+		}
+	}
 	if m.has(EvRunParked) && (!m.has(EvPageTriggered) || m.after.Incident.Page != PageTriggered) {
 		return fmt.Errorf("parked with page %q", m.after.Incident.Page)
 	}

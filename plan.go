@@ -33,6 +33,7 @@ type Plan struct {
 	Title         string            `json:"title"`
 	Incident      string            `json:"incident"`
 	Target        Target            `json:"target,omitzero"`
+	Mode          Mode              `json:"mode,omitempty"`
 	Lock          bool              `json:"lock"`
 	Exempt        bool              `json:"exempt,omitempty"`  // it only stops things, so no lock and no freeze of a person stands in its way
 	Rejoins       bool              `json:"rejoins,omitempty"` // it brings the former node back after a failover

@@ -30,6 +30,7 @@ type Proposal struct {
 	Title       string            `json:"title,omitempty"`
 	Target      Target            `json:"target,omitzero"`
 	Params      map[string]string `json:"params,omitempty"`
+	Mode        Mode              `json:"mode,omitempty"`
 	Problem     string            `json:"problem,omitempty"` // why no plan can be made: "label cluster=x selects no target"
 	Priority    int               `json:"priority"`
 	State       ProposalState     `json:"state"`

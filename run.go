@@ -67,6 +67,7 @@ type Run struct {
 	Runbook  string `json:"runbook"`
 	Title    string `json:"title"`
 	Target   Target `json:"target,omitzero"`
+	Mode     Mode   `json:"mode,omitempty"`
 	Holds    bool   `json:"holds"` // whether it holds the target's lock until it is terminal
 	// Token is the fencing token of the target's lock: the run may begin nothing when the target has another.
 	Token int64 `json:"token,omitempty"`

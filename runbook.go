@@ -15,6 +15,7 @@ type Runbook struct {
 	Params      []Param       // typed parameters
 	Target      string        // the parameter that names the target, hence the lock; empty for none
 	Deadline    time.Duration // how long after its start a run may still begin steps; zero for no limit
+	Modes       []Mode        // what it may be run for; see Permitted
 	Lock        bool          // whether a run holds the target's lock (kill switches must not)
 	Rejoins     bool          // it brings the former node back after a failover
 	Priority    int           // order among runbooks that all could run; lower comes first

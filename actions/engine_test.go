@@ -36,11 +36,12 @@ type world struct {
 	throw  *points
 	cat    *catalog
 	kinds  *Registry
+	drills bool   // whether the yard takes exercises
 	guards Guards // as configured; none unless a story says so
 }
 
 func (w *world) warden() *Warden {
-	return &Warden{Records: w.ledger, Guards: func() Guards { return w.guards }, Kinds: w.kinds, CheckTimeout: 3 * time.Second}
+	return &Warden{Records: w.ledger, Guards: func() Guards { return w.guards }, Drills: func(string) bool { return w.drills }, Kinds: w.kinds, CheckTimeout: 3 * time.Second}
 }
 
 func newWorld(t *testing.T) *world {

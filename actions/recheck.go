@@ -48,10 +48,7 @@ func (e *Engine) recheck(ctx context.Context, run pointsman.Run, plan pointsman.
 	for i := range plan.Steps {
 		facts = append(facts, outside(plan, i, found[i].evidence)...)
 	}
-	rb, known := e.Catalog.Runbook(run.Runbook)
-	facts = append(facts, e.Warden.facts(ctx, matter{
-		plan: plan, run: run.ID, suggested: run.Suggested, planned: !run.Suggested && known && len(rb.Answers) == 0,
-	})...)
+	facts = append(facts, e.Warden.facts(ctx, matter{plan: plan, run: run.ID, suggested: run.Suggested})...)
 	for i, f := range facts {
 		if why := unaccepted(plan, f); why != "" {
 			facts[i].Kind, facts[i].Text = pointsman.Hard, why+f.Sentence()

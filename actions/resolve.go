@@ -50,6 +50,14 @@ func (r *Resolver) Resolve(ctx context.Context, prop pointsman.Proposal, phase P
 	if why := misfit(rb, prop); why != "" {
 		return Resolution{Problem: "no plan can be made: " + why}
 	}
+	word := prop.Mode
+	if !prop.Requester.Known() {
+		word = pointsman.ModeIncident // alerts ask, whatever the door wrote
+	}
+	mode, err := rb.ModeOf(word)
+	if err != nil {
+		return Resolution{Problem: "no plan can be made: " + err.Error()}
+	}
 	base := Input{
 		Phase: phase, Incident: pointsman.IncidentOf(prop.ID), Target: prop.Target, Params: prop.Params,
 		Reason: prop.Reason, Actor: prop.Requester.String(), Log: r.Log,
@@ -65,13 +73,11 @@ func (r *Resolver) Resolve(ctx context.Context, prop pointsman.Proposal, phase P
 	}
 	plan := pointsman.Plan{
 		Version: 1, Runbook: rb.Name, RunbookDigest: rb.Digest, ConfigDigest: r.Catalog.Digest(), Title: rb.Title,
-		Incident: base.Incident, Target: prop.Target, Lock: rb.Lock, Exempt: r.Kinds.onlyStops(rb), Rejoins: rb.Rejoins, Params: prop.Params, Pins: checks.pins,
+		Incident: base.Incident, Target: prop.Target, Mode: mode, Lock: rb.Lock, Exempt: r.Kinds.onlyStops(rb), Rejoins: rb.Rejoins, Params: prop.Params, Pins: checks.pins,
 		Steps: checks.steps(rb.Steps), Bounds: checks.bounds(), Policy: rb.Approval, Objective: rb.Objective, Reason: prop.Reason,
 		Deadline: rb.Deadline,
 	}
-	out.Facts = append(out.Facts, r.Warden.facts(ctx, matter{
-		plan: plan, suggested: !prop.Requester.Known(), planned: prop.Requester.Known() && len(rb.Answers) == 0,
-	})...)
+	out.Facts = append(out.Facts, r.Warden.facts(ctx, matter{plan: plan, suggested: !prop.Requester.Known()})...)
 	withAcknowledgement(&plan, out.Facts)
 	if f, short := r.tooFew(plan.Policy, prop.Requester); short {
 		out.Facts = append(out.Facts, f) // counted with the approver whom a risk asks for in addition

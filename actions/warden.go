@@ -18,8 +18,9 @@ type Records interface {
 // are decided once more by the reducer, in the transaction that commits an intent; here they are told in time.
 type Warden struct {
 	Records Records
-	Guards  func() Guards // as configured now
-	Kinds   *Registry     // which targets a plan works on, and whether others are healthy
+	Guards  func() Guards            // as configured now
+	Drills  func(target string) bool // as configured now; nil allows drills nowhere
+	Kinds   *Registry                // which targets a plan works on, and whether others are healthy
 	// CheckTimeout is the deadline for asking the other members of a group.
 	CheckTimeout time.Duration
 }
@@ -29,23 +30,33 @@ type matter struct {
 	plan      pointsman.Plan
 	run       string // empty at the proposal
 	suggested bool   // alerts asked for it
-	planned   bool   // a person asked for a runbook that answers no alert
+}
+
+// planned: it can wait for a window. A plan from before there were modes can, where a person asked for it.
+func (m matter) planned() bool {
+	return m.plan.Mode == pointsman.ModePlanned || m.plan.Mode == "" && !m.suggested
 }
 
 // facts are what stands in the way or must be accepted; a target that nothing protects has none.
 func (w *Warden) facts(ctx context.Context, m matter) []pointsman.Fact {
-	if w == nil || m.plan.Exempt {
+	if w == nil {
 		return nil
 	}
 	key, now, g := m.plan.Target.Key(), time.Now(), w.Guards()
+	var out []pointsman.Fact
+	if m.plan.Mode == pointsman.ModeDrill && (w.Drills == nil || !w.Drills(key)) {
+		out = append(out, noDrill(key, now))
+	}
+	if m.plan.Exempt {
+		return out
+	}
 	held, err := w.Records.Held(ctx)
 	if err != nil {
-		return []pointsman.Fact{{
+		return append(out, pointsman.Fact{
 			Guard: "G7", Kind: pointsman.Hard, Name: "locks", Value: "unknown", Source: "store", At: now, Result: pointsman.Unknown,
 			Text: fmt.Sprintf("whether %s is locked cannot be told: %v", key, err), Clears: "refresh the checks when the store answers",
-		}}
+		})
 	}
-	var out []pointsman.Fact
 	for _, p := range []pointsman.Protection{held.Of(pointsman.Everything), held.Of(key)} {
 		if p.Hold.Lasts(now) {
 			out = append(out, holdFact(p, now))
@@ -60,6 +71,18 @@ func (w *Warden) facts(ctx context.Context, m matter) []pointsman.Fact {
 		out = append(out, cooldownFacts(held.Of(key), g.cooldown(key), m, now)...)
 	}
 	return out
+}
+
+// noDrill: an exercise moves what it is tried on like an outage does, so the target itself must say that it may be.
+func noDrill(key string, now time.Time) pointsman.Fact {
+	if key == "" {
+		key = "a run without a target"
+	}
+	return pointsman.Fact{
+		Guard: "G35", Kind: pointsman.Hard, Name: "drill", Value: "not permitted", Limit: "drills: true", Source: "configuration", At: now,
+		Result: pointsman.Fail, Text: fmt.Sprintf("no drill may run on %s: its configuration does not say drills: true", key),
+		Clears: "set drills: true at the target, if an exercise may change it",
+	}
 }
 
 func holdFact(p pointsman.Protection, now time.Time) pointsman.Fact {
@@ -93,7 +116,7 @@ func windowFacts(g TargetGuards, key string, m matter, now time.Time) []pointsma
 				fmt.Sprintf("%s is in the window %s until %s; a person asked, so it is allowed", key, w, again), "")
 		}
 	}
-	if !m.planned || len(g.OnlyWithin) == 0 {
+	if !m.planned() || len(g.OnlyWithin) == 0 {
 		return out
 	}
 	if _, _, in := inside(g.OnlyWithin, now); in {

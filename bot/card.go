@@ -33,7 +33,7 @@ func Card(v View) []slack.Block {
 
 // Text is what a notification shows, and a client that cannot draw blocks.
 func Text(v View) string {
-	s := v.Icon + " " + md(v.ID, 20) + " " + md(v.Name, 80)
+	s := v.Icon + " " + md(v.ID, 20) + " " + drill(v.Drill) + md(v.Name, 80)
 	if v.Target != "" {
 		s += " on " + md(v.Target, 80)
 	}
@@ -41,7 +41,7 @@ func Text(v View) string {
 }
 
 func (c caps) draw(v View) []slack.Block {
-	title := v.Icon + " " + cut(line(v.Name), 80)
+	title := v.Icon + " " + drill(v.Drill) + cut(line(v.Name), 80)
 	if v.Target != "" {
 		title += " · " + cut(line(v.Target), 40)
 	}

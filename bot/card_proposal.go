@@ -17,7 +17,7 @@ func (c caps) full(v View, p ProposalView) []slack.Block {
 	}
 	switch p.State {
 	case pointsman.ProposalChecking:
-		out = append(out, section("⏳ *"+c.name(p)+"*: checking…\n_Why: "+md(p.Why, c.text)+"_"),
+		out = append(out, section("⏳ *"+c.name(p)+"*: checking…\n_Why: "+md(p.Why, c.text)+"_"+mode(p.Mode)),
 			small("The checks run now; evidence and buttons follow here in a few seconds."))
 	case pointsman.ProposalReady:
 		out = append(out, c.ready(p)...)
@@ -35,11 +35,27 @@ func (c caps) full(v View, p ProposalView) []slack.Block {
 }
 
 func (c caps) name(p ProposalView) string {
-	s := md(p.Title, 120)
+	s := drill(p.Mode == pointsman.ModeDrill) + md(p.Title, 120)
 	if p.Apart != "" {
 		s += " · " + md(p.Apart, 80)
 	}
 	return s
+}
+
+// drill marks an exercise, so that nobody takes it for an outage.
+func drill(is bool) string {
+	if is {
+		return "DRILL · "
+	}
+	return ""
+}
+
+// mode says what the run is for; nothing where a plan from before there were modes does not.
+func mode(m pointsman.Mode) string {
+	if m == "" {
+		return ""
+	}
+	return " · mode " + md(string(m), 20)
 }
 
 func (c caps) lines(in []string, mark string) []string {
@@ -52,7 +68,7 @@ func (c caps) lines(in []string, mark string) []string {
 
 // ready shows everything that an informed click needs.
 func (c caps) ready(p ProposalView) []slack.Block {
-	head := "*Proposed: " + c.name(p) + "*\n_Why: " + md(p.Why, c.text) + "_"
+	head := "*Proposed: " + c.name(p) + "*\n_Why: " + md(p.Why, c.text) + "_" + mode(p.Mode)
 	if p.Pins != "" {
 		head += "\n" + md(p.Pins, c.text)
 	}

@@ -13,7 +13,7 @@ import (
 // approved draws the run that the approval started. A voided run has sent its proposal back to checking, so it is
 // never seen here but for a moment.
 func (c caps) approved(p ProposalView) []slack.Block {
-	by := "Approved by " + md(p.DecidedBy, 120) + " at " + at(p.DecidedAt) + " · plan " + code(p.Digest, 12)
+	by := "Approved by " + md(p.DecidedBy, 120) + " at " + at(p.DecidedAt) + " · plan " + code(p.Digest, 12) + mode(p.Mode)
 	if p.Run == nil {
 		return []slack.Block{section("☑️ *" + c.name(p) + "*"), small(by)}
 	}

@@ -126,6 +126,7 @@ func TestCard(t *testing.T) {
 			return s.must(pointsman.NoteMemo{Run: "INC-7/R1", Epoch: 1, Step: 3, Memo: []byte(`{}`), Tell: true, Note: "watched for 12m of 30m, 145 samples, 9 good in a row, 1 bad (limit 3), the last bad one: orders-clients answered 503"})
 		},
 		"left_out": (*tale).leftOut,
+		"drill":    (*tale).drill,
 		"gate":     (*tale).gate,
 		"gate_one_of_two": func(s *tale) *tale {
 			return s.gate().must(pointsman.CastVote{Run: "INC-7/R1", Mark: "2.1", Digest: s.state.Runs[0].Digest, Verdict: pointsman.Approve, By: by(ana)})

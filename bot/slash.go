@@ -16,7 +16,7 @@ const help = "*What I can do*\n" +
 	"`/pointsman status` – open incidents, and which targets are held by a run\n" +
 	"`/pointsman incident INC-7` – the card of one incident\n" +
 	"`/pointsman runbooks` – the runbooks, their owners and review dates\n" +
-	"`/pointsman run RUNBOOK [target | name=value …] [reason …]` – propose a runbook; others approve it on its card\n" +
+	"`/pointsman run RUNBOOK [target | name=value …] [reason …]` – propose a runbook; others approve it on its card. `mode=incident`, `planned` or `drill` says what for\n" +
 	"`/pointsman killswitch` – the kill switches; `killswitch engage NAME reason …`, `killswitch release NAME reason …`\n" +
 	"`/pointsman locks` – what is frozen, locked by people or held by runs\n" +
 	"`/pointsman lock TARGET [2h] reason …`, `unlock TARGET [reason …]` – keep runs away from a target\n" +
@@ -131,7 +131,9 @@ func (h *Handler) arguments(name string, in []string) (args []string, reason str
 	for i, a := range in {
 		switch {
 		case strings.Contains(a, "=") && !strings.HasPrefix(a, "="):
-			bare = 0 // who names parameters names the target, too
+			if !strings.HasPrefix(a, "mode=") {
+				bare = 0 // who names parameters names the target, too
+			}
 		case bare > 0:
 			bare--
 		default:

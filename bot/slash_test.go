@@ -88,6 +88,15 @@ func TestRunOpensAnIncidentOfItsOwn(t *testing.T) {
 	w.room.WaitMessage("opened by Eve Lind", "Eve Lind asked for it: planned maintenance of pg-1")
 }
 
+func TestAModeBeforeTheTargetIsNoReason(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	args, reason := w.bot.Handler.arguments("postgres-switchover", strings.Fields("mode=drill orders the yearly exercise"))
+	if strings.Join(args, " ") != "mode=drill orders" || reason != "the yearly exercise" {
+		t.Fatalf("%q, %q", args, reason)
+	}
+}
+
 func TestEngagingWithoutAReasonAsksForOne(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -195,6 +195,18 @@ func (s *tale) leftOut() *tale {
 	return s.stepEnds(0, pointsman.StepDone, "")
 }
 
+// drill is an exercise that somebody asked for, at work.
+func (s *tale) drill() *tale {
+	s.t.Helper()
+	exercise := func(p *pointsman.Plan) { p.Mode = pointsman.ModeDrill }
+	o := webhook().Offers[0]
+	o.Mode = pointsman.ModeDrill
+	s.must(pointsman.Request{Key: "target:postgres/orders", By: by(ben), Offer: o, Reason: "quarterly exercise"})
+	s.readyWith(failover(needs(1), exercise)).vote(ana, pointsman.Approve, "")
+	s.must(pointsman.StartRun{Run: "INC-7/R1", Epoch: 1, Facts: s.facts(), People: map[string]pointsman.Person{"ana": ana}})
+	return s.stepEnds(0, pointsman.StepDone, "")
+}
+
 // gate is a run that waits for two people before the promotion.
 func (s *tale) gate() *tale {
 	s.t.Helper()

@@ -36,6 +36,7 @@ type View struct {
 	Held      []string       // freeze and locks of people that keep runs away, with what ends them
 	Proposals []ProposalView // the first one in full
 	Closable  bool           // no alert will resolve it, a person may
+	Drill     bool           // an exercise, and nothing fires
 	Quiet     bool           // without buttons, for a private answer
 }
 
@@ -43,6 +44,7 @@ type View struct {
 type ProposalView struct {
 	ID, Title, Runbook string
 	Target             string // with its environment, for the dialog
+	Mode               pointsman.Mode
 	Apart              string // the target where it is not the incident's own, which stands in the header
 
 	State      pointsman.ProposalState
@@ -121,7 +123,7 @@ func ViewOf(s pointsman.State, now time.Time) View {
 	v := View{
 		ID: inc.ID, Severity: inc.Severity, Target: inc.Target.Key(), Where: inc.Target.Environment, State: inc.State,
 		Since: inc.Since(), Resolved: inc.ResolvedAt, Firing: inc.Firing, Total: inc.Total, Truncated: inc.Truncated,
-		Reopened: inc.Reopened, Page: inc.Page, Times: durations(inc),
+		Drill: s.Drill(), Reopened: inc.Reopened, Page: inc.Page, Times: durations(inc),
 	}
 	v.Name = inc.Title
 	if inc.Total > 0 {

@@ -14,7 +14,7 @@ import (
 
 func proposalView(s pointsman.State, p pointsman.Proposal) ProposalView {
 	v := ProposalView{
-		ID: p.ID, Title: cmp.Or(p.Title, p.Runbook), Runbook: p.Runbook, Target: where(p.Target), State: p.State, Why: why(s.Incident, p),
+		ID: p.ID, Title: cmp.Or(p.Title, p.Runbook), Runbook: p.Runbook, Target: where(p.Target), Mode: p.Mode, State: p.State, Why: why(s.Incident, p),
 		Facts: pressing(p.Facts), Checked: p.CheckedAt, Digest: pointsman.ShortDigest(p.Digest), Generation: p.Generation,
 		Needs: p.Policy.String(), Eligible: p.Eligible, Expires: p.ExpiresAt, Already: p.Already, Problem: p.Problem,
 		Changed: p.Changed, DecidedBy: p.DecidedBy, DecidedAt: p.DecidedAt,

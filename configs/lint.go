@@ -59,8 +59,28 @@ func (d *decoder) lint(rb pointsman.Runbook) {
 	if rb.Approval.RequesterMayApprove && len(rb.Approval.Require) > 0 && rb.Approval.Needed() > 1 {
 		top("approval.requester_may_approve", "only a runbook that one person decides may be approved by its requester; this one needs %s", rb.Approval)
 	}
+	lintModes(rb, top)
 	lintParams(rb, at, top)
 	lintSteps(rb, at, top)
+}
+
+// lintModes holds the file to its own words: an alert is an incident, and "mode" is no parameter's name.
+func lintModes(rb pointsman.Runbook, top func(string, string, ...any)) {
+	all := pointsman.Modes()
+	for i, m := range rb.Modes {
+		switch {
+		case !slices.Contains(all, m):
+			top("modes", "%q is no mode; there are %s", string(m), pointsman.ModeNames(all))
+		case slices.Contains(rb.Modes[:i], m):
+			top("modes", "%s is listed twice", m)
+		}
+	}
+	if len(rb.Answers) > 0 && !slices.Contains(rb.Permitted(), pointsman.ModeIncident) {
+		top("modes", "it answers alerts, and what they ask for is an incident; add incident, or take its answers out")
+	}
+	if slices.ContainsFunc(rb.Params, func(p pointsman.Param) bool { return p.Name == "mode" }) {
+		top("params", "mode is no name of a parameter: who asks for a run says with it what the run is for")
+	}
 }
 
 func lintParams(rb pointsman.Runbook, at func(int, string, string, ...any), top func(string, string, ...any)) {

@@ -109,6 +109,7 @@ type runbookFile struct {
 	Answers     []yaml.Node   `yaml:"answers"`
 	Params      yaml.Node     `yaml:"params"`
 	Target      string        `yaml:"target"`
+	Modes       []string      `yaml:"modes"`
 	Lock        *bool         `yaml:"lock"`
 	Deadline    time.Duration `yaml:"deadline"`
 	Rejoins     bool          `yaml:"rejoins"`
@@ -229,6 +230,9 @@ func DecodeRunbook(file string, data []byte) (pointsman.Runbook, []pointsman.Fau
 		Comms: pointsman.Cadence(w.Comms), Escalation: pointsman.Escalation(w.Escalation),
 		Approval: w.Approval.noun(),
 		File:     file, Line: w.Line, Digest: hex.EncodeToString(sum[:]),
+	}
+	for _, m := range w.Modes {
+		rb.Modes = append(rb.Modes, pointsman.Mode(m))
 	}
 	for _, s := range w.Steps {
 		rb.Steps = append(rb.Steps, s.noun())

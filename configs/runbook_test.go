@@ -96,11 +96,11 @@ func TestDecodeRunbook_reads_all_of_it(t *testing.T) {
 		Name: "postgres-failover", Title: "PostgreSQL failover to the standby", Owner: "dba", Review: time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC),
 		Objective: pointsman.Objective{RTO: 5 * time.Minute, RPO: time.Hour},
 		Answers: []pointsman.AnswerTo{
-			{Matchers: []string{`alertname="PrimaryDown"`, unpooled}, Line: at - 8},
-			{Matchers: []string{`alertname="ReplicationDisconnected"`, unpooled}, Line: at - 7},
-			{Matchers: []string{`alertname="ReplicationLagCritical"`, unpooled}, Line: at - 6},
+			{Matchers: []string{`alertname="PrimaryDown"`, unpooled}, Line: at - 9},
+			{Matchers: []string{`alertname="ReplicationDisconnected"`, unpooled}, Line: at - 8},
+			{Matchers: []string{`alertname="ReplicationLagCritical"`, unpooled}, Line: at - 7},
 		},
-		Params: []pointsman.Param{{Name: "cluster", Type: "target", Kind: "postgres", Line: at - 4}}, Target: "cluster", Lock: true, Priority: 10,
+		Params: []pointsman.Param{{Name: "cluster", Type: "target", Kind: "postgres", Line: at - 5}}, Target: "cluster", Modes: []pointsman.Mode{pointsman.ModeIncident, pointsman.ModeDrill}, Lock: true, Priority: 10,
 		Steps: []pointsman.RunbookStep{
 			{Name: "check", Kind: "postgres.check", With: with(map[string]any{"want": "failover"}), Timeout: 5 * time.Second, Line: at},
 			{Name: "fence", Kind: "postgres.fence", With: with(map[string]any{"node": "${old_primary}"}), Timeout: 15 * time.Second, Line: at + 1},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/pointsman/pointsman"
@@ -47,6 +48,22 @@ func (c *Config) AlertTargets() []alerts.Target {
 		add("endpoint", i, t.Name, t.Environment, t.Match)
 	}
 	return out
+}
+
+// Drills reports whether exercises may change the target with the key, such as "postgres/orders".
+func (c *Config) Drills(key string) bool {
+	kind, name, _ := strings.Cut(key, "/")
+	switch kind {
+	case "postgres":
+		return slices.ContainsFunc(c.Targets.Postgres, func(t postgres.Cluster) bool { return t.Name == name && t.Drills })
+	case "killswitch":
+		return slices.ContainsFunc(c.Targets.KillSwitch, func(t killswitch.Switch) bool { return t.Name == name && t.Drills })
+	case "service":
+		return slices.ContainsFunc(c.Targets.Service, func(t service.Target) bool { return t.Name == name && t.Drills })
+	case "endpoint":
+		return slices.ContainsFunc(c.Targets.Endpoint, func(t endpoint.Target) bool { return t.Name == name && t.Drills })
+	}
+	return false
 }
 
 // digest is the SHA-256 of everything about the targets that decides what a plan would do. It is part of each plan, so

@@ -21,8 +21,9 @@ type Config []Target
 type Target struct {
 	Name        string   `yaml:"name"`
 	Environment string   `yaml:"environment"`
-	Match       []string `yaml:"match"` // Alertmanager matchers: labels only select a configured endpoint
-	File        string   `yaml:"file"`  // an environment file on this host
+	Drills      bool     `yaml:"drills"` // exercises may change it like an outage would
+	Match       []string `yaml:"match"`  // Alertmanager matchers: labels only select a configured endpoint
+	File        string   `yaml:"file"`   // an environment file on this host
 	Variable    string   `yaml:"variable"`
 	// Show prints the address as it is now, Set changes it: argv without a shell, in which {old} and {new} are replaced.
 	Show    []string      `yaml:"show"`

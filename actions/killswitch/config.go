@@ -28,7 +28,8 @@ type Config []Switch
 type Switch struct {
 	Name        string   `yaml:"name"`
 	Environment string   `yaml:"environment"`
-	Match       []string `yaml:"match"` // Alertmanager matchers: labels only select a configured switch
+	Drills      bool     `yaml:"drills"` // exercises may change it like an outage would
+	Match       []string `yaml:"match"`  // Alertmanager matchers: labels only select a configured switch
 	// DSN may name several hosts with target_session_attrs=read-write, so that it leads to the primary after a failover.
 	DSN     string `yaml:"dsn"`
 	DSNFile string `yaml:"dsn_file"` // read anew for each connection

@@ -30,6 +30,7 @@ type Config []Cluster
 type Cluster struct {
 	Name        string   `yaml:"name"`
 	Environment string   `yaml:"environment"`
+	Drills      bool     `yaml:"drills"`   // exercises may change it like an outage would
 	Match       []string `yaml:"match"`    // Alertmanager matchers: labels only select a configured target
 	Database    string   `yaml:"database"` // the clients' database, for the texts
 	Nodes       []Node   `yaml:"nodes"`

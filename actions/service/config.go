@@ -20,7 +20,8 @@ type Config []Target
 type Target struct {
 	Name        string              `yaml:"name"`
 	Environment string              `yaml:"environment"`
-	Match       []string            `yaml:"match"` // Alertmanager matchers: labels only select a configured service
+	Drills      bool                `yaml:"drills"` // exercises may change it like an outage would
+	Match       []string            `yaml:"match"`  // Alertmanager matchers: labels only select a configured service
 	Health      []Health            `yaml:"health"`
 	Commands    map[string][]string `yaml:"commands"` // by name: a program and its arguments, run without a shell
 	// Env names the variables of our own environment that commands get; they get no others.

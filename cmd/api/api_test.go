@@ -51,11 +51,24 @@ func (d *desk) ByToken(token string) (pointsman.Person, bool) {
 
 func (d *desk) ByUID(uid uint32) (pointsman.Person, bool) { return ana, uid == 1000 }
 
+// Offer takes every runbook and remembers the mode that was asked for.
+func (d *desk) Offer(runbook string, args []string) (pointsman.Offer, error) {
+	o := pointsman.Offer{Runbook: runbook}
+	for _, a := range args {
+		if m, ok := strings.CutPrefix(a, "mode="); ok {
+			o.Mode = pointsman.Mode(m)
+		}
+	}
+	return o, nil
+}
+
+func (d *desk) Explain(map[string]string) string { return "" }
+
 // ask sends a request as the peer of a Unix socket would, or with a token.
 func (d *desk) ask(t *testing.T, method, path, body, token string, uid *uint32) (int, pointsman.Answer) {
 	t.Helper()
 	e := echo.New()
-	(&Server{Store: d, Log: d, People: d, Holds: d}).Register(e)
+	(&Server{Store: d, Log: d, People: d, Holds: d, Desk: d}).Register(e)
 	ctx := t.Context()
 	if uid != nil {
 		ctx = context.WithValue(ctx, peerKey{}, *uid)
@@ -136,6 +149,16 @@ func TestAVoteAtAGateSaysRunStepAndAttempt(t *testing.T) {
 	d.ask(t, http.MethodPost, "/api/v1/votes", `{"id":"INC-1/R1","digest":"abc","gate":"3.1","verdict":"deny","reason":"it lags"}`, "", &uid)
 	got, ok := d.done[0].(pointsman.CastVote)
 	if !ok || got.Run != "INC-1/R1" || got.Mark != "3.1" || got.Proposal != "" || got.Verdict != pointsman.Deny || got.Reason != "it lags" || got.By.Person.ID != "ana" {
+		t.Fatalf("%+v", d.done)
+	}
+}
+
+func TestARequestSaysWhatTheRunIsFor(t *testing.T) {
+	t.Parallel()
+	uid := uint32(1000)
+	d := &desk{}
+	d.ask(t, http.MethodPost, "/api/v1/requests", `{"runbook":"postgres-switchover","args":["orders"],"mode":"drill"}`, "", &uid)
+	if got, ok := d.done[0].(pointsman.Request); !ok || got.Offer.Mode != pointsman.ModeDrill {
 		t.Fatalf("%+v", d.done)
 	}
 }

@@ -91,11 +91,15 @@ func (s *Server) request(c echo.Context) error {
 	var in struct {
 		Runbook  string
 		Args     []string
+		Mode     string // incident, planned or drill; the same as mode=… among the arguments
 		Incident string
 		Reason   string
 	}
 	if ok, err := body(c, &in); !ok {
 		return err
+	}
+	if in.Mode != "" {
+		in.Args = append(in.Args, "mode="+in.Mode)
 	}
 	offer, err := s.Desk.Offer(in.Runbook, in.Args)
 	if err != nil {

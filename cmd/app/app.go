@@ -135,7 +135,7 @@ func (a *App) build(snap *snapshot) error {
 		return err
 	}
 	log := a.log.With("room", "actions")
-	warden := &actions.Warden{Records: a.store, Guards: a.catalog.Guards, Kinds: registry, CheckTimeout: cfg.Timings.CheckTimeout}
+	warden := &actions.Warden{Records: a.store, Guards: a.catalog.Guards, Drills: a.catalog.Drills, Kinds: registry, CheckTimeout: cfg.Timings.CheckTimeout}
 	a.planner = &actions.Planner{
 		Desk: a.store, Log: log,
 		Resolver: &actions.Resolver{Kinds: registry, Catalog: a.catalog, CheckTimeout: cfg.Timings.CheckTimeout, Warden: warden, Log: log},

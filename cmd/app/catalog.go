@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"sort"
 	"strings"
 	"sync/atomic"
@@ -71,8 +72,11 @@ func (c *Catalog) Explain(labels map[string]string) string {
 	return text
 }
 
+// Drills reports whether exercises may change the target with the key.
+func (c *Catalog) Drills(key string) bool { return c.now.Load().cfg.Drills(key) }
+
 // Offer resolves a runbook and what a person typed after it: "orders", "cluster=orders". A word without "=" is the
-// value of the runbook's target.
+// value of the runbook's target, and "mode=drill" says what the run is for.
 func (c *Catalog) Offer(runbook string, args []string) (pointsman.Offer, error) {
 	rb, ok := c.Runbook(runbook)
 	if !ok {
@@ -92,7 +96,17 @@ func (c *Catalog) Offer(runbook string, args []string) (pointsman.Offer, error) 
 		}
 		values[name] = value
 	}
-	return c.now.Load().router.Offer(runbook, values)
+	mode, err := rb.ModeOf(pointsman.Mode(values["mode"]))
+	if err != nil {
+		return pointsman.Offer{}, err
+	}
+	delete(values, "mode")
+	offer, err := c.now.Load().router.Offer(runbook, values)
+	if err == nil && mode == pointsman.ModeDrill && !c.Drills(offer.Target.Key()) {
+		err = pointsman.Errorf(pointsman.CodeInvalid, "no drill may run on %s: its configuration does not say drills: true", cmp.Or(offer.Target.Key(), "a run without a target"))
+	}
+	offer.Mode = mode
+	return offer, err
 }
 
 // onCluster is the offer of a runbook for a cluster, and whom it pages; empty where there is no such runbook.

@@ -26,6 +26,7 @@ review: 2999-01-01
 params:
   endpoint: {type: target, kind: endpoint}
 target: endpoint
+modes: [planned, drill]
 steps:
   - {name: switch, kind: endpoint.switch, with: {endpoint: "${endpoint}", from: pg-1, to: pg-2}, timeout: 15s}
   - {name: recreate, kind: exec.run, with: {service: api, command: recreate}, timeout: 1m, when: {fact: api-database, is: "==", value: pg-1}}
@@ -48,6 +49,8 @@ targets:
       file: %[1]s/api.env
       variable: DATABASE_URL
       places: [{name: pg-1, address: "db-1.internal:5432"}, {name: pg-2, address: "db-2.internal:5432"}]
+      drills: true
+    - {name: live, environment: production, file: %[1]s/live.env, variable: X, places: [{name: a, address: "a:1"}, {name: b, address: "b:1"}]}
   service:
     - name: api
       environment: staging
@@ -80,6 +83,61 @@ func snapshotOf(t *testing.T, dir string) map[string]string {
 	return out
 }
 
+// tryout is a folder with a configuration, its runbook and the file that a run would change.
+type tryout struct {
+	dir string
+	cfg *configs.Config
+}
+
+func newTryout(t *testing.T, api string) *tryout {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"move-api.yaml":  moving,
+		"pointsman.yaml": fmt.Sprintf(movingConfig, dir, api),
+		"api.env":        "DATABASE_URL=postgres://app:secret@db-1.internal:5432/orders\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg, _, err := configs.Load(filepath.Join(dir, "pointsman.yaml"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tryout{dir: dir, cfg: cfg}
+}
+
+func (tc *tryout) offer(t *testing.T, args ...string) (pointsman.Offer, error) {
+	t.Helper()
+	snap, faults, err := compile(tc.cfg)
+	if err := joinAll(err, faults); err != nil {
+		t.Fatal(err)
+	}
+	c := &Catalog{}
+	c.now.Store(snap)
+	return c.Offer("move-api", args)
+}
+
+func TestWhoAsksSaysWhatForAndTheDoorRefusesInASentence(t *testing.T) {
+	t.Parallel()
+	tc := newTryout(t, "http://127.0.0.1:1")
+	for arg, want := range map[string]pointsman.Mode{"": pointsman.ModePlanned, "mode=planned": pointsman.ModePlanned, "mode=drill": pointsman.ModeDrill} {
+		if o, err := tc.offer(t, strings.Fields("api-database "+arg)...); err != nil || o.Mode != want || o.Params["mode"] != "" {
+			t.Errorf("%q: %s, %v", arg, o.Mode, err)
+		}
+	}
+	for arg, want := range map[string]string{
+		"api-database mode=incident": "move-api does not run in mode incident; its file permits planned, drill, under modes",
+		"api-database mode=test":     `"test" is no mode; there are incident, planned, drill`,
+		"live mode=drill":            "no drill may run on endpoint/live: its configuration does not say drills: true",
+	} {
+		if _, err := tc.offer(t, strings.Fields(arg)...); err == nil || err.Error() != want {
+			t.Errorf("%s: %v", arg, err)
+		}
+	}
+}
+
 // A person who does not trust a runbook yet tries it like this, in production, so it must be safe to.
 func TestADryRunShowsEverythingAndChangesNothing(t *testing.T) {
 	t.Parallel()
@@ -92,20 +150,8 @@ func TestADryRunShowsEverythingAndChangesNothing(t *testing.T) {
 		other.Add(1)
 	}))
 	t.Cleanup(api.Close)
-	dir := t.TempDir()
-	for name, text := range map[string]string{
-		"move-api.yaml":  moving,
-		"pointsman.yaml": fmt.Sprintf(movingConfig, dir, api.URL),
-		"api.env":        "DATABASE_URL=postgres://app:secret@db-1.internal:5432/orders\n",
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cfg, _, err := configs.Load(filepath.Join(dir, "pointsman.yaml"), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	tc := newTryout(t, api.URL)
+	dir, cfg := tc.dir, tc.cfg
 	before := snapshotOf(t, dir)
 	p, err := Plan(t.Context(), cfg, "move-api", []string{"api-database"})
 	if err != nil {

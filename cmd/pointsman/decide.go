@@ -64,7 +64,7 @@ func (c *client) proposal(cmd *cobra.Command, id string) (pointsman.Proposal, er
 }
 
 func requestCommand() *cobra.Command {
-	var incident, reason string
+	var incident, reason, mode string
 	cmd := &cobra.Command{
 		Use:   "run RUNBOOK [TARGET | param=value ...]",
 		Short: "Ask for a runbook; it is checked, and others approve it",
@@ -74,9 +74,10 @@ func requestCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.answer(cmd, "/api/v1/requests", map[string]any{"runbook": args[0], "args": args[1:], "incident": incident, "reason": reason})
+			return c.answer(cmd, "/api/v1/requests", map[string]any{"runbook": args[0], "args": args[1:], "mode": mode, "incident": incident, "reason": reason})
 		},
 	}
+	cmd.Flags().StringVar(&mode, "mode", "", "what it is for: incident, planned or drill; default is the first that the runbook lists")
 	cmd.Flags().StringVar(&incident, "incident", "", "the incident it belongs to; default is the target's own")
 	cmd.Flags().StringVar(&reason, "reason", "", "why")
 	return cmd

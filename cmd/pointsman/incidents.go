@@ -87,7 +87,7 @@ func printState(w io.Writer, st pointsman.State) {
 
 // printProposal is the card as text: the same evidence, plan and digest.
 func printProposal(w io.Writer, p pointsman.Proposal) {
-	fmt.Fprintf(w, "%s %s: %s (%s)\n", p.ID, p.State, clean(p.Title), p.Runbook)
+	fmt.Fprintf(w, "%s %s: %s (%s%s)\n", p.ID, p.State, clean(p.Title), p.Runbook, modeOf(p))
 	if p.Problem != "" && len(pointsman.Refusals(p.Facts)) == 0 { // else the facts say it
 		fmt.Fprintf(w, "  problem: %s\n", clean(p.Problem))
 	}
@@ -116,6 +116,13 @@ func printProposal(w io.Writer, p pointsman.Proposal) {
 		fmt.Fprintf(w, "  accepts the risk: %s\n", clean(a))
 	}
 	fmt.Fprintf(w, "  plan %s, needs %s (%s so far), expires %s\n", pointsman.ShortDigest(p.Digest), p.Policy, p.Policy.Count(p.Approvers()), pointsman.Clock(p.ExpiresAt))
+}
+
+func modeOf(p pointsman.Proposal) string {
+	if p.Mode == "" {
+		return ""
+	}
+	return ", mode " + clean(string(p.Mode))
 }
 
 func sourced(f pointsman.Fact) string {

@@ -50,6 +50,9 @@ func runbookPlanCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if mode, _ := cmd.Flags().GetString("mode"); mode != "" {
+				args = append(args, "mode="+mode)
+			}
 			p, err := app.Plan(cmd.Context(), cfg, args[0], args[1:])
 			if err != nil {
 				return err
@@ -61,6 +64,7 @@ func runbookPlanCommand() *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().String("mode", "", "what it would be for: incident, planned or drill")
 	configFlags(cmd)
 	return cmd
 }
