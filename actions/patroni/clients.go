@@ -1,0 +1,198 @@
+package patroni
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pointsman/pointsman"
+)
+
+// beatRow is the row of the heartbeat table that is written here, apart from those of the kinds postgres.*.
+const beatRow = 1000
+
+// arrival is where the clients' address led to, and what stood in its row.
+type arrival struct {
+	SystemID string
+	Timeline int // 0 on a standby
+	Token    string
+	Writes   bool // the role may write the table
+	At       time.Time
+}
+
+// parse reads a DSN. The driver's own message repeats parts of it, so it is replaced.
+func parse(dsn string) (*pgx.ConnConfig, error) {
+	cfg, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, errors.New("the connection string cannot be read; its form is postgres://user:password@host:5432/database")
+	}
+	// Something on the port that is no PostgreSQL must not make the driver take a gigabyte for its greeting.
+	cfg.MaxProtocolMessageBodyLen = 1 << 20
+	return cfg, nil
+}
+
+// config returns the driver's configuration as it is now; a rotated password needs no restart.
+func (c Clients) config() (*pgx.ConnConfig, error) {
+	if c.empty() {
+		return nil, errors.New("no clients' address is configured")
+	}
+	if c.DSNFile == "" {
+		return parse(c.DSN)
+	}
+	b, err := os.ReadFile(c.DSNFile)
+	if err != nil {
+		return nil, err
+	}
+	return parse(strings.TrimSpace(string(b)))
+}
+
+func (c Clients) connect(ctx context.Context) (*pgx.Conn, error) {
+	cfg, err := c.config()
+	if err != nil {
+		return nil, err
+	}
+	cfg.RuntimeParams["application_name"] = "pointsman"
+	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec // no prepared statements: a pooler may stand in between
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	return conn, told(err, cfg.Password)
+}
+
+// told keeps the driver's texts, which repeat the connection string, out of ours.
+func told(err error, password string) error {
+	if err == nil {
+		return nil
+	}
+	text := "no connection to a server that takes writes"
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		text = fmt.Sprintf("%s (SQLSTATE %s)", e.Message, e.Code)
+	}
+	if password != "" {
+		text = strings.ReplaceAll(text, password, "***")
+	}
+	return errors.New(text)
+}
+
+// arriveSQL takes the timeline from the name of the WAL file: the control file shows the old one until the first
+// checkpoint after a promotion.
+const arriveSQL = `SELECT (SELECT system_identifier::text FROM pg_control_system()),
+	CASE WHEN pg_is_in_recovery() THEN 0 ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END,
+	has_table_privilege($2, 'INSERT') AND has_table_privilege($2, 'UPDATE'),
+	coalesce((SELECT token FROM `
+
+// visit opens a new connection through the clients' address, writes the token where one is given, and reads the row back.
+// All in one transaction, because a pooler may give each its own server.
+func (c Cluster) visit(ctx context.Context, token string) (arrival, error) {
+	a := arrival{At: time.Now()}
+	conn, err := c.Clients.connect(ctx)
+	if err != nil {
+		return a, err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // everything is committed or lost by now
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if token != "" {
+			if _, err := tx.Exec(ctx, "INSERT INTO "+c.HeartbeatTable+` (id, at, token) VALUES ($1, $2, $3)
+				ON CONFLICT (id) DO UPDATE SET at = excluded.at, token = excluded.token`, beatRow, time.Now().UTC(), token); err != nil {
+				return err
+			}
+		}
+		return tx.QueryRow(ctx, arriveSQL+c.HeartbeatTable+" WHERE id = $1), '')", beatRow, c.HeartbeatTable).
+			Scan(&a.SystemID, &a.Timeline, &a.Writes, &a.Token)
+	})
+	return a, told(err, "")
+}
+
+// write writes the token until it arrives on the leader's timeline, or the context ends. To write it again does no harm.
+func (c Cluster) write(ctx context.Context, systemID string, timeline int, token string) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		visitCtx, cancel := context.WithTimeout(ctx, c.ReadTimeout)
+		a, err := c.visit(visitCtx, token)
+		cancel()
+		if err == nil && a.SystemID == systemID && a.Timeline == timeline {
+			return nil
+		}
+		if err == nil {
+			err = fmt.Errorf("it leads to a server on timeline %d of %s, wanted is %d of %s", a.Timeline, a.SystemID, timeline, systemID)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("write through clients: %w", errors.Join(err, context.Cause(ctx)))
+		case <-tick.C:
+		}
+	}
+}
+
+// reachable is G22 before a switchover: the proof by a write could be made.
+func (c Cluster) reachable(ctx context.Context, systemID string) pointsman.Fact {
+	visitCtx, cancel := context.WithTimeout(ctx, budget(ctx, c.ReadTimeout))
+	defer cancel()
+	a, err := c.visit(visitCtx, "")
+	f := pointsman.Fact{
+		Guard: "G22", Kind: pointsman.Hard, Name: "clients' address", Limit: "leads to the leader, and the role may write " + c.HeartbeatTable,
+		Source: "clients", At: a.At, Result: pointsman.Fail, Clears: "correct clients of the target, or take it out to go without the proof by a write",
+	}
+	switch {
+	case err != nil:
+		f.Value, f.Result, f.Text = "no answer", pointsman.Unknown, fmt.Sprintf("the clients' address cannot be read through: %v", err)
+	case a.SystemID != systemID:
+		f.Value, f.Text = a.SystemID, fmt.Sprintf("the clients' address leads to another database: system identifier %s, the cluster's is %s", a.SystemID, orNobody(systemID))
+	case a.Timeline == 0:
+		f.Value, f.Text = "a standby", "the clients' address leads to a standby; it must lead to whoever leads"
+	case !a.Writes:
+		f.Value, f.Text = "may not write", "the role may not write "+c.HeartbeatTable
+	default:
+		return good(f, fmt.Sprintf("timeline %d", a.Timeline))
+	}
+	return f
+}
+
+// arrived is G22 after it: the token is read back, over a new connection, from the leader's timeline.
+func (s Situation) arrived(a arrival, token string, err error) pointsman.Fact {
+	leader, timeline := orNobody(s.leader().Name), s.timeline()
+	f := pointsman.Fact{
+		Guard: "G22", Kind: pointsman.Hard, Name: "write through clients", Limit: "on the leader", Source: "clients", At: a.At,
+		Result: pointsman.Fail, Clears: "let the clients' address lead to " + leader,
+	}
+	switch {
+	case err != nil:
+		f.Value, f.Result, f.Text = "no answer", pointsman.Unknown, fmt.Sprintf("the clients' address could not be read through: %v", err)
+	case a.SystemID != s.systemID() || a.Timeline != timeline:
+		f.Value = fmt.Sprintf("timeline %d", a.Timeline)
+		f.Text = fmt.Sprintf("the clients' address leads to a server on timeline %d, wanted is %d of %s", a.Timeline, timeline, leader)
+	case token == "":
+		f.Value, f.Text, f.Clears = "nothing written", "nothing was written through the clients' address", "start a new run"
+	case a.Token != token:
+		f.Value, f.Text = "another token", "the write through the clients' address was not read back"
+	default:
+		return good(f, fmt.Sprintf("read back on timeline %d", a.Timeline))
+	}
+	return f
+}
+
+// silent is G1 of a failover, seen from where clients stand: a leader whose Patroni died may take writes all the same, above
+// all in maintenance mode, where nothing stops it.
+func (c Cluster) silent(ctx context.Context) pointsman.Fact {
+	visitCtx, cancel := context.WithTimeout(ctx, budget(ctx, c.ReadTimeout))
+	defer cancel()
+	a, err := c.visit(visitCtx, "")
+	f := pointsman.Fact{
+		Guard: "G1", Kind: pointsman.Hard, Name: "clients' address", Limit: "leads to nobody who takes writes", Source: "clients", At: a.At, Result: pointsman.Fail,
+		Clears: "stop that server, or start its Patroni again",
+	}
+	switch {
+	case err == nil && a.Timeline > 0:
+		f.Value = fmt.Sprintf("a server on timeline %d takes writes", a.Timeline)
+		f.Text = fmt.Sprintf("the clients' address leads to a server on timeline %d that takes writes, though no member leads: the old leader lives without its Patroni", a.Timeline)
+		return f
+	case err == nil:
+		return good(f, "a standby")
+	}
+	return good(f, "nobody who takes writes answers")
+}

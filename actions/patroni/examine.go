@@ -1,0 +1,69 @@
+package patroni
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"time"
+
+	"github.com/pointsman/pointsman"
+)
+
+// Examine looks, before anything burns, whether every configured cluster could be judged: its members answer, are the ones
+// that are meant, and agree. Whether the password is right cannot be told without changing something. It changes nothing.
+func (c *Clusters) Examine(ctx context.Context) []pointsman.Fact {
+	var out []pointsman.Fact
+	for _, name := range c.order {
+		cluster := c.byName[name]
+		s, err := cluster.look(ctx)
+		if err != nil {
+			out = append(out, pointsman.Fact{
+				Kind: pointsman.Hard, Name: "patroni/" + name + " certificates", Value: "no", Result: pointsman.Fail, Text: err.Error(),
+				Clears: "correct ca_file, cert_file and key_file", Source: "configuration", At: time.Now(),
+			})
+			continue
+		}
+		facts := []pointsman.Fact{s.identity(wish{}), s.quorum(len(cluster.Members)), s.agreement()}
+		if !cluster.Clients.empty() {
+			facts = append(facts, cluster.reachable(ctx, s.systemID()))
+		}
+		for _, f := range facts {
+			f.Name = "patroni/" + name + " " + f.Name
+			if f.Text == "" {
+				f.Text = f.Value
+			}
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Addresses lists host:port of every member's REST API and of the clients' address, by the target's key, for whoever must
+// know what lives there.
+func (c Config) Addresses() map[string][]string {
+	out := map[string][]string{}
+	for _, cluster := range c {
+		key := pointsman.Target{Kind: "patroni", Name: cluster.Name}.Key()
+		for _, m := range cluster.Members {
+			if u, err := url.Parse(m.URL); err == nil && u.Host != "" {
+				out[key] = append(out[key], withPort(u))
+			}
+		}
+		if cfg, err := cluster.Clients.config(); err == nil {
+			out[key] = append(out[key], fmt.Sprintf("%s:%d", cfg.Host, cfg.Port))
+			for _, f := range cfg.Fallbacks {
+				out[key] = append(out[key], fmt.Sprintf("%s:%d", f.Host, f.Port))
+			}
+		}
+	}
+	return out
+}
+
+func withPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
