@@ -124,6 +124,7 @@ func (c *checker) rooms() {
 		{"targets.postgres", c.cfg.Targets.Postgres.Validate()},
 		{"targets.service", c.cfg.Targets.Service.Validate()},
 		{"targets.endpoint", c.cfg.Targets.Endpoint.Validate()},
+		{"targets.patroni", c.cfg.Targets.Patroni.Validate()},
 		{"targets.killswitch", c.cfg.Targets.KillSwitch.Validate()},
 	} {
 		c.section(s.path, s.faults)

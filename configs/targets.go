@@ -13,6 +13,7 @@ import (
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions/endpoint"
 	"github.com/pointsman/pointsman/actions/killswitch"
+	"github.com/pointsman/pointsman/actions/patroni"
 	"github.com/pointsman/pointsman/actions/postgres"
 	"github.com/pointsman/pointsman/actions/service"
 	"github.com/pointsman/pointsman/alerts"
@@ -24,6 +25,7 @@ type Targets struct {
 	KillSwitch killswitch.Config `yaml:"killswitch"`
 	Service    service.Config    `yaml:"service"`
 	Endpoint   endpoint.Config   `yaml:"endpoint"`
+	Patroni    patroni.Config    `yaml:"patroni"`
 }
 
 // AlertTargets are all configured targets with the matchers by which labels select them.
@@ -46,6 +48,9 @@ func (c *Config) AlertTargets() []alerts.Target {
 	}
 	for i, t := range c.Targets.Endpoint {
 		add("endpoint", i, t.Name, t.Environment, t.Match)
+	}
+	for i, t := range c.Targets.Patroni {
+		add("patroni", i, t.Name, t.Environment, t.Match)
 	}
 	return out
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/pointsman/pointsman/actions"
 	"github.com/pointsman/pointsman/actions/endpoint"
 	"github.com/pointsman/pointsman/actions/killswitch"
+	"github.com/pointsman/pointsman/actions/patroni"
 	"github.com/pointsman/pointsman/actions/postgres"
 	"github.com/pointsman/pointsman/actions/service"
 )
@@ -19,12 +20,14 @@ type Config struct {
 	KillSwitch killswitch.Config
 	Service    service.Config
 	Endpoint   endpoint.Config
+	Patroni    patroni.Config
 }
 
 // List holds what the kinds work on.
 type List struct {
 	Clusters *postgres.Clusters
 	Switches *killswitch.Watcher
+	Patroni  *patroni.Clusters
 	services []actions.Action
 	switched []actions.Action
 }
@@ -39,7 +42,7 @@ func New(cfg Config, log *slog.Logger) (*List, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &List{Clusters: postgres.New(cfg.Postgres, log), Switches: switches, services: services, switched: endpoint.Kinds(cfg.Endpoint)}, nil
+	return &List{Clusters: postgres.New(cfg.Postgres, log), Switches: switches, services: services, switched: endpoint.Kinds(cfg.Endpoint), Patroni: patroni.New(cfg.Patroni)}, nil
 }
 
 // Kinds are all kinds.
@@ -49,6 +52,7 @@ func (l *List) Kinds() []actions.Action {
 	out = append(out, l.Switches.Kinds()...) // killswitch.engage, release, verify
 	out = append(out, l.services...)         // http.check, exec.run
 	out = append(out, l.switched...)         // endpoint.switch
+	out = append(out, l.Patroni.Kinds()...)  // patroni.status, switchover, failover
 	return out
 }
 

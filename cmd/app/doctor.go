@@ -25,11 +25,12 @@ func Doctor(ctx context.Context, cfg *configs.Config) []pointsman.Fact {
 	if cfg.PagerDuty.Enabled() {
 		out = append(out, examinePager(ctx, hostPort(cfg.PagerDuty.EventsURL, "https://events.pagerduty.com")))
 	}
-	built, err := builtin.New(builtin.Config{Postgres: cfg.Targets.Postgres, KillSwitch: cfg.Targets.KillSwitch, Service: cfg.Targets.Service, Endpoint: cfg.Targets.Endpoint}, nil)
+	built, err := builtin.New(builtin.Config{Postgres: cfg.Targets.Postgres, KillSwitch: cfg.Targets.KillSwitch, Service: cfg.Targets.Service, Endpoint: cfg.Targets.Endpoint, Patroni: cfg.Targets.Patroni}, nil)
 	if err != nil {
 		return append(out, problemFact("targets", err.Error(), "pointsman check-config says more"))
 	}
 	out = append(out, built.Clusters.Examine(ctx)...)
+	out = append(out, built.Patroni.Examine(ctx)...)
 	out = append(out, cfg.Targets.KillSwitch.Examine(ctx)...)
 	return append(out, Entanglements(ctx, cfg)...)
 }

@@ -32,7 +32,7 @@ func newParts(cfg *configs.Config, a *App) (parts, error) {
 	var p parts
 	built, err := builtin.New(builtin.Config{
 		Postgres: cfg.Targets.Postgres, KillSwitch: cfg.Targets.KillSwitch, Service: cfg.Targets.Service,
-		Endpoint: cfg.Targets.Endpoint,
+		Endpoint: cfg.Targets.Endpoint, Patroni: cfg.Targets.Patroni,
 	}, a.log.With("room", "actions"))
 	if err != nil {
 		return p, err
@@ -136,7 +136,7 @@ func (p parts) drain() {
 
 // kindsOf makes the kinds of a configuration without the program around them, for dry runs.
 func kindsOf(cfg *configs.Config) ([]actions.Action, error) {
-	built, err := builtin.New(builtin.Config{Postgres: cfg.Targets.Postgres, KillSwitch: cfg.Targets.KillSwitch, Service: cfg.Targets.Service, Endpoint: cfg.Targets.Endpoint}, nil)
+	built, err := builtin.New(builtin.Config{Postgres: cfg.Targets.Postgres, KillSwitch: cfg.Targets.KillSwitch, Service: cfg.Targets.Service, Endpoint: cfg.Targets.Endpoint, Patroni: cfg.Targets.Patroni}, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -24,8 +24,10 @@ type need struct{ what, addr string }
 // then takes the tool away in the middle of it.
 func Entanglements(ctx context.Context, cfg *configs.Config) []pointsman.Fact {
 	targets := cfg.Targets.Postgres.Addresses()
-	for key, addrs := range cfg.Targets.KillSwitch.Addresses() {
-		targets[key] = append(targets[key], addrs...)
+	for _, more := range []map[string][]string{cfg.Targets.KillSwitch.Addresses(), cfg.Targets.Patroni.Addresses()} {
+		for key, addrs := range more {
+			targets[key] = append(targets[key], addrs...)
+		}
 	}
 	var out []pointsman.Fact
 	for _, n := range needs(cfg) {
