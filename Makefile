@@ -60,7 +60,8 @@ bench: build ## the figures of docs/benchmarks.md, on real servers, and the bina
 	@go test -run '^$$' -bench Step -benchtime 400x ./cmd/sim
 	@go test -run '^$$' -bench Takeover -benchtime 20x ./cmd/e2e
 	@go test -run '^$$' -bench OpenIncidents -benchtime 200x ./store
-	@go test -timeout 60m -run '^$$' -bench . -benchmem -skip OpenIncidents $$(go list ./... | grep -v -e /cmd/)
+	@go test -timeout 30m -run '^$$' -bench Patroni -benchtime 10x ./actions/patroni
+	@go test -timeout 60m -run '^$$' -bench . -benchmem -skip 'OpenIncidents|Patroni' $$(go list ./... | grep -v -e /cmd/)
 	@echo "binary: $$(stat -c %s $(BIN) 2>/dev/null || stat -f %z $(BIN)) bytes"
 
 screenshots: build ## the pictures of the README, from the demo's own pages

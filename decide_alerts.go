@@ -29,10 +29,6 @@ func (t *turn) receiveAlerts(c ReceiveAlerts) Answer {
 		inc.Marks = Marks{Alerted: firing[0].StartsAt} // or the summary would count the hours of quiet as waiting
 		t.setClocks(c.Update, c.Escalate)
 		t.say(EvIncidentReopened, by, fmt.Sprintf("%s reopened: %s fires again", inc.ID, firing[0].Name()))
-	case inc.State == IncidentOpen && len(firing) > 0 && inc.OpenedBy.Known() && inc.First.Fingerprint == "":
-		// A person opened it for planned work or a drill, and now something fires: people are told and woken as ever.
-		inc.First = firing[0]
-		t.setClocks(c.Update, c.Escalate)
 	}
 	t.keepAlerts(by, firing, resolved)
 	inc.Truncated = max(inc.Truncated, c.Truncated)

@@ -110,7 +110,6 @@ func (t *turn) settleIncident(by Actor) {
 		return
 	}
 	if _, open := t.state.OpenRun(); open {
-		t.stopEscalation() // what fired beside the run is over
 		return
 	}
 	for i := range t.state.Proposals {

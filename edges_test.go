@@ -285,37 +285,3 @@ func TestParkedRuns(t *testing.T) {
 		s.want(s.do(again), CodeConflict, "is at attempt 2, not 1")
 	})
 }
-
-// A planned switchover or a drill keeps an incident open for an hour; an outage in that hour must not be a quiet one.
-func TestAnAlertInAnIncidentThatAPersonOpenedWakesPeopleAsEver(t *testing.T) {
-	t.Parallel()
-	planned := func(t *testing.T) *story {
-		t.Helper()
-		s := begin(t)
-		p := s.asked(dbaB)
-		s.want(s.do(CastVote{Proposal: p.ID, Digest: p.Digest, Verdict: Approve, By: dbaA}), CodeAccepted, "approved")
-		s.do(StartRun{Run: "INC-1/R1", Epoch: 1, People: crew})
-		s.do(webhook(primaryDown("f1", night, AlertFiring)))
-		return s
-	}
-	t.Run("nobody decides: somebody is paged", func(t *testing.T) {
-		t.Parallel()
-		s := planned(t)
-		if first := s.state.Incident.First.Name(); first != "PrimaryDown" {
-			t.Errorf("the card would name the alert %q", first)
-		}
-		s.tickAt(5 * time.Minute)
-		if s.count(EvPageTriggered) != 1 || !strings.Contains(s.last(EvPageTriggered), "no decision after 5m") {
-			t.Fatalf("%d pages: %s", s.count(EvPageTriggered), s.last(EvPageTriggered))
-		}
-	})
-	t.Run("it ends while the run is at work: nobody is", func(t *testing.T) {
-		t.Parallel()
-		s := planned(t)
-		s.do(webhook(primaryDown("f1", night, AlertResolved)))
-		s.tickAt(time.Hour)
-		if s.count(EvPageTriggered) != 0 {
-			t.Fatal(s.last(EvPageTriggered))
-		}
-	})
-}
