@@ -89,33 +89,36 @@ func (s *Slack) api(w http.ResponseWriter, r *http.Request) {
 	var out reply
 	if err == nil {
 		out, err = s.answer(c, r)
+	} else {
+		s.record(c, err.Error())
 	}
-	code := ""
-	if err != nil {
-		code = err.Error()
-	}
-	s.record(c, code)
 	mode.after(s, r)
 	writeReply(w, out, err)
 }
 
-// answer checks the token and the scope, and runs the method.
-func (s *Slack) answer(c *call, r *http.Request) (reply, error) {
+// answer checks the token and the scope, runs the method, and records it in the same breath: the calls are in the order
+// in which they took effect.
+func (s *Slack) answer(c *call, r *http.Request) (out reply, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer func() {
+		code := ""
+		if err != nil {
+			code = err.Error()
+		}
+		s.noteCall(c, code)
+	}()
 	m, ok := methods()[c.method]
 	if !ok {
 		return nil, refuse("unknown_method")
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.cfg.BaseURL == "" {
 		s.cfg.BaseURL = "http://" + r.Host
 	}
 	if err := s.authorize(c, r, m.scope); err != nil {
 		return nil, err
 	}
-	out, err := m.do(s, c)
-	s.notify()
-	return out, err
+	return m.do(s, c)
 }
 
 func (s *Slack) authorize(c *call, r *http.Request, scope string) error {
@@ -143,6 +146,11 @@ func (s *Slack) authorize(c *call, r *http.Request, scope string) error {
 func (s *Slack) record(c *call, code string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.noteCall(c, code)
+}
+
+// noteCall is record under the lock.
+func (s *Slack) noteCall(c *call, code string) {
 	args := map[string]string{}
 	for name := range c.args {
 		if name != "token" {

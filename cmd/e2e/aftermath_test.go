@@ -79,24 +79,6 @@ func (tr *traffic) record(incident string) {
 	}
 }
 
-// saidOnce looks at Slack: each event at most once in a thread, one card per incident.
-func (tr *traffic) saidOnce() {
-	tr.t.Helper()
-	said := map[string]int{}
-	for _, m := range tr.slack.Channel(channel).Messages() {
-		key := "card of " + meta(m, "incident")
-		if meta(m, "kind") != "card" {
-			key = fmt.Sprintf("%s %s of %s", meta(m, "kind"), meta(m, "event_id"), meta(m, "incident"))
-		}
-		if said[key]++; m.Metadata != nil && said[key] > 1 {
-			tr.t.Errorf("SAID TWICE: %s: %s", key, m.Text)
-		}
-	}
-	for _, ref := range tr.column(`SELECT ref FROM deliveries WHERE follower = 'slack' AND state = 'sent' AND destination = 'thread' GROUP BY ref HAVING count(*) > 1`) {
-		tr.t.Errorf("two deliveries became one message: %s", ref)
-	}
-}
-
 // paged looks at PagerDuty: what it got twice it recognised, by one key for one incident.
 func (tr *traffic) paged() {
 	tr.t.Helper()

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,7 +64,8 @@ func TestKilledWhileItTakesBack(t *testing.T) {
 				s.state("INC-1", "waits for a person", func(st pointsman.State) bool {
 					return len(st.Runs) == 1 && st.Runs[0].State == pointsman.RunWaiting
 				})
-				if status, text := s.answer("ana", "/api/v1/steer", map[string]string{"run": "INC-1/R1", "verb": "abort", "reason": "it was the wrong one"}); status != 200 {
+				abort := strings.NewReader(`{"run": "INC-1/R1", "verb": "abort", "reason": "it was the wrong one"}`)
+				if status, text, err := s.send(http.MethodPost, "/api/v1/steer", tokenOf("ana"), abort); err == nil && status != http.StatusOK { // the answer may die with the program
 					t.Fatalf("abort: %d %s", status, text)
 				}
 				s.killed()
