@@ -27,7 +27,7 @@ build: ## bin/pointsman, one static binary
 RACED = $$(go list ./... | grep -v /cmd/sim$$)
 
 test: ## every test, unit to end to end, with the race detector; simulation and search without it
-	@$(call timed,install,$(DEPS) cc postgresql alertmanager pgbouncer patroni)
+	@$(call timed,install,$(DEPS) cc postgresql alertmanager pgbouncer patroni iproute2)
 	@$(call timed,build with race detector,go test -race -run '^$$' $(RACED) >/dev/null)
 	@$(call timed,unit and end to end,go test -race -timeout 30m $(RACED))
 	@$(call timed,search,go test -timeout 20m -run 'TestExhaustiveSearch|TestLongHistories' .)

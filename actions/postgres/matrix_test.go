@@ -32,7 +32,7 @@ type trouble struct {
 
 // TestMatrix is the failover matrix on real servers. Rows that stand alone elsewhere are not repeated: dead, full, several
 // standbys with different positions, promoted by somebody else, swapped or strange servers (TestFailover, TestTwoStandbys),
-// and the diverged old primary that comes back as a standby (TestRejoin).
+// the diverged old primary that comes back as a standby (TestRejoin), and partitions of a real network (TestPartition).
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]trouble{

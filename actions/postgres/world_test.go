@@ -84,7 +84,7 @@ func (w *world) sampled(t testing.TB) *world {
 
 func await(t testing.TB, fact func(context.Context) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if err := lab.Await(ctx, fact); err != nil {
 		t.Fatal(err)

@@ -19,6 +19,7 @@ type PairOptions struct {
 	InMemory    bool              // see PostgresOptions
 	OnDisk      bool              // for NewPair, where a benchmark measures what waits for a disk
 	OwnIdentity bool              // see PostgresOptions
+	Island      *Island           // where the primary stands; its standbys reach it by the back cable
 }
 
 // Pair is a primary, pg-1, with standbys pg-2 and on, each streaming through a slot of its own. The names tell the
@@ -34,7 +35,7 @@ func StartPair(ctx context.Context, options PairOptions) (*Pair, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	primary, err := newPostgres(ctx, PostgresOptions{
-		Settings: options.Settings, InMemory: options.InMemory, OwnIdentity: options.OwnIdentity,
+		Settings: options.Settings, InMemory: options.InMemory, OwnIdentity: options.OwnIdentity, Island: options.Island,
 	})
 	if err != nil {
 		return nil, err
@@ -67,7 +68,7 @@ func newStandby(ctx context.Context, primary *Postgres, name string, options Pai
 	}
 	s := &Postgres{Name: name, Port: port, dir: dir}
 	follow := map[string]string{
-		"primary_conninfo":  fmt.Sprintf("host=127.0.0.1 port=%d user=replicator application_name=%s", primary.Port, name),
+		"primary_conninfo":  fmt.Sprintf("host=%s port=%d user=replicator application_name=%s", primary.host(Back), primary.Port, name),
 		"primary_slot_name": s.slot(),
 	}
 	maps.Copy(follow, options.Settings)

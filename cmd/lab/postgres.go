@@ -32,6 +32,8 @@ type PostgresOptions struct {
 	// InMemory keeps the data in memory where there is room. It starts several times faster, and its fsync costs nothing:
 	// right for tests, wrong for what is measured or shown.
 	InMemory bool
+	// Island puts the server on it; nil is 127.0.0.1.
+	Island *Island
 	// OwnIdentity gives the server a system identifier of its own. Without it all are copies of one template and share
 	// one identifier, as a primary and its standby do. It costs an initdb, about a second.
 	OwnIdentity bool
@@ -53,6 +55,7 @@ type Postgres struct {
 	Port int
 
 	dir *Dir
+	on  *Island    // nil on the mainland
 	mu  sync.Mutex // guards run: a test may kill a server while another goroutine looks at it
 	run *process
 }
@@ -83,7 +86,7 @@ func newPostgres(ctx context.Context, options PostgresOptions) (*Postgres, error
 	if err != nil {
 		return nil, err
 	}
-	s := &Postgres{Name: options.Name, Port: port, dir: dir}
+	s := &Postgres{Name: options.Name, Port: port, dir: dir, on: options.Island}
 	lay := copyTemplate
 	if options.OwnIdentity {
 		lay = initCluster
@@ -91,6 +94,9 @@ func newPostgres(ctx context.Context, options PostgresOptions) (*Postgres, error
 	err = lay(ctx, s.DataDir())
 	if err == nil {
 		err = s.configure(s.settings(options.Settings))
+	}
+	if err == nil && s.on != nil { // initdb trusts 127.0.0.1 alone
+		err = appendFile(filepath.Join(s.DataDir(), "pg_hba.conf"), "host all all 198.18.0.0/15 trust\nhost replication all 198.18.0.0/15 trust\n")
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("data directory of %s: %w", s.Name, err), dir.Close())
@@ -109,7 +115,7 @@ func dataFolder(name string, inMemory bool) (*Dir, error) {
 func (s *Postgres) settings(more map[string]string) map[string]string {
 	all := map[string]string{
 		"port":                    strconv.Itoa(s.Port),
-		"listen_addresses":        "127.0.0.1",
+		"listen_addresses":        s.listens(),
 		"unix_socket_directories": "",
 		"cluster_name":            s.Name,
 		"wal_level":               "replica",
@@ -124,6 +130,13 @@ func (s *Postgres) settings(more map[string]string) map[string]string {
 	}
 	maps.Copy(all, more)
 	return all
+}
+
+func (s *Postgres) listens() string {
+	if s.on == nil {
+		return "127.0.0.1"
+	}
+	return "127.0.0.1," + s.on.Addr(Front) + "," + s.on.Addr(Back)
 }
 
 // configure appends settings to postgresql.conf, where the last mention of a name wins.
@@ -152,7 +165,7 @@ func (s *Postgres) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	run, err := launch(s.DataDir(), s.logFile(), filepath.Join(bin, "postgres"), "-D", s.DataDir())
+	run, err := launchOn(s.on, s.DataDir(), s.logFile(), filepath.Join(bin, "postgres"), "-D", s.DataDir())
 	if err != nil {
 		return err
 	}
@@ -201,8 +214,15 @@ func (s *Postgres) AppDSN() string { return s.DSN(App, AppDatabase) }
 // PointsmanDSN is the way in for Pointsman's checks and promotions.
 func (s *Postgres) PointsmanDSN() string { return s.DSN(Pointsman, AppDatabase) }
 
-// Addr is host:port.
-func (s *Postgres) Addr() string { return fmt.Sprintf("127.0.0.1:%d", s.Port) }
+// Addr is host:port; of a server on an island through its front cable.
+func (s *Postgres) Addr() string { return fmt.Sprintf("%s:%d", s.host(Front), s.Port) }
+
+func (s *Postgres) host(c Cable) string {
+	if s.on == nil {
+		return "127.0.0.1"
+	}
+	return s.on.Addr(c)
+}
 
 func dsn(role, hosts, database, more string) string {
 	u := url.URL{Scheme: "postgres", User: url.User(role), Host: hosts, Path: "/" + database}

@@ -27,6 +27,11 @@ type process struct {
 
 // launch starts argv in folder, as an unprivileged user when we are root, and appends its output to the log file.
 func launch(folder, log string, argv ...string) (*process, error) {
+	return launchOn(nil, folder, log, argv...)
+}
+
+// launchOn starts it on an island; nil is the mainland.
+func launchOn(island *Island, folder, log string, argv ...string) (*process, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
@@ -42,9 +47,15 @@ func launch(folder, log string, argv ...string) (*process, error) {
 	started := make(chan error)
 	go func() {
 		// The kernel sends the death signal when the starting *thread* ends, so it must last as long as the server.
+		// It is never unlocked, because it may stand on an island: the runtime ends it with this goroutine.
 		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
+		var err error
+		if island != nil {
+			err = island.space.enter()
+		}
+		if err == nil {
+			err = cmd.Start()
+		}
 		if err == nil {
 			p.pid = cmd.Process.Pid
 		}
