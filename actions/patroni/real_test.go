@@ -1,11 +1,8 @@
 package patroni_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
-	"net/http"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -42,55 +39,12 @@ func (w *world) neverLeads(t *testing.T) {
 		t.Fatalf("pins %v, want pg-1 and pg-2: pg-3 has the tag nofailover", pins)
 	}
 	pins["candidate"] = "pg-3"
-	applyRefuses(t, kindOf(t, w.clusters, "patroni.switchover"), switchover(pins), "pg-3 has the tag nofailover")
-}
-
-// pause sets Patroni's maintenance mode, and waits until every member knows.
-func (w *world) pause(t *testing.T, on bool) {
-	t.Helper()
-	leader, err := w.lab.Leader(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := json.Marshal(map[string]any{"pause": on})
-	if err != nil {
-		t.Fatal(err)
-	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, leader.URL()+"/config", bytes.NewReader(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.SetBasicAuth(lab.PatroniUser, lab.PatroniPassword)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := resp.Body.Close(); err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("pause: %s, %v", resp.Status, err)
-	}
-	eventually(t, fmt.Sprintf("pause %t on every member", on), func() bool {
-		for _, m := range w.lab.Members {
-			if paused(t, m) != on {
-				return false
-			}
-		}
-		return true
+	eventually(t, "pg-3 runs and still is refused", func() bool {
+		return slices.ContainsFunc(pointsman.Refusals(w.status(t, "switchover", pins).Facts), func(f pointsman.Fact) bool {
+			return strings.Contains(f.Sentence(), "pg-3 has the tag nofailover")
+		})
 	})
-}
-
-func paused(t *testing.T, m *lab.PatroniMember) bool {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, m.URL()+"/patroni", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return false
-	}
-	defer resp.Body.Close()
-	var self struct{ Pause bool }
-	return json.NewDecoder(resp.Body).Decode(&self) == nil && self.Pause
+	applyRefuses(t, kindOf(t, w.clusters, "patroni.switchover"), switchover(pins), "pg-3 has the tag nofailover")
 }
 
 func (w *world) pausedIsRefused(t *testing.T) {
@@ -273,8 +227,10 @@ func (w *world) failsOver(t *testing.T) {
 	if err := w.lab.Member("pg-2").Kill(); err != nil {
 		t.Fatal(err)
 	}
-	// The key outlives its holder: until it ends a failover would be a switchover.
-	mustRefuse(t, w.status(t, "failover", nil).Facts, "pg-2 holds the leader's key, and it does not answer")
+	// The key outlives its holder: until it ends a failover would be a switchover. On a slow machine it may have ended.
+	if facts := w.status(t, "failover", nil).Facts; len(pointsman.Refusals(facts)) > 0 {
+		mustRefuse(t, facts, "pg-2 holds the leader's key, and it does not answer")
+	}
 	var ev pointsman.Evidence
 	eventually(t, "the key ends", func() bool {
 		ev = w.status(t, "failover", nil)

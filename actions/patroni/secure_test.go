@@ -4,8 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"io"
-	"log"
+	"log/slog"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -23,7 +22,7 @@ func TestRequestsOverTLS(t *testing.T) {
 		plain := m.server
 		m.server = httptest.NewUnstartedServer(plain.Config.Handler)
 		m.server.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert, MinVersion: tls.VersionTLS12}
-		m.server.Config.ErrorLog = log.New(io.Discard, "", 0)
+		m.server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 		m.server.StartTLS()
 		t.Cleanup(m.server.Close)
 	}

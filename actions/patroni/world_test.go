@@ -1,10 +1,12 @@
 package patroni_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -169,4 +171,52 @@ func eventually(t testing.TB, what string, fact func() bool) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// pause sets Patroni's maintenance mode, and waits until every member knows.
+func (w *world) pause(t *testing.T, on bool) {
+	t.Helper()
+	leader, err := w.lab.Leader(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal(map[string]any{"pause": on})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, leader.URL()+"/config", bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth(lab.PatroniUser, lab.PatroniPassword)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := resp.Body.Close(); err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("pause: %s, %v", resp.Status, err)
+	}
+	eventually(t, fmt.Sprintf("pause %t on every member", on), func() bool {
+		for _, m := range w.lab.Members {
+			if paused(t, m) != on {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func paused(t *testing.T, m *lab.PatroniMember) bool {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, m.URL()+"/patroni", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	var self struct{ Pause bool }
+	return json.NewDecoder(resp.Body).Decode(&self) == nil && self.Pause
 }
