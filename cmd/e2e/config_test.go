@@ -62,6 +62,9 @@ targets:
     - {name: refunds, environment: test, dsn: "{{.}}", id: 3, poll: 200ms, stale_after: 2s}
 {{- end}}
   service: [{{.Services}}]
+{{- with .Patroni}}
+  patroni: [{{.}}]
+{{- end}}
 {{- with .Endpoints}}
   endpoint: [{{.}}]
 {{- end}}
@@ -84,7 +87,7 @@ func (s *stage) configure() {
 	s.slack.SetRequestURLs(s.base+"/slack/commands", s.base+"/slack/interactions")
 	data := map[string]any{
 		"Port": port, "Dir": s.dir, "Slack": s.slack.Config(), "Channel": channel, "WebhookToken": webhookToken, "PagerKey": pagerKey,
-		"UID": os.Getuid(), "Token": tokenOf, "Services": s.as.services, "Endpoints": s.as.endpoints, "Route": cmp.Or(s.as.route, "{update_every: 10m}"),
+		"UID": os.Getuid(), "Token": tokenOf, "Services": s.as.services, "Endpoints": s.as.endpoints, "Patroni": s.as.patroni, "Route": cmp.Or(s.as.route, "{update_every: 10m}"),
 		"Timings": cmp.Or(s.as.timings, "{lease: 2s, heartbeat: 500ms, sweep: 200ms, check_timeout: 30s}"),
 		"Storage": s.storage(), "Runbooks": s.books(),
 	}

@@ -35,6 +35,7 @@ type setting struct {
 	pager     bool                           // a PagerDuty
 	services  string                         // YAML of targets.service
 	endpoints string                         // YAML of targets.endpoint
+	patroni   string                         // YAML of targets.patroni
 	route     string                         // YAML of route
 	timings   string                         // YAML of timings
 	runbooks  func(name, text string) string // edits the shipped runbooks
