@@ -73,7 +73,10 @@ func (t *turn) mayVote(p *Proposal, c CastVote) (Answer, bool) {
 			return answer(CodeLocked, "%s", l.Sentence()), false
 		}
 		plan, err := DecodePlan(p.Plan)
-		if h, held := t.held(p.Target.Key(), err == nil && plan.Exempt); held {
+		if err != nil {
+			return answer(CodeInvalid, "%s cannot be approved here: %v", p.ID, err), false
+		}
+		if h, held := t.held(p.Target.Key(), plan.Exempt); held {
 			return answer(CodeLocked, "%s (%s)", h.Sentence(), h.Clears()), false
 		}
 	}

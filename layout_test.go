@@ -77,7 +77,7 @@ func TestSomeLibrariesStayInTheirRoom(t *testing.T) {
 	t.Parallel()
 	home := map[string][]string{
 		"github.com/slack-go/slack":    {"bot"},
-		"github.com/jackc/pgx":         {"store", "actions/postgres", "actions/killswitch", "cmd"},
+		"github.com/jackc/pgx":         {"store", "actions/postgres", "actions/killswitch", "actions/patroni", "cmd"},
 		"github.com/labstack/echo":     {"alerts", "bot", "cmd"},
 		"github.com/spf13/viper":       {"configs"},
 		"github.com/PagerDuty":         {"comms/pagerduty"},

@@ -1,6 +1,7 @@
 package pointsman
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -92,8 +93,10 @@ func (p Plan) Encode() ([]byte, error) {
 // DecodePlan reads stored plan bytes.
 func DecodePlan(b []byte) (Plan, error) {
 	var p Plan
-	if err := json.Unmarshal(b, &p); err != nil {
-		return Plan{}, fmt.Errorf("decode plan: %w", err)
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&p); err != nil {
+		return Plan{}, fmt.Errorf("this plan cannot be read, was it made by a newer pointsman? %w", err)
 	}
 	return p, nil
 }

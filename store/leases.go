@@ -25,12 +25,18 @@ func (s *Store) ClaimRun(ctx context.Context, owner string, lease time.Duration)
 		return pointsman.Claim{}, false, fmt.Errorf("claim a run: %w", err)
 	}
 	// Most calls find nothing; looking first keeps them away from SQLite's one writer.
-	waiting, err := list(ctx, s.db.reads, text, `SELECT id FROM runs WHERE `+claimable+
+	waiting, err := list(ctx, s.db.reads, readable, `SELECT doc FROM runs WHERE `+claimable+
 		` ORDER BY CASE WHEN state IN ('running', 'undoing') THEN 0 ELSE 1 END, queued_at LIMIT 16`, micros(now))
 	if err != nil {
 		return pointsman.Claim{}, false, fmt.Errorf("claim a run: %w", err)
 	}
-	for _, id := range waiting {
+	var alien []error
+	for _, run := range waiting {
+		if run.err != nil {
+			alien = append(alien, run.err)
+			continue
+		}
+		id := run.id
 		var c pointsman.Claim
 		var doc, state string
 		err := s.db.direct.QueryRow(ctx, `UPDATE runs SET epoch = epoch + 1, owner = $2, lease_until = $3
@@ -40,7 +46,7 @@ func (s *Store) ClaimRun(ctx context.Context, owner string, lease time.Duration)
 			continue // somebody else was first
 		}
 		if err == nil {
-			err = decode(doc, &c.Run)
+			err = decodeWhole(doc, &c.Run)
 		}
 		if err != nil {
 			return pointsman.Claim{}, false, fmt.Errorf("claim %s: %w", id, err)
@@ -48,7 +54,29 @@ func (s *Store) ClaimRun(ctx context.Context, owner string, lease time.Duration)
 		c.Takeover = state == string(pointsman.RunRunning)
 		return c, true, nil
 	}
-	return pointsman.Claim{}, false, nil
+	return pointsman.Claim{}, false, errors.Join(alien...)
+}
+
+// candidate is a run that needs a worker; err says why it cannot be one of this version.
+type candidate struct {
+	id  string
+	err error
+}
+
+// readable reads a candidate. During an upgrade some are of a newer version; that one carries them on.
+func readable(r Row) (candidate, error) {
+	run, doc, err := scanDoc[pointsman.Run](r)
+	if err != nil {
+		return candidate{}, err
+	}
+	c := candidate{id: run.ID}
+	if c.err = decodeWhole(doc, &run); c.err == nil {
+		_, c.err = pointsman.DecodePlan(run.Plan)
+	}
+	if c.err != nil {
+		c.err = fmt.Errorf("%s is left to a newer version: %w", run.ID, c.err)
+	}
+	return c, nil
 }
 
 // Heartbeat prolongs a lease by the given time from now. An Error with CodeConflict says that the lease is gone:

@@ -22,6 +22,7 @@ type loaded struct {
 	due      int64             // its due_at
 	docs     map[string]string // stored documents by id, to see what changed
 	answered *pointsman.Answer // the answer that the same request got before
+	shown    bool              // only looked at, never written back
 }
 
 // errAbsent says that the command speaks of something that does not exist.
@@ -108,7 +109,7 @@ func (l *loaded) head(r Row) error {
 	if err := r.Scan(&l.due, &doc); err != nil {
 		return err
 	}
-	err := decode(doc, &l.state.Incident)
+	err := l.decode(doc, &l.state.Incident)
 	l.docs[l.state.Incident.ID] = doc
 	return err
 }
@@ -116,13 +117,13 @@ func (l *loaded) head(r Row) error {
 // contents adds the reads of an incident's proposals and runs.
 func (l *loaded) contents(b *batch, id string) {
 	b.query(func(r Row) error {
-		p, doc, err := scanDoc[pointsman.Proposal](r)
+		p, doc, err := scanLoaded[pointsman.Proposal](l, r)
 		l.docs[p.ID] = doc
 		l.state.Proposals = append(l.state.Proposals, p)
 		return err
 	}, `SELECT doc FROM proposals WHERE incident_id = $1 ORDER BY number`, id)
 	b.query(func(r Row) error {
-		run, doc, err := scanDoc[pointsman.Run](r)
+		run, doc, err := scanLoaded[pointsman.Run](l, r)
 		l.docs[run.ID] = doc
 		l.state.Runs = append(l.state.Runs, run)
 		return err
@@ -140,7 +141,7 @@ const alertsAtOnce = 500
 
 func (l *loaded) alerts(b *batch, id string, sub pointsman.Subject) {
 	each := func(r Row) error {
-		a, doc, err := scanDoc[pointsman.Alert](r)
+		a, doc, err := scanLoaded[pointsman.Alert](l, r)
 		l.docs[alertID(a)] = doc
 		l.state.Alerts = append(l.state.Alerts, a)
 		return err
@@ -185,6 +186,31 @@ func (l *loaded) seen(b *batch, once string) {
 // alertID tells firings apart among the loaded documents; no other id has an at sign.
 func alertID(a pointsman.Alert) string {
 	return a.Fingerprint + "@" + strconv.FormatInt(micros(a.StartsAt), 10)
+}
+
+func scanLoaded[T any](l *loaded, r Row) (v T, doc string, err error) {
+	if err := r.Scan(&doc); err != nil {
+		return v, "", err
+	}
+	return v, doc, l.decode(doc, &v)
+}
+
+// decode refuses a document of a newer version in what will be written back: the part that this version does not know
+// would be lost, and with it a pause or a condition. What is only shown may leave it out.
+func (l *loaded) decode(doc string, v any) error {
+	if l.shown {
+		return decode(doc, v)
+	}
+	return decodeWhole(doc, v)
+}
+
+func decodeWhole(doc string, v any) error {
+	d := json.NewDecoder(strings.NewReader(doc))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return fmt.Errorf("stored document %T cannot be read, was it written by a newer pointsman? Only that one may change it: %w", v, err)
+	}
+	return nil
 }
 
 func scanDoc[T any](r Row) (v T, doc string, err error) {

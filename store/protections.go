@@ -23,7 +23,7 @@ func (l *loaded) apart(b *batch, db *database, sub pointsman.Subject) {
 }
 
 func (l *loaded) protection(r Row) error {
-	p, doc, err := scanProtection(r)
+	p, doc, err := scanProtection(l, r)
 	l.docs[protectionID(p.Target)] = doc
 	l.state.Protections = append(l.state.Protections, p)
 	return err
@@ -35,9 +35,9 @@ func (l *loaded) lock(r Row) error {
 	return err
 }
 
-func scanProtection(r Row) (p pointsman.Protection, doc string, err error) {
+func scanProtection(l *loaded, r Row) (p pointsman.Protection, doc string, err error) {
 	if err = r.Scan(&p.Target, &doc); err == nil {
-		err = decode(doc, &p)
+		err = l.decode(doc, &p)
 	}
 	return p, doc, err
 }
@@ -72,7 +72,7 @@ func (s *Store) Held(ctx context.Context) (pointsman.Held, error) {
 	var h pointsman.Held
 	err := s.look(ctx, func(tx Tx) (err error) {
 		h.Protections, err = list(ctx, tx, func(r Row) (pointsman.Protection, error) {
-			p, _, err := scanProtection(r)
+			p, _, err := scanProtection(&loaded{shown: true}, r)
 			return p, err
 		}, `SELECT target, doc FROM protections ORDER BY target`)
 		if err != nil {

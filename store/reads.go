@@ -17,7 +17,7 @@ const alertsShown = 200
 // State returns one incident as of one moment, with its alerts: those that fire first, at most 200. The error has
 // CodeNotFound when there is no such incident.
 func (s *Store) State(ctx context.Context, incident string) (pointsman.State, error) {
-	l := &loaded{docs: map[string]string{}}
+	l := &loaded{docs: map[string]string{}, shown: true}
 	err := s.look(ctx, func(tx Tx) error {
 		if err := l.head(tx.QueryRow(ctx, `SELECT due_at, doc FROM incidents WHERE id = $1`, incident)); err != nil {
 			return err

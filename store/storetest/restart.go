@@ -69,6 +69,46 @@ func newerSchema(t *testing.T, s *story) {
 	}
 }
 
+// newerDocuments: two versions share one database during an upgrade. What the newer one wrote, the older one shows, and
+// neither changes nor carries out.
+func newerDocuments(t *testing.T, s *story) {
+	c := s.running("a", "one")
+	p := s.ready("b", 2)
+	s.do(vote(p, ana))
+	s.now.pass(time.Minute)
+	if err := s.sql(
+		`UPDATE runs SET doc = '{"invented": {"when": 1}, ' || substr(doc, 2)`,
+		`UPDATE proposals SET doc = '{"invented": true, ' || substr(doc, 2) WHERE incident_id = 'INC-2'`,
+	); err != nil {
+		t.Fatal(err)
+	}
+	if st := s.state("INC-1"); st.Runs[0].ID != c.Run.ID {
+		t.Errorf("it is not shown: %+v", st.Runs)
+	}
+	newer := func(what string, err error) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), `was it written by a newer pointsman? Only that one may change it: json: unknown field "invented"`) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	_, ok, err := s.ClaimRun(t.Context(), "older", time.Minute)
+	if ok {
+		t.Error("the run of a newer version was claimed")
+	}
+	newer("claim", err)
+	_, err = s.Do(t.Context(), pointsman.EndStep{Run: c.Run.ID, Epoch: c.Epoch, State: pointsman.StepDone})
+	newer("end of a step", err)
+	_, err = s.Do(t.Context(), vote(p, ben))
+	newer("vote", err)
+	if st := s.state("INC-2"); len(st.Runs) != 0 {
+		t.Errorf("the vote on a newer proposal led to %+v", st.Runs)
+	}
+	third := s.running("c", "one") // its own go on
+	if third.Run.ID == "" {
+		t.Error("nothing else can be claimed")
+	}
+}
+
 func waking(t *testing.T, s *story) {
 	wait := func(ch <-chan struct{}, why string) {
 		t.Helper()

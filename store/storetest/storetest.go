@@ -59,6 +59,7 @@ func Run(t *testing.T, fresh func(testing.TB) store.Config) {
 		{"a restart keeps everything", restart},
 		{"many watches that see the same give one alarm", reports},
 		{"a newer schema is refused", newerSchema},
+		{"what a newer version wrote is shown and left alone", newerDocuments},
 		{"waiting loops wake up at a commit", waking},
 		{"texts from outside that a database would refuse are stored", hostile},
 	}
