@@ -35,7 +35,7 @@ func (w *world) judge(ctx context.Context, t *testing.T) {
 	j := &ruling{
 		world: w, votes: map[string]map[string]string{}, first: map[string]time.Time{}, queued: map[string]time.Time{}, ended: map[string]bool{}, told: map[string]bool{},
 		denied: map[string]bool{}, holder: map[string]string{}, attempts: map[string]int{}, answered: map[string]pointsman.EventType{}, epochs: map[string]int64{},
-		holds: map[string]pointsman.Hold{}, open: map[string]string{}, updates: map[string]int{}, word: map[string]bool{},
+		holds: map[string]pointsman.Hold{}, open: map[string]string{}, updates: map[string]int{}, word: map[string]bool{}, truths: map[string]pointsman.Truth{},
 	}
 	for i, ev := range w.events {
 		if ev.Seq != int64(i+1) {
@@ -43,6 +43,7 @@ func (w *world) judge(ctx context.Context, t *testing.T) {
 		}
 		j.approvals(ev.Event)
 		j.runs(ev.Event)
+		j.conditions(ev.Event)
 		j.steps(ev.Event)
 		j.halts(ev.Event)
 		j.protections(ev.Event)
@@ -97,7 +98,8 @@ type ruling struct {
 	holds    map[string]pointsman.Hold
 	open     map[string]string // key -> incident
 	updates  map[string]int
-	word     map[string]bool // run -> a person said how it goes on
+	word     map[string]bool            // run -> a person said how it goes on
+	truths   map[string]pointsman.Truth // step -> what its condition was answered with last
 	parked   int
 }
 

@@ -39,7 +39,7 @@ func (l lever) Check(ctx context.Context, in actions.Input) (pointsman.Evidence,
 		return pointsman.Evidence{}, errors.New("no route to host")
 	}
 	fact := pointsman.Fact{Guard: "T1", Kind: pointsman.Hard, Name: l.kind, Value: "ok", At: time.Now(), Result: pointsman.Pass}
-	return pointsman.Evidence{Already: l.done(in), Facts: []pointsman.Fact{fact}, Pins: map[string]string{"candidate": l.candidate()}}, nil
+	return pointsman.Evidence{Already: l.done(in), Facts: []pointsman.Fact{fact, l.rails()}, Pins: map[string]string{"candidate": l.candidate()}}, nil
 }
 
 // candidate changes now and then, so that plans change under their votes.

@@ -54,7 +54,7 @@ func many(t *testing.T, n int, open func(*testing.T, *world) backing) {
 	}
 	name, started := t.Name(), time.Now()
 	var mu sync.Mutex
-	ends, events, halts := map[pointsman.RunState]int{}, 0, 0
+	ends, truths, events, halts := map[pointsman.RunState]int{}, map[pointsman.Truth]int{}, 0, 0
 	parts := runtime.GOMAXPROCS(0)
 	t.Run("all", func(t *testing.T) {
 		for part := range parts {
@@ -71,6 +71,9 @@ func many(t *testing.T, n int, open func(*testing.T, *world) backing) {
 						if ev.Type == pointsman.EvRunWished || ev.Type == pointsman.EvRunAborted {
 							halts++
 						}
+						if ev.Type == pointsman.EvStepCondition {
+							truths[pointsman.Truth(ev.Reason)]++
+						}
 					}
 					for _, st := range w.states {
 						for _, r := range st.Runs {
@@ -83,7 +86,10 @@ func many(t *testing.T, n int, open func(*testing.T, *world) backing) {
 		}
 	})
 	took := time.Since(started)
-	t.Logf("%d schedules in %s, %.0f a second; %d events; %d times a person said halt; runs ended %v", n, took.Round(time.Millisecond), float64(n)/took.Seconds(), events, halts, ends)
+	t.Logf("%d schedules in %s, %.0f a second; %d events; %d times a person said halt; runs ended %v, conditions %v", n, took.Round(time.Millisecond), float64(n)/took.Seconds(), events, halts, ends, truths)
+	if n >= 500 && len(truths) < 3 {
+		t.Fatalf("the schedules do not reach every answer of a condition: %v", truths)
+	}
 	if n >= 500 && (ends[pointsman.RunDone] == 0 || ends[pointsman.RunAborted] == 0 || ends[pointsman.RunVoided] == 0 || ends[pointsman.RunParked] == 0) {
 		t.Fatalf("the schedules do not reach every end: %v", ends)
 	}

@@ -42,7 +42,7 @@ func (l lever) Undo(ctx context.Context, in actions.Input) (actions.Outcome, err
 	l.undone[in.Key]++
 	n, thrown := l.undone[in.Key], 0
 	for key, effects := range l.effects {
-		if strings.HasPrefix(key, run+"/") && key > in.Key {
+		if strings.HasPrefix(key, run+"/") && key > in.Key && !l.sanded(key) {
 			thrown += effects - l.undone[key]
 		}
 	}

@@ -143,6 +143,8 @@ func (w *world) runbook() pointsman.Runbook {
 		rb.Steps = slices.Insert(rb.Steps, len(rb.Steps)-1, gate)
 	} else if w.draw(3, "watched") == 0 {
 		rb.Steps = append(rb.Steps, w.watch())
+	} else if w.draw(3, "conditional") == 0 {
+		rb.Steps = slices.Insert(rb.Steps, len(rb.Steps)-1, w.sand())
 	}
 	return rb
 }
