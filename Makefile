@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo build test seeded-bugs lint fmt golden generate bench screenshots soak image clean
+.PHONY: help demo build test seeded-bugs lint fmt golden bench screenshots soak image clean
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BIN := bin/pointsman
@@ -49,9 +49,6 @@ fmt: ## format all Go files
 golden: ## rewrite the golden files with what the code says today; review the diff
 	@go test $$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -r -n1 dirname | sort -u) -update
 
-generate: ## rewrite generated code and pages
-	@go generate ./...
-
 bench: build ## the figures of docs/benchmarks.md, on real servers, and the binary's size
 	@$(DEPS) postgresql alertmanager pgbouncer patroni
 	@go test -timeout 30m -run '^$$' -bench Failover -benchtime 30x ./cmd/demo
@@ -61,7 +58,8 @@ bench: build ## the figures of docs/benchmarks.md, on real servers, and the bina
 	@go test -run '^$$' -bench Takeover -benchtime 20x ./cmd/e2e
 	@go test -run '^$$' -bench OpenIncidents -benchtime 200x ./store
 	@go test -timeout 30m -run '^$$' -bench Patroni -benchtime 10x ./actions/patroni
-	@go test -timeout 60m -run '^$$' -bench . -benchmem -skip 'OpenIncidents|Patroni' $$(go list ./... | grep -v -e /cmd/)
+	@go test -timeout 30m -run '^$$' -bench 'Promote|Switchover' -benchtime 30x ./actions/postgres
+	@go test -timeout 60m -run '^$$' -bench . -benchmem -skip 'OpenIncidents|Patroni|Promote|Switchover' $$(go list ./... | grep -v -e /cmd/)
 	@echo "binary: $$(stat -c %s $(BIN) 2>/dev/null || stat -f %z $(BIN)) bytes"
 
 screenshots: build ## the pictures of the README, from the demo's own pages
@@ -71,6 +69,11 @@ screenshots: build ## the pictures of the README, from the demo's own pages
 soak: ## the tests in the size for a release; takes hours
 	@$(DEPS) postgresql alertmanager pgbouncer patroni
 	@$(call timed,soak,POINTSMAN_SOAK=1 go test -count=1 -timeout 12h ./...)
+	@$(call timed,seeded bugs,go test -count=1 -timeout 30m -v -run TestSeededBugs ./cmd/seeded -seed-bugs)
+	@$(call timed,fuzz bot,go test -run '^$$' -fuzz FuzzMarkup -fuzztime 1h ./bot)
+	@$(call timed,fuzz configs,go test -run '^$$' -fuzz FuzzRead -fuzztime 1h ./configs)
+	@$(call timed,fuzz audit,go test -run '^$$' -fuzz FuzzVerify -fuzztime 1h ./store/audit)
+	@$(call timed,fuzz alerts,go test -run '^$$' -fuzz FuzzCommands -fuzztime 1h ./alerts)
 
 image: ## container image pointsman:VERSION
 	@docker build --build-arg VERSION=$(VERSION) -t pointsman:$(VERSION) .

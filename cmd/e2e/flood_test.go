@@ -16,7 +16,8 @@ import (
 // 100 groups, so that incidents are opened and joined at the same moment. Nothing is lost and nothing is there twice.
 func TestFlood(t *testing.T) {
 	t.Parallel()
-	const groups, alertsOfEach, senders = 100, 10, 16
+	const alertsOfEach, senders = 10, 16
+	groups := soak(100, 1000)
 	for _, driver := range []string{"sqlite", "postgres"} {
 		t.Run(driver, func(t *testing.T) {
 			t.Parallel()
