@@ -151,7 +151,7 @@ func (t *turn) maySteer(r *Run, c Steer) (Answer, bool) {
 		return answer(CodeInvalid, "%q is no verb for a run; there are %s", c.Verb, verbList()), false
 	case r.State.Terminal():
 		return answer(CodeDecided, "%s is already %s: %s", r.ID, r.State, r.Note), false
-	case c.Mark != "" && c.Mark != r.Mark() && !(r.State == RunRunning && c.Verb.halts()):
+	case c.Mark != "" && c.Mark != r.Mark() && (r.State != RunRunning || !c.Verb.halts()):
 		return answer(CodeChanged, "what you saw was older than the run: %s now; look at the card again", r.Standing()), false
 	case p == nil:
 		return answer(CodeNotFound, "the proposal of %s is gone", r.ID), false

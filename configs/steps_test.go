@@ -29,7 +29,7 @@ func TestLint_gates(t *testing.T) {
 		"  - {name: g, kind: gate, approval: {require: [2 of dba], expires: 10m, reason_required: true}}\n" + last: "",
 		"  - {name: g, kind: gate, approval: {require: [2 of dba]}}\n" + last:                                      "",
 		"  - {name: g, kind: gate}\n" + last:                                                                       "6: steps[0].approval: a gate needs an approval, for example approval: {require: [1 of dba]}",
-		"  - {name: g, kind: gate, aproval: {require: [2 of dba]}}\n" + last:                                       "6: steps[0].aproval: unknown key, did you mean approval?",
+		"  - {name: g, kind: gate, approvall: {require: [2 of dba]}}\n" + last:                                     "6: steps[0].approvall: unknown key, did you mean approval?",
 		"  - {name: g, kind: gate, approval: {requires: [2 of dba]}}\n" + last:                                     "6: steps[0].approval.requires: unknown key, did you mean require?",
 		"  - name: g\n    kind: gate\n    approval: {require: [dba]}\n" + last:                                     "8: steps[0].approval.require[0]: \"dba\" is no requirement; write a number from 1 to 20 and a role, for example 2 of dba",
 		"  - {name: g, kind: gate, approval: {require: [1 of dba], requester_may_approve: true}}\n" + last:         "6: steps[0].approval.requester_may_approve: whoever asked for a run never opens its gates; remove it",
