@@ -1,6 +1,9 @@
 package pointsman
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // loseEnd is for an incident of which the record may be older than the world. What ran may have gone further than the
 // record says, or may be over; nothing of it is begun again until a person has looked, and no vote that was cast before
@@ -10,25 +13,7 @@ func (t *turn) loseEnd(c LoseEnd) Answer {
 		return answer(CodeDecided, "%s is %s", t.state.Incident.ID, t.state.Incident.State)
 	}
 	for i := range t.state.Runs {
-		r := &t.state.Runs[i]
-		switch r.State {
-		case RunQueued:
-			t.moveRun(r, EvRunAborted)
-			r.EndedAt, r.Note = t.now, c.Text
-			t.say(EvRunAborted, engine, fmt.Sprintf("%s is not begun: %s", r.ID, c.Text), aboutRun(r), reason(c.Text))
-		case RunRunning, RunWaiting:
-			for at := r.Current(); at < len(r.Steps); at++ {
-				// Also the steps after it: a person's word on one of them must not begin the next one blindly.
-				if s := r.Steps[at].State; s != StepPending && s != StepStarted {
-					continue
-				}
-				t.moveStep(r, at, EvStepUnknown)
-				t.say(EvStepUnknown, engine, fmt.Sprintf("step %d of %d, %s: whether it was done is not on record", at+1, len(r.Steps), r.Steps[at].Name), atStep(r, at))
-			}
-			t.moveRun(r, EvRunParked)
-			r.Note = c.Text
-			t.say(EvRunParked, engine, fmt.Sprintf("%s is parked and needs a person: %s", r.ID, c.Text), aboutRun(r), reason(c.Text))
-		}
+		t.loseRun(&t.state.Runs[i], c.Text)
 	}
 	for i := range t.state.Proposals {
 		if p := &t.state.Proposals[i]; p.State == ProposalReady {
@@ -38,4 +23,55 @@ func (t *turn) loseEnd(c LoseEnd) Answer {
 	}
 	t.page(engine, fmt.Sprintf("%s needs a person: %s", t.state.Incident.ID, c.Text))
 	return Answer{Code: CodeAccepted, Text: c.Text, ID: t.state.Incident.ID}
+}
+
+// loseRun takes a run out of the engine's hands until a person has looked: one that was not begun ends, any other that
+// is not at its end is parked, also one that stood still, because a person may have let it go on in the part that is lost.
+func (t *turn) loseRun(r *Run, why string) {
+	switch {
+	case r.State.Terminal():
+		return
+	case r.State == RunQueued:
+		t.moveRun(r, EvRunAborted)
+		r.EndedAt, r.Note = t.now, why
+		t.say(EvRunAborted, engine, fmt.Sprintf("%s is not begun: %s", r.ID, why), aboutRun(r), reason(why))
+		return
+	case r.Wish.Verb == VerbAbort && (r.State == RunUndoing || r.State == RunParked):
+		// It only goes back from here, so no step can have begun; the wish stays, and with it abort as the only decision.
+		t.loseUndoing(r)
+	default:
+		t.loseSteps(r)
+		r.Wish = Wish{} // it may have been carried out, or taken back
+	}
+	t.moveRun(r, EvRunParked)
+	r.Note, r.WakeAt = why, time.Time{}
+	t.say(EvRunParked, engine, fmt.Sprintf("%s is parked and needs a person: %s", r.ID, why), aboutRun(r), reason(why))
+}
+
+// loseSteps: also the steps after the one at work may have been carried out. Each counts as attempted, so that whoever
+// begins it, on a person's word or after the step before it, looks first whether it has happened.
+func (t *turn) loseSteps(r *Run) {
+	for at := r.Current(); at < len(r.Steps); at++ {
+		s := &r.Steps[at]
+		if s.State != StepPending && s.State != StepStarted {
+			continue
+		}
+		t.moveStep(r, at, EvStepUnknown)
+		s.Attempt, s.Gate = max(s.Attempt, 1), Gate{Policy: s.Gate.Policy}
+		if s.StartedAt.IsZero() {
+			s.StartedAt = t.now // the latest moment at which it may have begun; its deadline is counted from here
+		}
+		t.say(EvStepUnknown, engine, fmt.Sprintf("step %d of %d, %s: whether it was done is not on record", at+1, len(r.Steps), s.Name), atStep(r, at))
+	}
+}
+
+func (t *turn) loseUndoing(r *Run) {
+	at := r.Undoing()
+	if at < 0 {
+		return
+	}
+	t.moveStep(r, at, EvStepNotUndone)
+	s := &r.Steps[at]
+	s.Note = "whether it was undone is not on record"
+	t.say(EvStepNotUndone, engine, fmt.Sprintf("step %d of %d, %s: %s", at+1, len(r.Steps), s.Name, s.Note), atStep(r, at))
 }

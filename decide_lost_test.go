@@ -16,7 +16,10 @@ func TestLoseEnd(t *testing.T) {
 			{ID: "INC-1/P1", State: ProposalApproved, Run: "INC-1/R1"},
 			{ID: "INC-1/P2", State: ProposalReady, Generation: 1, Votes: []Vote{{}}},
 		}
-		r := Run{ID: "INC-1/R1", Proposal: "INC-1/P1", State: run}
+		r := Run{ID: "INC-1/R1", Proposal: "INC-1/P1", State: run, Wish: Wish{Verb: VerbPause}}
+		if run == RunUndoing {
+			r.Wish.Verb = VerbAbort
+		}
 		for _, s := range steps {
 			r.Steps = append(r.Steps, RunStep{Name: "step", State: s})
 		}
@@ -34,6 +37,10 @@ func TestLoseEnd(t *testing.T) {
 		{"a run at work is parked and no step of it is begun blindly", RunRunning, RunParked, []StepState{StepDone, StepStarted, StepPending}, []StepState{StepDone, StepUnknown, StepUnknown}},
 		{"a run that waits is parked", RunWaiting, RunParked, []StepState{StepStarted, StepPending}, []StepState{StepUnknown, StepUnknown}},
 		{"a run that was not begun, as far as is known, is not begun", RunQueued, RunAborted, []StepState{StepPending}, []StepState{StepPending}},
+		{"a run that a person halted may have been resumed", RunPaused, RunParked, []StepState{StepDone, StepPending, StepPending}, []StepState{StepDone, StepUnknown, StepUnknown}},
+		{"a parked run may have been retried, and the steps after it begun", RunParked, RunParked, []StepState{StepFailed, StepPending}, []StepState{StepFailed, StepUnknown}},
+		{"a run that is undone stops, and begins nothing", RunUndoing, RunParked, []StepState{StepDone, StepUndoing, StepPending}, []StepState{StepDone, StepNotUndone, StepPending}},
+		{"a run that is undone stops, also between two steps", RunUndoing, RunParked, []StepState{StepDone, StepUndone}, []StepState{StepDone, StepUndone}},
 		{"a run at its end stays there", RunDone, RunDone, []StepState{StepDone}, []StepState{StepDone}},
 	} {
 		t.Run(one.name, func(t *testing.T) {
@@ -42,7 +49,13 @@ func TestLoseEnd(t *testing.T) {
 			if !ans.OK() || st.Runs[0].State != one.want {
 				t.Fatalf("%s: the run is %s, want %s", ans.Text, st.Runs[0].State, one.want)
 			}
+			if w := st.Runs[0].Wish.Verb; one.want == RunParked && (w != "") != (one.was == RunUndoing) {
+				t.Errorf("the wish that is left is %q", w)
+			}
 			for i, want := range one.after {
+				if s := st.Runs[0].Steps[i]; s.State == StepUnknown && (s.Attempt == 0 || s.StartedAt.IsZero()) {
+					t.Errorf("step %d would be begun as if for the first time: %+v", i+1, s)
+				}
 				if got := st.Runs[0].Steps[i].State; got != want {
 					t.Errorf("step %d is %s, want %s", i+1, got, want)
 				}

@@ -218,6 +218,9 @@ func (t *turn) endStep(c EndStep) Answer {
 		t.park(r, "every alert resolved during the run, before anything irreversible was done; a person decides whether to go on")
 		return Answer{Code: CodeAccepted, Text: r.Note, ID: r.ID}
 	}
+	if i := r.Current(); i < len(r.Steps) && r.Steps[i].State == StepUnknown && r.Wish.Verb == "" {
+		return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID} // lost with the end of the log: it is observed, not begun
+	}
 	t.begin(r, "")
 	return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID}
 }

@@ -66,6 +66,7 @@ var runTable = map[RunState]map[EventType]RunState{
 	},
 	RunPaused: {
 		EvRunWaiting: RunWaiting, // a person resumes: a worker checks anew and goes on
+		EvRunParked:  RunParked,  // the log has lost its end: it may have gone on
 		EvRunDone:    RunDone,    // the last step was skipped
 		EvRunUndoing: RunUndoing,
 		EvRunAborted: RunAborted,
@@ -76,6 +77,7 @@ var runTable = map[RunState]map[EventType]RunState{
 		EvRunAborted: RunAborted,
 	},
 	RunParked: {
+		EvRunParked:  RunParked, // the log has lost its end: a person may have let it go on
 		EvRunWaiting: RunWaiting,
 		EvRunDone:    RunDone,
 		EvRunUndoing: RunUndoing,

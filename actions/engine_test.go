@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,13 +16,19 @@ import (
 type catalog struct {
 	runbook pointsman.Runbook
 	people  []pointsman.Person
+	digest  atomic.Value // of the configuration; "cfg" unless a story says otherwise
 }
 
 func (c *catalog) Runbook(name string) (pointsman.Runbook, bool) {
 	return c.runbook, name == c.runbook.Name
 }
 func (c *catalog) People() []pointsman.Person { return c.people }
-func (c *catalog) Digest() string             { return "cfg" }
+func (c *catalog) Digest() string {
+	if d, ok := c.digest.Load().(string); ok {
+		return d
+	}
+	return "cfg"
+}
 
 var (
 	ana = pointsman.Person{ID: "ana", Name: "Ana", Roles: []string{"dba"}}

@@ -14,6 +14,9 @@ import (
 // recheck repeats the checks of a plan, as approved, right before something runs: all remaining steps from the given
 // one on, beside each other. What lies outside the approval comes back as a HARD fact, so that the reducer voids it.
 func (e *Engine) recheck(ctx context.Context, run pointsman.Run, plan pointsman.Plan, from int) []pointsman.Fact {
+	if no := e.reconfigured(plan); len(no) > 0 {
+		return no // what the checks would find is of other servers
+	}
 	found := make([]checked, len(plan.Steps))
 	var wg sync.WaitGroup
 	for i := from; i < len(plan.Steps); i++ {

@@ -83,6 +83,11 @@ func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan
 	deadline := run.Steps[end.Step].StartedAt.Add(s.Timeout)
 	if run.Steps[end.Step].State == pointsman.StepUnknown {
 		in.Phase, in.Memo, in.Applied = Recover, run.Steps[end.Step].Memo, run.Steps[end.Step].StartedAt
+		if no := e.reconfigured(plan); len(no) > 0 {
+			// Another server would be asked than the one that was acted on.
+			end.State, end.Note, end.Facts = pointsman.StepUnknown, joined(no), no
+			return e.say(ctx, end)
+		}
 		return e.observe(ctx, run, in, end, act, deadline)
 	}
 	if ended := e.before(ctx, run, plan, in, &end, act); ended {
@@ -136,19 +141,13 @@ func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan
 // the start of the run, and before a repetition, because an earlier attempt may have had its effect after all. It
 // reports whether the step ends here, and fills in how.
 func (e *Engine) before(ctx context.Context, run pointsman.Run, plan pointsman.Plan, in Input, end *pointsman.EndStep, act Action) bool {
-	switch again := run.Steps[end.Step].Attempt > 1; {
-	case plan.Steps[end.Step].Irreversible || plan.Steps[end.Step].When != nil && !again: // its guards were put off until now
-		facts := e.recheck(ctx, run, plan, end.Step)
-		no := pointsman.Refusals(facts)
-		end.State, end.Note, end.Facts = pointsman.StepRefused, joined(no), facts
-		if len(no) == 1 && no[0].Name == alreadyDone(end.Step) {
-			end.State = pointsman.StepDone
-			if again {
-				end.Note = "an earlier attempt or somebody else had done it"
-			}
-		}
-		return len(no) > 0 || ctx.Err() != nil
-	case again:
+	end.State = ""
+	if no := e.reconfigured(plan); len(no) > 0 {
+		end.State, end.Note, end.Facts = pointsman.StepRefused, joined(no), no
+		return true
+	}
+	again, p := run.Steps[end.Step].Attempt > 1, plan.Steps[end.Step]
+	if again && !p.Irreversible {
 		ev, err := e.check(ctx, act, in)
 		end.Facts = ev.Facts
 		switch {
@@ -158,9 +157,21 @@ func (e *Engine) before(ctx context.Context, run pointsman.Run, plan pointsman.P
 		case ev.Already:
 			end.State, end.Note = pointsman.StepDone, "an earlier attempt or somebody else had done it"
 		}
-		return end.State != "" || ctx.Err() != nil
 	}
-	return false
+	if end.State == "" && (p.Irreversible || p.When != nil) { // the guards of one with a condition were put off until now
+		facts := e.recheck(ctx, run, plan, end.Step)
+		no := pointsman.Refusals(facts)
+		if end.Facts = facts; len(no) > 0 {
+			end.State, end.Note = pointsman.StepRefused, joined(no)
+		}
+		if len(no) == 1 && no[0].Name == alreadyDone(end.Step) {
+			end.State = pointsman.StepDone
+			if again {
+				end.Note = "an earlier attempt or somebody else had done it"
+			}
+		}
+	}
+	return end.State != "" || ctx.Err() != nil
 }
 
 // late: the attempt's time was over before it could begin (the store was away, the process stood still). A successor

@@ -55,6 +55,10 @@ func (e *Engine) undo(ctx context.Context, run pointsman.Run, epoch int64, lost 
 		end.Note = err.Error()
 		return e.say(ctx, end)
 	}
+	if no := e.reconfigured(plan); len(no) > 0 {
+		end.Note, end.Facts = joined(no), no
+		return e.say(ctx, end)
+	}
 	act, ok := e.Kinds.Find(plan.Steps[i].Kind)
 	if !ok || !undoes(act) {
 		end.Note = fmt.Sprintf("this version cannot undo the kind %s", plan.Steps[i].Kind)

@@ -129,7 +129,7 @@ func (s *Store) Mend(ctx context.Context) error {
 	err := s.transact(ctx, func(w *work) error {
 		w.about, w.mends = "mend", true
 		w.writes.exec(`UPDATE counters SET n = n + $1 WHERE name = 'incident'`, int64(leap))
-		w.writes.exec(`UPDATE runs SET epoch = epoch + $1, owner = '', lease_until = 0 WHERE state IN ('queued', 'running', 'waiting', 'parked')`, int64(leap))
+		w.writes.exec(`UPDATE runs SET epoch = epoch + $1, owner = '', lease_until = 0 WHERE state NOT IN ('done', 'aborted', 'voided')`, int64(leap))
 		// What is pending may have been said in the part that is lost: as a second attempt it is looked for first.
 		w.writes.exec(`UPDATE counters SET n = (SELECT seq FROM log_head WHERE id = 1) WHERE name = 'mended'`)
 		w.writes.exec(`UPDATE deliveries SET attempts = attempts + 1, owner = '', leased_until = 0 WHERE state = 'pending'`)

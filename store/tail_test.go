@@ -84,6 +84,39 @@ func TestStore_notices_that_the_log_has_lost_its_end(t *testing.T) {
 	}
 }
 
+// TestStore_gives_no_epoch_out_again_after_a_loss: a run that was being undone has been leased under epochs that are lost.
+func TestStore_gives_no_epoch_out_again_after_a_loss(t *testing.T) {
+	t.Parallel()
+	cfg := onSQLite(t)
+	s := open(t, cfg)
+	run := started(t, s)
+	for _, cmd := range []pointsman.Command{
+		pointsman.Steer{Run: run.ID, Verb: pointsman.VerbAbort, By: pointsman.Actor{Person: pointsman.Person{ID: "ana", Roles: []string{"dba"}}}},
+		pointsman.EndStep{Run: run.ID, Epoch: run.Epoch, Step: 0, State: pointsman.StepDone},
+	} {
+		if res, err := s.Do(t.Context(), cmd); err != nil || !res.Answer.OK() {
+			t.Fatalf("%+v, %v", res.Answer, err)
+		}
+	}
+	cfg.Known = s.Tail()
+	cfg.Known.Seq++ // one entry more was acknowledged
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, cfg)
+	if err := s.Mend(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Do(t.Context(), pointsman.BeginUndo{Run: run.ID, Epoch: run.Epoch + 1})
+	if e, ok := errors.AsType[*pointsman.Error](err); !ok || e.Code != pointsman.CodeConflict {
+		t.Errorf("an owner wrote under an epoch that may have been given out before: %v", err)
+	}
+	st, err := s.State(t.Context(), pointsman.IncidentOf(run.ID))
+	if r, _ := st.Run(run.ID); err != nil || r.State != pointsman.RunParked {
+		t.Errorf("the run is %s, %v; want it parked", r.State, err)
+	}
+}
+
 // started is a run whose first step has begun.
 func started(t *testing.T, s *store.Store) pointsman.Run {
 	t.Helper()
@@ -94,7 +127,7 @@ func started(t *testing.T, s *store.Store) pointsman.Run {
 	p := res.State.Proposals[0]
 	plan, err := pointsman.Plan{
 		Version: 1, Runbook: p.Runbook, Policy: pointsman.Policy{Require: []pointsman.Requirement{{Count: 1, Role: "dba"}}, Expires: time.Hour},
-		Steps: []pointsman.PlanStep{{Name: "one", Kind: "test.nothing", Timeout: time.Second}},
+		Steps: []pointsman.PlanStep{{Name: "one", Kind: "test.nothing", Timeout: time.Second, Undo: true}, {Name: "two", Kind: "test.nothing", Timeout: time.Second}},
 	}.Encode()
 	if err != nil {
 		t.Fatal(err)
