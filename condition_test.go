@@ -127,8 +127,8 @@ func TestAStepWithACondition(t *testing.T) {
 		if r := s.state.Runs[0]; r.State != RunParked || r.Steps[1].State != StepPending || !strings.Contains(r.Note, "nothing was found out about lag") || s.count(EvPageTriggered) != 1 {
 			t.Fatalf("%s %s", r.State, r.Note)
 		}
-		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbRetry, By: eve}), CodeNotAllowed, "none of the roles")
-		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbRetry, By: dbaB}), CodeAccepted, "goes on")
+		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbRetry, Reason: "seen on the console", By: eve}), CodeNotAllowed, "none of the roles")
+		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbRetry, Reason: "seen on the console", By: dbaB}), CodeAccepted, "goes on")
 		s.do(WakeRun{Run: "INC-1/R1", Epoch: 2})
 		if st := s.state.Runs[0].Steps[1]; st.State != StepStarted || st.Despite != "ben" {
 			t.Fatalf("%+v", st)
@@ -138,7 +138,7 @@ func TestAStepWithACondition(t *testing.T) {
 		t.Parallel()
 		s := onlyIf(t)
 		s.do(end)
-		s.do(Steer{Run: "INC-1/R1", Verb: VerbRetry, By: dbaB})
+		s.do(Steer{Run: "INC-1/R1", Verb: VerbRetry, Reason: "seen on the console", By: dbaB})
 		s.do(WakeRun{Run: "INC-1/R1", Epoch: 2, Checked: true, Facts: []Fact{measured("lag", "9 B", 9)}})
 		if r := s.state.Runs[0]; r.State != RunDone || r.Steps[1].State != StepSkipped {
 			t.Fatalf("%s %+v", r.State, r.Steps[1])

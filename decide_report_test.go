@@ -55,7 +55,7 @@ func TestReports(t *testing.T) {
 		if s.count(EvStepStarted) != 1 {
 			t.Errorf("%d steps began, want 1", s.count(EvStepStarted))
 		}
-		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbRetry, By: dbaA}), CodeAccepted, "goes on")
+		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbRetry, Reason: "seen on the console", By: dbaA}), CodeAccepted, "goes on")
 		s.do(WakeRun{Run: "INC-1/R1", Epoch: 2})
 		if s.count(EvStepStarted) != 2 {
 			t.Errorf("%d steps began after the person's word, want 2", s.count(EvStepStarted))

@@ -162,7 +162,7 @@ func (t *turn) maySteer(r *Run, c Steer) (Answer, bool) {
 	if why := t.heldBack(r); why != "" && (c.Verb == VerbRetry || c.Verb == VerbResume) && r.State != RunRunning {
 		return answer(CodeLocked, "%s may not go on: %s", r.ID, why), false
 	}
-	if c.Verb.NeedsReason() && strings.TrimSpace(c.Reason) == "" {
+	if strings.TrimSpace(c.Reason) == "" {
 		return answer(CodeInvalid, "%s needs a reason; it is what others read afterwards", c.Verb), false
 	}
 	return t.steersman(r, p, c)

@@ -391,8 +391,8 @@ func TestRuns(t *testing.T) {
 		if s.state.Runs[0].State != RunParked {
 			t.Fatal(s.state.Runs[0].State)
 		}
-		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbAbort, By: eve}), CodeNotAllowed, "none of the roles")
-		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbAbort, By: dbaB}), CodeAccepted, "aborted")
+		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbAbort, Reason: "seen on the console", By: eve}), CodeNotAllowed, "none of the roles")
+		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbAbort, Reason: "seen on the console", By: dbaB}), CodeAccepted, "aborted")
 		if s.state.Incident.State != IncidentResolved {
 			t.Fatal("nothing is left to do")
 		}
@@ -408,7 +408,7 @@ func TestRuns(t *testing.T) {
 		s := approved(t)
 		s.do(StartRun{Run: "INC-1/R1", Epoch: 1, People: people})
 		s.do(EndStep{Run: "INC-1/R1", Epoch: 1, Step: 0, State: StepFailed, Note: "hook failed"})
-		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbRetry, By: dbaA}), CodeAccepted, "goes on")
+		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbRetry, Reason: "seen on the console", By: dbaA}), CodeAccepted, "goes on")
 		s.do(WakeRun{Run: "INC-1/R1", Epoch: 2})
 		if st := s.state.Runs[0].Steps[0]; st.State != StepStarted || st.Attempt != 2 {
 			t.Fatalf("%+v", st)

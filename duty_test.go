@@ -64,7 +64,7 @@ func TestDuties(t *testing.T) {
 	t.Run("the owner says done without a voice in the rest of the run, and what they wrote is kept", func(t *testing.T) {
 		t.Parallel()
 		s := owing(t)
-		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbAbort, By: nina}), CodeNotAllowed, "none of the roles")
+		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbAbort, Reason: "seen on the console", By: nina}), CodeNotAllowed, "none of the roles")
 		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbDone, By: eve, Reason: "me too"}), CodeNotAllowed, "none of the roles")
 		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbDone, By: nina, Reason: " lb shows 0 connections "}), CodeAccepted, "goes on")
 		if st := s.state.Runs[0].Steps[0]; st.State != StepDone || st.Result != "lb shows 0 connections" || st.MarkedBy != "nina" {
@@ -85,7 +85,7 @@ func TestDuties(t *testing.T) {
 		s := owing(t)
 		s.do(WakeRun{Run: "INC-1/R1", Epoch: 2})
 		s.do(EndStep{Run: "INC-1/R1", Epoch: 2, Step: 0, State: StepFailed, Note: "no"})
-		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbDone, By: nina}), CodeNotAllowed, "none of the roles")
+		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbDone, Reason: "seen on the console", By: nina}), CodeNotAllowed, "none of the roles")
 	})
 	t.Run("nobody named as owner is nobody", func(t *testing.T) {
 		t.Parallel()

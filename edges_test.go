@@ -219,12 +219,12 @@ func TestParkedRuns(t *testing.T) {
 	t.Run("a step that has not begun cannot be marked done", func(t *testing.T) {
 		t.Parallel()
 		s := overtaken(t)
-		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbDone, By: dbaB}), CodeInvalid, "step 2 (promote) of INC-1/R1 has not begun")
+		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbDone, Reason: "seen on the console", By: dbaB}), CodeInvalid, "step 2 (promote) of INC-1/R1 has not begun")
 	})
 	t.Run("whoever decided to go on is not asked before every step", func(t *testing.T) {
 		t.Parallel()
 		s := overtaken(t)
-		s.do(Steer{Run: "INC-1/R1", Verb: VerbRetry, By: dbaB})
+		s.do(Steer{Run: "INC-1/R1", Verb: VerbRetry, Reason: "seen on the console", By: dbaB})
 		s.do(WakeRun{Run: "INC-1/R1", Epoch: 2})
 		if !s.state.Runs[0].Regardless {
 			t.Fatal("the decision to go on is forgotten")
@@ -284,4 +284,26 @@ func TestParkedRuns(t *testing.T) {
 		s.want(s.do(again), CodeAccepted, "")
 		s.want(s.do(again), CodeConflict, "is at attempt 2, not 1")
 	})
+}
+
+func TestNoDecisionOnARunCountsWithoutAReason(t *testing.T) {
+	t.Parallel()
+	for _, verb := range Verbs() {
+		t.Run(string(verb), func(t *testing.T) {
+			t.Parallel()
+			s := begin(t)
+			s.started()
+			if verb != VerbPause && verb != VerbStop && verb != VerbAbort {
+				s.do(EndStep{Run: "INC-1/R1", Epoch: 1, Step: 0, State: StepUnknown, Note: "connection reset"})
+			}
+			before := s.state.Runs[0]
+			ans := s.do(Steer{Run: "INC-1/R1", Verb: verb, Reason: " ", By: dbaB})
+			if after := s.state.Runs[0]; ans.OK() || after.State != before.State || after.Wish.Verb != "" || after.Steps[0].State != before.Steps[0].State {
+				t.Fatalf("%+v, the run is %s", ans, after.State)
+			}
+			if why := before.Refuses(verb, s.now); why == "" && !strings.Contains(ans.Text, "needs a reason") {
+				t.Errorf("%q", ans.Text)
+			}
+		})
+	}
 }

@@ -99,6 +99,11 @@ func (r Run) refusesSkip(step string, now time.Time) string {
 	return ""
 }
 
+// Asks says where the run stands and how to decide exactly that, to a person who named a verb without what they saw.
+func (r Run) Asks(v Verb) string {
+	return fmt.Sprintf("nothing was changed: %s; to say %s to exactly that, name the run and where it stands: run %s, at %s", r.Standing(), v, r.ID, r.Mark())
+}
+
 // Foretell says in one sentence what the verb will do to the run as it stands.
 func (r Run) Foretell(v Verb) string {
 	i := r.Current()

@@ -56,7 +56,7 @@ func TestGates(t *testing.T) {
 		"nobody decides, so somebody is paged as for a proposal":          gatePages,
 		"whoever asked may take it back, and abort ends it": func(s *story) {
 			s.want(s.gate(rob, Deny), CodeAccepted, "parked")
-			s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbAbort, By: dbaA}), CodeAccepted, "aborted")
+			s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbAbort, Reason: "seen on the console", By: dbaA}), CodeAccepted, "aborted")
 		},
 		"nobody marks a gate done": func(s *story) {
 			s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbDone, By: dbaA, Reason: "go"}), CodeInvalid, "is a gate")
@@ -64,7 +64,7 @@ func TestGates(t *testing.T) {
 		},
 		"a run that does not exist or has ended says so": func(s *story) {
 			s.want(s.do(CastVote{Run: "INC-1/R9", Digest: "x", Verdict: Approve, By: dbaA}), CodeNotFound, "no run")
-			s.do(Steer{Run: "INC-1/R1", Verb: VerbAbort, By: dbaA})
+			s.do(Steer{Run: "INC-1/R1", Verb: VerbAbort, Reason: "seen on the console", By: dbaA})
 			s.want(s.gate(dbaA, Approve), CodeDecided, "already aborted")
 		},
 	} {
@@ -108,7 +108,7 @@ func deniedIsParked(s *story) {
 	}
 	s.want(s.gate(dbaB, Approve), CodeDecided, "denied by ben; retry asks again")
 	s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbDone, By: dbaA, Reason: "go"}), CodeInvalid, "is a gate: it needs 2 of dba")
-	s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbRetry, By: dbaA}), CodeAccepted, "goes on")
+	s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbRetry, Reason: "seen on the console", By: dbaA}), CodeAccepted, "goes on")
 	s.do(WakeRun{Run: "INC-1/R1", Epoch: 2})
 	s.do(WaitStep{Run: "INC-1/R1", Epoch: 2, Step: 1})
 	if r := s.state.Runs[0]; r.Mark() != "2.2" || len(r.Steps[1].Gate.Votes) != 0 {
@@ -143,7 +143,7 @@ func surviveACrash(s *story) {
 func gatePages(s *story) {
 	s.state.Incident.Escalate.After = 5 * time.Minute
 	s.gate(dbaA, Deny)
-	s.do(Steer{Run: "INC-1/R1", Verb: VerbRetry, By: dbaA})
+	s.do(Steer{Run: "INC-1/R1", Verb: VerbRetry, Reason: "seen on the console", By: dbaA})
 	s.do(WakeRun{Run: "INC-1/R1", Epoch: 2})
 	s.do(WaitStep{Run: "INC-1/R1", Epoch: 2, Step: 1})
 	paged := s.count(EvPageTriggered)

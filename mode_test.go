@@ -86,7 +86,7 @@ func TestADrillIsMarkedEverywhereAndWakesNobody(t *testing.T) {
 		if p := s.state.Proposals[1]; p.Mode != ModeIncident || s.state.Drill() {
 			t.Fatalf("%s, a drill: %t", p.Mode, s.state.Drill())
 		}
-		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbRetry, By: dbaA}), CodeAccepted, "goes on")
+		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbRetry, Reason: "seen on the console", By: dbaA}), CodeAccepted, "goes on")
 		s.do(WakeRun{Run: "INC-1/R1", Epoch: 2, Checked: true})
 		s.do(EndStep{Run: "INC-1/R1", Epoch: 2, Step: 0, State: StepFailed, Note: "again"})
 		if !strings.HasPrefix(s.last(EvPageTriggered), "DRILL: INC-1/R1 is parked") {

@@ -27,7 +27,7 @@ func wishes(r Run, add func(Command, string, ...any)) {
 			add(Steer{Run: r.ID, Verb: verb, Reason: "r", By: by}, "%s says %s to %s", by, verb, r.ID)
 		}
 	}
-	add(Steer{Run: r.ID, Verb: VerbPause, By: dbaB}, "ben pauses %s and does not say why", r.ID)
+	add(Steer{Run: r.ID, Verb: VerbPause, Reason: "seen on the console", By: dbaB}, "ben pauses %s and does not say why", r.ID)
 	refused := []Fact{{Kind: Hard, Name: "primary", Value: "writable", Result: Fail}}
 	add(WakeRun{Run: r.ID, Epoch: r.Epoch + 1, Checked: true}, "%s wakes, all as approved", r.ID)
 	add(WakeRun{Run: r.ID, Epoch: r.Epoch + 1, Checked: true, Facts: refused}, "%s wakes to a refusal", r.ID)

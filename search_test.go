@@ -200,7 +200,7 @@ func (s *walker) aboutRun(r Run, add func(Command, string, ...any)) {
 	if r.State.Terminal() {
 		add(StartRun{Run: r.ID, Epoch: r.Epoch + 1, People: crew}, "%s starts after its end", r.ID)
 		add(EndStep{Run: r.ID, Epoch: r.Epoch, Step: r.Current(), State: StepDone}, "%s: a step ends after the end", r.ID)
-		add(Steer{Run: r.ID, Verb: VerbRetry, By: dbaA}, "ana retries %s after its end", r.ID)
+		add(Steer{Run: r.ID, Verb: VerbRetry, Reason: "seen on the console", By: dbaA}, "ana retries %s after its end", r.ID)
 		return
 	}
 	i := r.Current()
@@ -241,7 +241,7 @@ func steering(r Run, now time.Time, add func(Command, string, ...any)) {
 			continue
 		}
 		for _, by := range []Actor{dbaA, eve} {
-			add(Steer{Run: r.ID, Verb: verb, By: by}, "%s says %s to %s", by, verb, r.ID)
+			add(Steer{Run: r.ID, Verb: verb, Reason: "seen on the console", By: by}, "%s says %s to %s", by, verb, r.ID)
 		}
 	}
 }

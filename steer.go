@@ -26,17 +26,16 @@ func Verbs() []Verb {
 	return []Verb{VerbPause, VerbStop, VerbResume, VerbRetry, VerbDone, VerbSkip, VerbUngraceful, VerbAbort}
 }
 
-// NeedsReason reports whether the verb counts only with a reason: it departs from what was approved, or holds others up.
-func (v Verb) NeedsReason() bool {
-	return v != VerbRetry && v != VerbDone && v != VerbAbort
-}
+// Exact reports whether the verb is about one step, the one at which the run stands: said of the next one it would be
+// another decision. Every door asks for the Mark that the person saw.
+func (v Verb) Exact() bool { return v == VerbRetry || v == VerbDone || v == VerbSkip }
 
 // Steer is an operator's decision on an open run.
 type Steer struct {
 	Run    string
 	Verb   Verb
 	Mark   string // Run.Mark as the person saw it; empty where nothing was shown
-	Reason string
+	Reason string // never empty: it is what others read afterwards
 	By     Actor
 	Once   string
 }

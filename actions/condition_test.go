@@ -52,7 +52,7 @@ func TestAConditionThatCannotBeToldParks(t *testing.T) {
 		if w.fence.times()+w.throw.times() != 0 {
 			t.Fatal("something was done")
 		}
-		w.do(pointsman.Steer{Run: "INC-1/R1", Verb: pointsman.VerbRetry, By: pointsman.Actor{Person: ana, Door: pointsman.DoorSlack}})
+		w.do(pointsman.Steer{Run: "INC-1/R1", Verb: pointsman.VerbRetry, Reason: "seen on the console", By: pointsman.Actor{Person: ana, Door: pointsman.DoorSlack}})
 		time.Sleep(time.Minute)
 		if r := w.wantRun(pointsman.RunDone, ""); r.Steps[0].Despite != "Ana" || w.fence.times() != 1 {
 			t.Fatalf("%+v", r.Steps[0])

@@ -221,7 +221,7 @@ func TestAFreezeLetsTheStepEndAndParksTheRun(t *testing.T) {
 		if r.Steps[0].State != pointsman.StepDone || w.throw.times() != 0 {
 			t.Fatalf("step 1 is %s, step 2 was applied %d times", r.Steps[0].State, w.throw.times())
 		}
-		retry := pointsman.Steer{Run: r.ID, Verb: pointsman.VerbRetry, By: pointsman.Actor{Person: ana}}
+		retry := pointsman.Steer{Run: r.ID, Verb: pointsman.VerbRetry, Reason: "seen on the console", By: pointsman.Actor{Person: ana}}
 		if ans := w.do(retry); ans.Code != pointsman.CodeLocked || !strings.Contains(ans.Text, "everything is frozen by Ana") {
 			t.Fatalf("retry under the freeze: %+v", ans)
 		}

@@ -17,6 +17,7 @@ const (
 	doDone    = "done"
 	doAbort   = "abort"
 	doPause   = "pause"
+	doStop    = "stop"
 	doResume  = "resume"
 	doSkip    = "skip"
 	doUpdate  = "update"

@@ -32,7 +32,7 @@ func actions(v View, p ProposalView) []slack.BlockElement {
 	case pointsman.ProposalExpired:
 		return []slack.BlockElement{button(doRecheck, "Check and ask again", r.String(), slack.StyleDefault), menu(options...)}
 	case pointsman.ProposalApproved:
-		return append(steering(p), menu(append(harder(p), options...)...))
+		return append(steering(p), menu(append(rarer(p), options...)...))
 	}
 	return nil
 }

@@ -55,12 +55,21 @@ func steering(p ProposalView) []slack.BlockElement {
 	return out
 }
 
-// harder is the menu's entry for the ungraceful forms, where there are any ahead.
-func harder(p ProposalView) []*slack.OptionBlockObject {
-	if p.Run == nil || !p.Run.takes(pointsman.VerbUngraceful) {
+// rarer are the menu's entries of a run: the pause under the name that people look for while a step is at work, and the
+// ungraceful forms, where there are any ahead.
+func rarer(p ProposalView) []*slack.OptionBlockObject {
+	if p.Run == nil {
 		return nil
 	}
-	return []*slack.OptionBlockObject{option(doUngraceful, "Go on ungracefully…", route{ID: p.Run.ID, Mark: p.Run.Mark})}
+	var out []*slack.OptionBlockObject
+	to := route{ID: p.Run.ID, Mark: p.Run.Mark}
+	if p.Run.State == pointsman.RunRunning && p.Run.takes(pointsman.VerbStop) {
+		out = append(out, option(doStop, "Stop after this step…", to))
+	}
+	if p.Run.takes(pointsman.VerbUngraceful) {
+		out = append(out, option(doUngraceful, "Go on ungracefully…", to))
+	}
+	return out
 }
 
 // left lists what an aborted run leaves to a person, with the exact commands.

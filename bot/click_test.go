@@ -238,7 +238,7 @@ func TestAParkedRunIsSteeredFromTheCard(t *testing.T) {
 	card = card.WaitText("parked and needs a person", "pg-2 lags")
 	card.Click("U0BEN", "Mark done…")
 	v := w.story.WaitView("U0BEN", "What was done")
-	w.tell(pointsman.Steer{Run: "INC-7/R1", Verb: pointsman.VerbRetry, By: by(ana)}, pointsman.WakeRun{Run: "INC-7/R1", Epoch: 2})
+	w.tell(pointsman.Steer{Run: "INC-7/R1", Verb: pointsman.VerbRetry, Reason: "seen on the console", By: by(ana)}, pointsman.WakeRun{Run: "INC-7/R1", Epoch: 2})
 	r := w.story.Submit(v, map[string]string{"reason": "seen on the host"})
 	if !strings.Contains(string(r.Body), "older than the run") {
 		t.Errorf("a decision about the first attempt counted for the second: %s", r.Body)

@@ -96,7 +96,7 @@ func (h *Handler) click(ctx context.Context, cb slack.InteractionCallback, a sla
 		return h.do(ctx, pointsman.Recheck{Proposal: r.ID, By: by, Once: once}, to)
 	case doPlan:
 		return h.showPlan(ctx, r, by, to)
-	case doPause, doResume, doRetry, doDone, doSkip, doUngraceful, doAbort:
+	case doPause, doStop, doResume, doRetry, doDone, doSkip, doUngraceful, doAbort:
 		return h.askSteer(ctx, cb.TriggerID, r, pointsman.Verb(verb), by, to)
 	case doDeny, doUpdate, doClose:
 		return h.ask(ctx, cb.TriggerID, form{Do: verb, Route: r.String(), Channel: to.channel}, by, to)

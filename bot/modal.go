@@ -40,6 +40,7 @@ var asks = map[string]struct{ title, submit, label, hint string }{
 	doApprove:    {"Approve", "Approve", "Why?", "This runbook wants a reason; it is what others read afterwards."},
 	doDeny:       {"Deny", "Deny", "Why not?", "A denial is final; the reason stands on the card."},
 	doPause:      {"Pause the run", "Pause", "Why?", "The target stays locked until somebody resumes or aborts."},
+	doStop:       {"Stop after this step", "Stop", "Why?", "The target stays locked until somebody resumes or aborts."},
 	doResume:     {"Resume the run", "Resume", "Why may it go on?", "It is what others read afterwards."},
 	doRetry:      {"Run the step again", "Retry", "Why is it safe to try again?", "The checks of the step come first."},
 	doDone:       {"Mark the step done", "Mark done", "What was done, and how do you know?", "The run goes on with the next step."},
@@ -127,7 +128,7 @@ func (f form) command(r route, reason string, by pointsman.Actor, once string) p
 		return ballot(r, pointsman.Approve, reason, by, once)
 	case doDeny:
 		return ballot(r, pointsman.Deny, reason, by, once)
-	case doPause, doResume, doRetry, doDone, doSkip, doUngraceful, doAbort:
+	case doPause, doStop, doResume, doRetry, doDone, doSkip, doUngraceful, doAbort:
 		return pointsman.Steer{Run: r.ID, Verb: pointsman.Verb(f.Do), Mark: r.Mark, Reason: reason, By: by, Once: once}
 	case doUpdate:
 		return pointsman.WriteUpdate{Incident: r.ID, Text: reason, By: by, Once: once}

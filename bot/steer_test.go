@@ -82,14 +82,19 @@ func TestAFormSaysWhatWillHappenAndTheRunTakesIt(t *testing.T) {
 	w.tell(pointsman.StartRun{Run: "INC-7/R1", Epoch: 1, People: map[string]pointsman.Person{"ana": ana}})
 	w.flush()
 	card = card.WaitText("is running")
-	card.Click("U0BEN", "Pause…")
+	card.Click("U0EVE", "Stop after this step…")
+	w.story.Submit(w.story.WaitView("U0EVE", "Stop after this step", "goes on to its own end"), map[string]string{"reason": "let it be"})
+	if r := w.state.Runs[0]; r.Wish.Verb != "" {
+		t.Errorf("somebody without a role stopped it: %+v", r.Wish)
+	}
+	card.Click("U0BEN", "Stop after this step…")
 	v := w.story.WaitView("U0BEN", "What will happen")
 	w.tell(pointsman.EndStep{Run: "INC-7/R1", Epoch: 1, Step: 0, State: pointsman.StepDone}) // meanwhile it went on
 	w.story.Submit(v, map[string]string{"reason": "the network team is on it"})
 	w.room.WaitEphemeral("U0BEN", "goes on to its own end")
 	w.tell(pointsman.EndStep{Run: "INC-7/R1", Epoch: 1, Step: 1, State: pointsman.StepDone})
 	w.flush()
-	card = card.WaitText("paused", "the network team is on it")
+	card = card.WaitText("before step 3 of 4", "the network team is on it")
 	card.Click("U0EVE", "Resume…")
 	w.story.Submit(w.story.WaitView("U0EVE", "What will happen"), map[string]string{"reason": "go on"})
 	if r := w.state.Runs[0]; r.State != pointsman.RunPaused {

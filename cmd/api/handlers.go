@@ -150,25 +150,6 @@ func (s *Server) proposalOf(ctx context.Context, id string) (string, error) {
 	return pointsman.Ranked(st.Proposals)[0].ID, nil
 }
 
-func (s *Server) steer(c echo.Context) error {
-	var in struct{ Run, Verb, Reason string }
-	if ok, err := body(c, &in); !ok {
-		return err
-	}
-	if !strings.Contains(in.Run, "/") {
-		st, err := s.Store.State(c.Request().Context(), in.Run)
-		if err != nil {
-			return unavailable(c, err)
-		}
-		r, open := st.OpenRun()
-		if !open {
-			return c.JSON(http.StatusNotFound, pointsman.Answer{Code: pointsman.CodeNotFound, Text: in.Run + " has no open run"})
-		}
-		in.Run = r.ID
-	}
-	return s.do(c, pointsman.Steer{Run: in.Run, Verb: pointsman.Verb(in.Verb), Reason: in.Reason, By: caller(c), Once: once(c)})
-}
-
 func (s *Server) routes(c echo.Context) error {
 	labels := map[string]string{}
 	for k, v := range c.QueryParams() {

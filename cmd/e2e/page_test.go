@@ -44,7 +44,7 @@ func TestPage(t *testing.T) {
 		s.state("INC-1", fmt.Sprintf("waits for a person's hands at step %d", i+1), func(st pointsman.State) bool {
 			return len(st.Runs) == 1 && st.Runs[0].State == pointsman.RunWaiting && st.Runs[0].Current() == i && st.Runs[0].WakeAt.IsZero()
 		})
-		if status, text := s.answer("ana", "/api/v1/steer", map[string]string{"run": "INC-1", "verb": "done", "reason": "done by hand"}); status != http.StatusOK {
+		if status, text := s.answer("ana", "/api/v1/steer", map[string]string{"run": "INC-1/R1", "verb": "done", "at": fmt.Sprintf("%d.1", i+1), "reason": "done by hand"}); status != http.StatusOK {
 			t.Fatalf("done: %d %s", status, text)
 		}
 	}

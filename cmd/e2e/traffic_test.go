@@ -328,7 +328,7 @@ func (tr *traffic) lookAfter(ctx context.Context, incident, id string) error {
 				verb = pointsman.VerbDone
 			}
 			var ans pointsman.Answer
-			body, _ := json.Marshal(map[string]string{"run": r.ID, "verb": string(verb), "reason": "looked at the file"}) // strings encode
+			body, _ := json.Marshal(map[string]string{"run": r.ID, "verb": string(verb), "at": r.Mark(), "reason": "looked at the file"}) // strings encode
 			if err := tr.tell(ctx, http.MethodPost, "/api/v1/steer", tokenOf("ana"), body, &ans); err != nil && !errors.Is(err, errAgain) {
 				tr.t.Logf("%s of %s: %v", verb, r.ID, err) // it was steered, and the answer died with the program
 			}

@@ -159,6 +159,7 @@ func serving(t *testing.T) (socket string) {
 		send(w, http.StatusOK, []pointsman.Incident{st.Incident})
 	})
 	holdRoutes(t, mux)
+	steerRoutes(t, mux, st)
 	mux.HandleFunc("GET /api/v1/incidents/INC-1", func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, st) })
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) {
 		send(w, http.StatusNotFound, pointsman.Answer{Code: pointsman.CodeNotFound, Text: "there is no incident INC-77"})

@@ -59,7 +59,7 @@ func oneRunPerTarget(t *testing.T, s *story) {
 			t.Fatalf("round %d: %+v", round, answers)
 		}
 		// The lock lasts until the run is at its end, and then the other may run.
-		s.do(pointsman.Steer{Run: answers[won].ID, Verb: pointsman.VerbAbort, By: ana})
+		s.do(pointsman.Steer{Run: answers[won].ID, Verb: pointsman.VerbAbort, Reason: "seen on the console", By: ana})
 		if res := s.do(vote(ps[1-won], ana)); res.Answer.Code != pointsman.CodeAccepted {
 			t.Fatalf("round %d, after the end of the first: %+v", round, res.Answer)
 		}

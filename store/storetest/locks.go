@@ -133,7 +133,7 @@ func tokens(t *testing.T, s *story) {
 	if ans := s.do(protect(pointsman.Lockout, "a", ben)).Answer; ans.Code != pointsman.CodeLocked || !strings.Contains(ans.Text, run.ID) {
 		t.Errorf("a lock beside a run: %+v", ans)
 	}
-	s.do(pointsman.Steer{Run: run.ID, Verb: pointsman.VerbAbort, By: ana})
+	s.do(pointsman.Steer{Run: run.ID, Verb: pointsman.VerbAbort, Reason: "seen on the console", By: ana})
 	timed := protect(pointsman.Lockout, "a", ben)
 	timed.For = time.Hour
 	s.do(timed)

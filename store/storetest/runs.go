@@ -140,7 +140,7 @@ func waiting(t *testing.T, s *story) {
 	s.do(pointsman.WaitStep{Run: c.Run.ID, Epoch: again.Epoch, Step: 0, Note: "a person must look"})
 	s.now.pass(24 * time.Hour)
 	s.nothingToClaim("it waits for a person")
-	s.do(pointsman.Steer{Run: c.Run.ID, Verb: pointsman.VerbDone, By: ana})
+	s.do(pointsman.Steer{Run: c.Run.ID, Verb: pointsman.VerbDone, Reason: "seen on the console", By: ana})
 	s.claim("three")
 }
 
@@ -154,6 +154,6 @@ func releasing(t *testing.T, s *story) {
 	s.do(pointsman.EndStep{Run: c.Run.ID, Epoch: c.Epoch, Step: 0, State: pointsman.StepFailed, Note: "no answer"})
 	s.now.pass(time.Hour)
 	s.nothingToClaim("it is parked")
-	s.do(pointsman.Steer{Run: c.Run.ID, Verb: pointsman.VerbAbort, By: ana})
+	s.do(pointsman.Steer{Run: c.Run.ID, Verb: pointsman.VerbAbort, Reason: "seen on the console", By: ana})
 	s.nothingToClaim("it is aborted")
 }

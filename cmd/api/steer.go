@@ -1,0 +1,48 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/pointsman/pointsman"
+)
+
+// steer takes a decision on an open run. Decisions about one step carry "at", the Run.Mark of where the person saw the
+// run stand: without it, "done" would mark whatever step the run has reached by the time the request arrives.
+func (s *Server) steer(c echo.Context) error {
+	var in struct{ Run, Verb, At, Reason string }
+	if ok, err := body(c, &in); !ok {
+		return err
+	}
+	verb := pointsman.Verb(in.Verb)
+	short := !strings.Contains(in.Run, "/") // INC-7 means its open run, which may be another one than was seen
+	if short || verb.Exact() && in.At == "" {
+		r, found, err := s.runOf(c, in.Run)
+		switch {
+		case err != nil:
+			return unavailable(c, err)
+		case !found:
+			return c.JSON(http.StatusNotFound, pointsman.Answer{Code: pointsman.CodeNotFound, Text: in.Run + " has no open run"})
+		case verb.Exact():
+			ans := pointsman.Answer{Code: pointsman.CodeInvalid, ID: r.ID, Text: r.Asks(verb)}
+			return c.JSON(Status(ans.Code), ans)
+		}
+		in.Run = r.ID
+	}
+	return s.do(c, pointsman.Steer{Run: in.Run, Verb: verb, Mark: in.At, Reason: in.Reason, By: caller(c), Once: once(c)})
+}
+
+// runOf finds the run that an id means: INC-7/R1 itself, or the open one of INC-7.
+func (s *Server) runOf(c echo.Context, id string) (pointsman.Run, bool, error) {
+	st, err := s.Store.State(c.Request().Context(), pointsman.IncidentOf(id))
+	if err != nil {
+		return pointsman.Run{}, false, err
+	}
+	if r, ok := st.Run(id); ok {
+		return r, true, nil
+	}
+	r, open := st.OpenRun()
+	return r, open && !strings.Contains(id, "/"), nil
+}
