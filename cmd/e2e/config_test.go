@@ -50,6 +50,10 @@ targets:
         - {name: {{.Name}}, dsn: "{{.PointsmanDSN}}"}
 {{- end}}
       clients: {dsn: "{{.Clients}}"}
+{{- with .Pool}}
+      poolers: [{name: pgb-1, ini: {{.Ini}}, console: {dsn: "{{.ConsoleDSN}}"}, clients: {dsn: "{{$.Clients}}"}}]
+      node_hook: {command: [{{range $.Hook}}"{{.}}", {{end}}], timeout: 5m}
+{{- end}}
       probes: [{name: second-site, url: "{{.Probe}}", token: token-of-the-probe}]
       fence: {command: ["{{.Dir}}/fence.sh", "{node}"], timeout: 2m}
       sample_every: 100ms
@@ -100,6 +104,13 @@ func (s *stage) configure() {
 	if s.pair != nil {
 		data["Nodes"], data["Clients"], data["Probe"] = s.pair.Nodes(), s.pair.ClientDSN(lab.Pointsman), s.vantage()
 		s.writeFence()
+		if s.pool != nil {
+			hook, _, err := s.pair.NodeHook("../../docs/hooks/postgres-node.sh")
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			data["Pool"], data["Hook"], data["Clients"] = s.pool, hook, s.pool.DSN(lab.Pointsman, lab.AppDatabase)
+		}
 	}
 	var text strings.Builder
 	if err := configText.Execute(&text, data); err != nil {

@@ -31,6 +31,7 @@ type setting struct {
 	driver    string                         // "sqlite" by default, or "postgres"
 	process   bool                           // as a process of its own, which can be killed
 	pair      bool                           // a primary with its standby
+	hands     bool                           // and a PgBouncer before it, and a node hook on each machine
 	switches  bool                           // three kill switches in a database of their own
 	pager     bool                           // a PagerDuty
 	services  string                         // YAML of targets.service
@@ -51,6 +52,7 @@ type stage struct {
 	base  string // where the program listens
 	dsn   string // of the program's own PostgreSQL
 	pair  *lab.Pair
+	pool  *lab.PgBouncer
 	where string // of the kill switches: their database
 	slack *fakeslack.Slack
 	pager *pagerdutytest.Fake
@@ -89,6 +91,9 @@ func open(t testing.TB, as setting) *stage {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	if as.pair {
 		s.pair = lab.NewPair(t, lab.PairOptions{})
+	}
+	if as.hands {
+		s.pool = lab.NewPgBouncer(t, lab.PgBouncerOptions{Server: s.pair.Primary})
 	}
 	s.openSlack()
 	s.configure()
