@@ -23,6 +23,7 @@ for p in /proc/[0-9]*; do
 done
 segment=$(sed -n '7s/.* //p' "$0/data/postmaster.pid" 2>/dev/null)
 if [ -n "$segment" ]; then ipcrm -m "$segment" 2>/dev/null; fi
+umount -l "$0/data/pg_wal" "$0/data" 2>/dev/null
 rm -rf "$0" || { sleep 1; rm -rf "$0"; }`
 
 // NewDir makes a temporary folder named after what is kept in it.

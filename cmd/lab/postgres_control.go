@@ -69,6 +69,7 @@ func (s *Postgres) Close() error {
 	if id, ok := s.sharedMemory(); ok {
 		removeSharedMemory(id)
 	}
+	err = errors.Join(err, unmount(filepath.Join(s.DataDir(), "pg_wal")), unmount(s.DataDir()))
 	return errors.Join(err, s.dir.Close())
 }
 

@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -44,6 +46,23 @@ func memoryFolder() (string, bool) {
 		return "", false
 	}
 	return folder, stat.Bavail*uint64(stat.Bsize) >= enough
+}
+
+// mountMemory mounts an empty file system in memory of so many bytes.
+func mountMemory(path string, size int64) error {
+	if err := syscall.Mount("tmpfs", path, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
+		return fmt.Errorf("mount a small disk on %s: %w; it needs root, and a container needs CAP_SYS_ADMIN", path, err)
+	}
+	return nil
+}
+
+// unmount takes away what is mounted there; nothing is fine.
+func unmount(path string) error {
+	err := syscall.Unmount(path, syscall.MNT_DETACH)
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.EPERM) {
+		return nil // no mount point, or nobody who could have made one
+	}
+	return err
 }
 
 // removeSharedMemory frees the small System V segment that a killed postmaster leaves behind: the kernel keeps it, and
