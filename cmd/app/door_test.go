@@ -17,7 +17,7 @@ import (
 type directory struct{}
 
 func (directory) ByToken(token string) (pointsman.Person, bool) {
-	return pointsman.Person{ID: "ana"}, token == "token-of-ana"
+	return pointsman.Person{ID: "ana", Roles: []string{"risk"}}, token == "token-of-ana"
 }
 func (directory) ByUID(uint32) (pointsman.Person, bool) { return pointsman.Person{}, false }
 

@@ -45,7 +45,7 @@ func newParts(cfg *configs.Config, a *App) (parts, error) {
 		p.loops = append(p.loops, shareSamples(a, postgres.Sharer{Clusters: built.Clusters, Shelf: a.store}))
 	}
 	built.Switches.OnChange = a.switchChanged
-	p.switches = &switches{store: a.store, offer: a.catalog.Offer, status: func() []api.SwitchStatus { return statuses(built) }}
+	p.switches = &switches{store: a.store, offer: a.catalog.Offer, status: func() []api.SwitchStatus { return statuses(built) }, log: a.log.With("room", "switches")}
 	if cfg.Slack.Enabled {
 		if p.bot, err = newBot(cfg, a, p.switches); err != nil {
 			return p, err

@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -34,39 +36,29 @@ type switches struct {
 	store  decider
 	offer  func(runbook string, args []string) (pointsman.Offer, error)
 	status func() []api.SwitchStatus
+	log    *slog.Logger
 }
 
 // Status returns every kill switch as last read.
 func (s *switches) Status(context.Context) ([]api.SwitchStatus, error) { return s.status(), nil }
-
-// Engage engages the named switch. The answer says whether the row was read back as engaged.
-func (s *switches) Engage(ctx context.Context, name, reason string, by pointsman.Actor, once string) (pointsman.Answer, error) {
-	if ans, ok := s.reasonable(name, reason); !ok {
-		return ans, nil
-	}
-	p, ans, err := s.ask(ctx, engageRunbook, name, reason, by, once)
-	if err != nil || p.ID == "" {
-		return ans, err
-	}
-	if p.Already != "" {
-		return pointsman.Answer{Code: pointsman.CodeDuplicate, Text: fmt.Sprintf("%s is engaged already: %s", name, p.Already), ID: p.ID}, nil
-	}
-	vote := pointsman.CastVote{Proposal: p.ID, Digest: p.Digest, Verdict: pointsman.Approve, Reason: reason, By: by, Once: suffixed(once, "vote")}
-	res, err := s.store.Do(ctx, vote)
-	if err != nil || res.Answer.Code != pointsman.CodeAccepted {
-		return res.Answer, err
-	}
-	return s.await(ctx, res.Answer.ID, name)
-}
 
 // Release asks for the release of the named switch.
 func (s *switches) Release(ctx context.Context, name, reason string, by pointsman.Actor, once string) (pointsman.Answer, error) {
 	if ans, ok := s.reasonable(name, reason); !ok {
 		return ans, nil
 	}
-	p, ans, err := s.ask(ctx, releaseRunbook, name, reason, by, once)
-	if err != nil || p.ID == "" {
+	id, ans, err := s.request(ctx, releaseRunbook, name, reason, by, once)
+	if err != nil || id == "" {
 		return ans, err
+	}
+	wait, cancel := context.WithTimeout(ctx, readBack)
+	defer cancel()
+	p, err := s.checked(wait, id)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return pointsman.Answer{Code: pointsman.CodeCounted, ID: id, Text: id + " is still being checked; others approve it when its card is ready"}, nil
+	case err != nil:
+		return pointsman.Answer{}, err
 	}
 	if p.State != pointsman.ProposalReady {
 		return pointsman.Answer{Code: pointsman.CodeNotAllowed, Text: fmt.Sprintf("%s cannot be released now: %s", name, refusal(p)), ID: p.ID}, nil
@@ -98,56 +90,33 @@ func (s *switches) names() string {
 	return strings.Join(out, ", ")
 }
 
-// ask requests the runbook and waits until its plan is there. An empty proposal means that ans says it all.
-func (s *switches) ask(ctx context.Context, runbook, name, reason string, by pointsman.Actor, once string) (pointsman.Proposal, pointsman.Answer, error) {
+// request asks for the runbook. An empty id means that ans says it all.
+func (s *switches) request(ctx context.Context, runbook, name, reason string, by pointsman.Actor, once string) (string, pointsman.Answer, error) {
 	offer, err := s.offer(runbook, []string{name})
 	if err != nil {
-		return pointsman.Proposal{}, pointsman.Answer{Code: pointsman.CodeInvalid, Text: err.Error()}, nil
+		return "", pointsman.Answer{Code: pointsman.CodeInvalid, Text: err.Error()}, nil
 	}
 	res, err := s.store.Do(ctx, pointsman.Request{Key: offer.Key(), Offer: offer, Reason: reason, By: by, Once: once})
 	if err != nil || !res.Answer.OK() {
-		return pointsman.Proposal{}, res.Answer, err
+		return "", res.Answer, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, readBack)
-	defer cancel()
-	for {
-		changed := s.store.Changed()
-		st, err := s.store.State(ctx, pointsman.IncidentOf(res.Answer.ID))
-		if err != nil {
-			return pointsman.Proposal{}, pointsman.Answer{}, err
-		}
-		if p, ok := st.Proposal(res.Answer.ID); ok && p.State != pointsman.ProposalChecking {
-			return p, pointsman.Answer{}, nil
-		}
-		select {
-		case <-ctx.Done():
-			return pointsman.Proposal{}, pointsman.Answer{
-				Code: pointsman.CodeCounted, ID: res.Answer.ID,
-				Text: fmt.Sprintf("%s is still being checked; approve it when its card is ready", res.Answer.ID),
-			}, nil
-		case <-changed:
-		}
-	}
+	return res.Answer.ID, res.Answer, nil
 }
 
-// await waits a moment for the run's end, so that the answer is what was read back, not what was hoped for.
-func (s *switches) await(ctx context.Context, run, name string) (pointsman.Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, readBack)
-	defer cancel()
+// checked waits for the end of the proposal's checks. The error is the context's where they take longer.
+func (s *switches) checked(ctx context.Context, id string) (pointsman.Proposal, error) {
 	for {
 		changed := s.store.Changed()
-		st, err := s.store.State(ctx, pointsman.IncidentOf(run))
-		if err == nil {
-			switch r, _ := st.Run(run); r.State {
-			case pointsman.RunDone:
-				return pointsman.Answer{Code: pointsman.CodeAccepted, ID: run, Text: fmt.Sprintf("%s is engaged and was read back as engaged (%s)", name, run)}, nil
-			case pointsman.RunParked, pointsman.RunVoided:
-				return pointsman.Answer{Code: pointsman.CodeConflict, ID: run, Text: fmt.Sprintf("%s is NOT known to be engaged: %s", name, r.Note)}, nil
-			}
+		st, err := s.store.State(ctx, pointsman.IncidentOf(id))
+		if err != nil {
+			return pointsman.Proposal{}, err
+		}
+		if p, ok := st.Proposal(id); ok && p.State != pointsman.ProposalChecking {
+			return p, nil
 		}
 		select {
 		case <-ctx.Done():
-			return pointsman.Answer{Code: pointsman.CodeAccepted, ID: run, Text: fmt.Sprintf("%s is being engaged as %s; it is not read back yet", name, run)}, nil
+			return pointsman.Proposal{}, ctx.Err()
 		case <-changed:
 		}
 	}
