@@ -43,6 +43,8 @@ func (h hook) run(ctx context.Context, node string) error {
 	switch exit, exited := errors.AsType[*exec.ExitError](err); {
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):
 		return nil
+	case errors.Is(ctx.Err(), context.Canceled):
+		return fmt.Errorf("the %s for %s was killed in the middle of its work, because the step was broken off", h.name, node)
 	case ctx.Err() != nil:
 		return fmt.Errorf("the %s for %s did not end within %s and was killed", h.name, node, h.timeout)
 	case exited:
