@@ -38,6 +38,6 @@ for page in "$pages"/*.html; do
 	measured=$pages/measured.htm
 	{ cat "$page" && echo '<script>document.title = "height:" + document.documentElement.getBoundingClientRect().height</script>'; } >"$measured"
 	height=$(browser 100 --dump-dom "file://$measured" | sed -n 's/.*<title>height:\([0-9]*\).*/\1/p')
-	browser "$((${height:?"$page has no height"} + 1))" --force-device-scale-factor="${SCALE:-1.25}" --screenshot="$picture" "file://$page"
+	browser "$((${height:?"$page has no height"} + 1))" --force-device-scale-factor="${SCALE:-1.2}" --screenshot="$picture" "file://$page"
 	echo "$picture"
 done
