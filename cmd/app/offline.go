@@ -47,7 +47,16 @@ func Explain(cfg *configs.Config, labels map[string]string) (string, error) {
 	return snap.router.Explain(labels).String(), nil
 }
 
-// Plan is the dry run of a runbook: it resolves it and runs every check, reads only, and stores nothing.
+// NotAsked says what a dry run cannot know: it lies in the store of the running server.
+const NotAsked = "not asked: locks, freezes, runs at work and cool-downs, which the running server alone knows; pointsman locks shows them"
+
+// blank are the records of nobody: windows, drills and the blast radius are judged from the configuration alone.
+type blank struct{}
+
+func (blank) Held(context.Context) (pointsman.Held, error) { return pointsman.Held{}, nil }
+
+// Plan is the dry run of a runbook: it resolves it, runs every check and judges windows, drills and blast radius as the
+// configuration says. It reads only and stores nothing. See NotAsked for what it leaves out.
 func Plan(ctx context.Context, cfg *configs.Config, runbook string, args []string) (pointsman.Proposal, error) {
 	snap, faults, err := compile(cfg)
 	if err := joinAll(err, faults); err != nil {
@@ -68,7 +77,8 @@ func Plan(ctx context.Context, cfg *configs.Config, runbook string, args []strin
 		return pointsman.Proposal{}, err
 	}
 	log := slog.New(slog.DiscardHandler)
-	resolver := &actions.Resolver{Kinds: registry, Catalog: catalog, CheckTimeout: cfg.Timings.CheckTimeout, Log: log}
+	warden := &actions.Warden{Records: blank{}, Guards: catalog.Guards, Drills: catalog.Drills, Kinds: registry, CheckTimeout: cfg.Timings.CheckTimeout}
+	resolver := &actions.Resolver{Kinds: registry, Catalog: catalog, CheckTimeout: cfg.Timings.CheckTimeout, Warden: warden, Log: log}
 	cmd := pointsman.Request{Offer: offer, By: pointsman.Actor{Person: pointsman.Person{ID: "dry-run", Name: "dry run"}, Door: pointsman.DoorCLI}}
 	st, _, ans := pointsman.Decide(pointsman.State{Incident: pointsman.Incident{ID: "DRY-RUN"}}, cmd, time.Now())
 	if !ans.OK() {

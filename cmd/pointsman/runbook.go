@@ -58,8 +58,13 @@ func runbookPlanCommand() *cobra.Command {
 				return err
 			}
 			printProposal(cmd.OutOrStdout(), p)
-			if no := pointsman.Refusals(p.Facts); len(no) > 0 || p.Problem != "" {
-				return errors.New("it would be refused")
+			fmt.Fprintln(cmd.OutOrStdout(), "  "+app.NotAsked)
+			no := pointsman.Refusals(p.Facts)
+			switch {
+			case len(no) > 0:
+				return errors.New("it would be refused: " + clean(no[0].Sentence()))
+			case p.Problem != "":
+				return errors.New("it would be refused: " + clean(p.Problem))
 			}
 			return nil
 		},
