@@ -211,7 +211,7 @@ func (t *turn) endStep(c EndStep) Answer {
 		return t.abort(r, r.Wish.By, r.Wish.Reason)
 	}
 	if c.State != StepDone {
-		t.park(r, fmt.Sprintf("step %d (%s) is %s%s", c.Step+1, s.Name, c.State, because(c.Note)))
+		t.park(r, ended(c.Step, *s)+because(c.Note))
 		return Answer{Code: CodeAccepted, Text: r.Note, ID: r.ID}
 	}
 	if r.Wish.Verb == "" && t.overtaken(r) {
@@ -223,6 +223,18 @@ func (t *turn) endStep(c EndStep) Answer {
 	}
 	t.begin(r, "")
 	return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID}
+}
+
+// ended says how a step ended that is not done.
+func ended(i int, s RunStep) string {
+	step := fmt.Sprintf("step %d (%s)", i+1, s.Name)
+	switch s.State {
+	case StepUnknown:
+		return "the outcome of " + step + " is unknown"
+	case StepRefused:
+		return step + " was refused"
+	}
+	return fmt.Sprintf("%s %s", step, s.State)
 }
 
 // overtaken: the alerts that asked for the run are gone while its first point of no return still lies ahead. Behind it

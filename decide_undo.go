@@ -147,7 +147,7 @@ func (t *turn) tellSlow(c TellSlow) Answer {
 		return answer(CodeDuplicate, "step %d of %s was told to be slow already", c.Step+1, r.ID)
 	}
 	s.Slow = true
-	t.say(EvStepSlow, engine, fmt.Sprintf("step %d of %d, %s: at work for %s, longer than 95 of 100 of its %d earlier ones (%s)",
+	t.say(EvStepSlow, engine, fmt.Sprintf("step %d of %d, %s: at work for %s; of its last %d runs 95 in 100 took at most %s",
 		c.Step+1, len(r.Steps), s.Name, Span(t.now.Sub(s.StartedAt)), c.Of, Span(c.Usual)), atStep(r, c.Step))
 	return Answer{Code: CodeAccepted, Text: "told", ID: r.ID}
 }

@@ -32,6 +32,7 @@ type Engine struct {
 	Kinds   *Registry
 	Catalog Catalog
 	Warden  *Warden // nil protects nothing beyond the run
+	History History // nil tells of no slow steps
 	Owner   string  // names this process in leases
 
 	Lease        time.Duration // how long a claim lasts without a heartbeat

@@ -76,7 +76,7 @@ func (w *world) work(owner string) (crash func()) {
 	res := &Resolver{Kinds: w.kinds, Catalog: w.cat, CheckTimeout: 3 * time.Second, Warden: w.warden(), Log: log}
 	planner := &Planner{Desk: w.ledger, Resolver: res, Log: log}
 	engine := &Engine{
-		Ledger: w.ledger, Kinds: w.kinds, Catalog: w.cat, Warden: w.warden(), Owner: owner, Lease: 6 * time.Second, Beat: 2 * time.Second,
+		Ledger: w.ledger, Kinds: w.kinds, Catalog: w.cat, Warden: w.warden(), History: w.ledger, Owner: owner, Lease: 6 * time.Second, Beat: 2 * time.Second,
 		Sweep: time.Second, CheckTimeout: 3 * time.Second, Log: log,
 	}
 	done := make(chan struct{}, 2)

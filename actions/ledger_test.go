@@ -202,6 +202,8 @@ type points struct {
 	panics     bool
 	slow       time.Duration // how long a check takes
 	risk       string        // an ACK guard that is not passed
+	takes      time.Duration // how long Apply takes
+	lines      []string      // the arguments with which Apply was called
 	stuck      chan struct{} // Check heeds no context until it is closed
 	stuckApply chan struct{} // nor does Apply, and it has no effect
 }
@@ -257,14 +259,19 @@ func (p *points) pace() time.Duration {
 	return p.slow
 }
 
-func (p *points) Apply(ctx context.Context, _ Input) (Outcome, error) {
+func (p *points) Apply(ctx context.Context, in Input) (Outcome, error) {
 	p.mu.Lock()
 	p.applied++
+	p.lines = append(p.lines, string(in.With))
+	takes := p.takes
 	panics, refuse, hang, lose := p.panics, p.refuse+p.deny, p.hang, p.lose
 	if refuse == "" && p.stuckApply == nil {
 		p.set = true
 	}
 	p.mu.Unlock()
+	if takes > 0 {
+		time.Sleep(takes)
+	}
 	if p.stuckApply != nil {
 		<-p.stuckApply
 		return Outcome{}, nil

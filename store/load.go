@@ -23,6 +23,8 @@ type loaded struct {
 	docs     map[string]string // stored documents by id, to see what changed
 	answered *pointsman.Answer // the answer that the same request got before
 	shown    bool              // only looked at, never written back
+	leased   string            // the run of an engine's command, which is written only under this epoch
+	epoch    int64
 }
 
 // errAbsent says that the command speaks of something that does not exist.
@@ -30,7 +32,7 @@ var errAbsent = errors.New("no such incident or run")
 
 // load locks the incident and reads its state. The error is errAbsent when the command names none that exists.
 func (s *Store) load(ctx context.Context, w *work, sub pointsman.Subject) (*loaded, error) {
-	l := &loaded{docs: map[string]string{}}
+	l := &loaded{docs: map[string]string{}, leased: sub.Run, epoch: sub.Epoch}
 	if !sub.Apart {
 		if err := s.incident(ctx, w, sub, l); err != nil {
 			return nil, err

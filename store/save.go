@@ -91,16 +91,20 @@ func (w *work) saveRun(l *loaded, incident string, r pointsman.Run) error {
 	}
 	held := r.Holds && !r.State.Terminal() && r.Target.Key() != ""
 	old, stored := l.state.Run(r.ID)
+	w.saveTimes(old, r)
+	// An engine's write is bound to its lease once more, in the statement itself.
+	where, args := ` WHERE id = $5 AND state = $6`, []any{string(r.State), held, micros(r.WakeAt), doc, r.ID, string(old.State)}
+	if r.ID == l.leased {
+		where, args = where+` AND epoch = $7`, append(args, l.epoch)
+	}
 	switch {
 	case !stored:
 		w.writes.one(`INSERT INTO runs (id, incident_id, number, state, target, held, queued_at, wake_at, doc) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 			r.ID, incident, numberOf(r.ID), string(r.State), r.Target.Key(), held, micros(r.QueuedAt), micros(r.WakeAt), doc)
 	case r.State == pointsman.RunRunning, r.State == pointsman.RunUndoing && (old.State == r.State || old.State == pointsman.RunRunning):
-		w.writes.one(`UPDATE runs SET state = $1, held = $2, wake_at = $3, doc = $4 WHERE id = $5 AND state = $6`,
-			string(r.State), held, micros(r.WakeAt), doc, r.ID, string(old.State))
+		w.writes.one(`UPDATE runs SET state = $1, held = $2, wake_at = $3, doc = $4`+where, args...)
 	default: // it needs no worker now, so nobody keeps a lease on it
-		w.writes.one(`UPDATE runs SET state = $1, held = $2, wake_at = $3, doc = $4, owner = '', lease_until = 0 WHERE id = $5 AND state = $6`,
-			string(r.State), held, micros(r.WakeAt), doc, r.ID, string(old.State))
+		w.writes.one(`UPDATE runs SET state = $1, held = $2, wake_at = $3, doc = $4, owner = '', lease_until = 0`+where, args...)
 	}
 	return nil
 }

@@ -141,7 +141,7 @@ func (a *App) build(snap *snapshot) error {
 		Resolver: &actions.Resolver{Kinds: registry, Catalog: a.catalog, CheckTimeout: cfg.Timings.CheckTimeout, Warden: warden, Log: log},
 	}
 	a.engine = &actions.Engine{
-		Ledger: a.store, Kinds: registry, Catalog: a.catalog, Warden: warden, Owner: owner, Lease: cfg.Timings.Lease, Beat: cfg.Timings.Heartbeat,
+		Ledger: a.store, Kinds: registry, Catalog: a.catalog, Warden: warden, History: a.store, Owner: owner, Lease: cfg.Timings.Lease, Beat: cfg.Timings.Heartbeat,
 		Sweep: cfg.Timings.Sweep, CheckTimeout: cfg.Timings.CheckTimeout, Grace: 20 * time.Second, Log: log,
 	}
 	a.talk = comms.Dispatcher{

@@ -58,6 +58,7 @@ func Run(t *testing.T, fresh func(testing.TB) store.Config) {
 		{"a touched log is not opened", touched},
 		{"a restart keeps everything", restart},
 		{"many watches that see the same give one alarm", reports},
+		{"how long steps took is known by step and target", history},
 		{"a newer schema is refused", newerSchema},
 		{"what a newer version wrote is shown and left alone", newerDocuments},
 		{"waiting loops wake up at a commit", waking},
