@@ -23,7 +23,7 @@ func TestAfterALossEveryStepThatIsLeftIsLookedAtBeforeItBegins(t *testing.T) {
 		w.fence.change(func(p *points) { p.deny, p.set = "", true })
 		w.throw.change(func(p *points) { p.set = true })
 		fenced := w.fence.times()
-		w.do(pointsman.Steer{Run: "INC-1/R1", Verb: pointsman.VerbRetry, By: pointsman.Actor{Person: ana}})
+		w.do(pointsman.Steer{Run: "INC-1/R1", Verb: pointsman.VerbRetry, Reason: "the signal is up", By: pointsman.Actor{Person: ana}})
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		r := w.wantRun(pointsman.RunDone, "")

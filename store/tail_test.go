@@ -91,7 +91,7 @@ func TestStore_gives_no_epoch_out_again_after_a_loss(t *testing.T) {
 	s := open(t, cfg)
 	run := started(t, s)
 	for _, cmd := range []pointsman.Command{
-		pointsman.Steer{Run: run.ID, Verb: pointsman.VerbAbort, By: pointsman.Actor{Person: pointsman.Person{ID: "ana", Roles: []string{"dba"}}}},
+		pointsman.Steer{Run: run.ID, Verb: pointsman.VerbAbort, Reason: "not now", By: pointsman.Actor{Person: pointsman.Person{ID: "ana", Roles: []string{"dba"}}}},
 		pointsman.EndStep{Run: run.ID, Epoch: run.Epoch, Step: 0, State: pointsman.StepDone},
 	} {
 		if res, err := s.Do(t.Context(), cmd); err != nil || !res.Answer.OK() {
