@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -283,45 +282,4 @@ func (a *App) signCheckpoints(ctx context.Context) error {
 			}
 		}
 	}
-}
-
-// Reload puts another configuration in force for routes, runbooks and people, or keeps the old one and says why. What
-// needs a restart (addresses, storage, secrets, targets) is named and stays as it was.
-func (a *App) Reload(ctx context.Context, by pointsman.Actor) error {
-	err := a.reload()
-	outcome := "reloaded the configuration"
-	if err != nil {
-		a.reloaded.Set(0)
-		outcome = "kept its configuration, the offered one has faults: " + strings.SplitN(err.Error(), "\n", 2)[0]
-	} else {
-		a.reloaded.Set(1)
-	}
-	noteErr := a.store.Note(ctx, pointsman.Event{Type: pointsman.EvServerState, Actor: by, Text: "the server " + outcome})
-	return errors.Join(err, noteErr)
-}
-
-func (a *App) reload() error {
-	if a.opts.Load == nil {
-		return errors.New("this server was started without a configuration file")
-	}
-	cfg, err := a.opts.Load()
-	if err != nil {
-		return err
-	}
-	old := a.catalog.now.Load().cfg
-	if cfg.Digest != old.Digest {
-		return errors.New("targets changed; restart the server to put them in force")
-	}
-	snap, faults, err := compile(cfg)
-	if err != nil || len(faults) > 0 {
-		return errors.Join(err, joined(faults))
-	}
-	if err := lint(cfg, a.planner.Resolver.Kinds); err != nil {
-		return err
-	}
-	if err := a.webhook.Reload(cfg.Alertmanager, snap.router); err != nil {
-		return err
-	}
-	a.catalog.now.Store(snap)
-	return nil
 }

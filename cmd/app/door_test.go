@@ -26,7 +26,7 @@ func TestReloadIsForThisMachineAndForPeople(t *testing.T) {
 	t.Parallel()
 	reloads := 0
 	e := newEcho(nil)
-	health{people: directory{}, reload: func(context.Context, pointsman.Actor) error { reloads++; return nil }}.register(e)
+	health{people: directory{}, reload: func(context.Context, pointsman.Actor) ([]string, error) { reloads++; return nil, nil }}.register(e)
 	for _, c := range []struct {
 		name, from string
 		header     http.Header

@@ -27,7 +27,7 @@ import (
 // health answers the questions of load balancers, kubelets and Prometheus.
 type health struct {
 	ready  func(context.Context) error
-	reload func(context.Context, pointsman.Actor) error
+	reload func(context.Context, pointsman.Actor) ([]string, error)
 	people api.People
 	reg    *prometheus.Registry
 }
@@ -56,8 +56,12 @@ func (h health) register(e *echo.Echo) {
 		if !h.mayReload(c.Request()) {
 			return c.String(http.StatusUnauthorized, "Reload from this machine, or send a personal token: Authorization: Bearer TOKEN.\n")
 		}
-		if err := h.reload(c.Request().Context(), pointsman.Actor{Door: pointsman.DoorHTTP, Ref: "from " + c.RealIP()}); err != nil {
+		waiting, err := h.reload(c.Request().Context(), pointsman.Actor{Door: pointsman.DoorHTTP, Ref: "from " + c.RealIP()})
+		if err != nil {
 			return c.String(http.StatusUnprocessableEntity, "The old configuration stays in force:\n"+err.Error()+"\n")
+		}
+		if len(waiting) > 0 {
+			return c.String(http.StatusOK, "The configuration is reloaded; "+restartFor(waiting)+".\n")
 		}
 		return c.String(http.StatusOK, "The configuration is reloaded.\n")
 	})

@@ -50,9 +50,13 @@ func serve(ctx context.Context, cfg *configs.Config, opts app.Options) error {
 		case err := <-ended:
 			return err
 		case <-hup:
-			if err := a.Reload(ctx, pointsman.Actor{Door: pointsman.DoorCLI, Ref: "SIGHUP"}); err != nil {
+			waiting, err := a.Reload(ctx, pointsman.Actor{Door: pointsman.DoorCLI, Ref: "SIGHUP"})
+			switch {
+			case err != nil:
 				opts.Log.Error("configuration not reloaded, the old one stays in force", "err", err)
-			} else {
+			case len(waiting) > 0:
+				opts.Log.Warn("configuration reloaded, but some sections need a restart", "sections", waiting)
+			default:
 				opts.Log.Info("configuration reloaded")
 			}
 		}

@@ -1,0 +1,92 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"strings"
+
+	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/configs"
+)
+
+// errTargets keeps what a plan would do from changing under a run that is at work.
+var errTargets = errors.New("targets changed, which needs a restart")
+
+// Reload puts another configuration in force for routes, runbooks, guards, people and the webhook's tokens, or keeps the
+// old one and says why. It returns the names of the sections that changed too and stay as they were until a restart.
+func (a *App) Reload(ctx context.Context, by pointsman.Actor) (waiting []string, err error) {
+	waiting, err = a.reload()
+	outcome := "reloaded the configuration"
+	switch {
+	case errors.Is(err, errTargets):
+		a.reloaded.Set(0)
+		outcome = "kept its configuration: " + err.Error()
+	case err != nil:
+		a.reloaded.Set(0)
+		outcome = "kept its configuration, the offered one has faults: " + strings.SplitN(err.Error(), "\n", 2)[0]
+	default:
+		a.reloaded.Set(1)
+	}
+	if len(waiting) > 0 {
+		outcome += "; " + restartFor(waiting)
+	}
+	noteErr := a.store.Note(ctx, pointsman.Event{Type: pointsman.EvServerState, Actor: by, Text: "the server " + outcome})
+	return waiting, errors.Join(err, noteErr)
+}
+
+func (a *App) reload() ([]string, error) {
+	if a.opts.Load == nil {
+		return nil, errors.New("this server was started without a configuration file")
+	}
+	cfg, err := a.opts.Load()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Digest != a.catalog.now.Load().cfg.Digest {
+		return nil, errTargets
+	}
+	snap, faults, err := compile(cfg)
+	if err != nil || len(faults) > 0 {
+		return nil, errors.Join(err, joined(faults))
+	}
+	if err := lint(cfg, a.planner.Resolver.Kinds); err != nil {
+		return nil, err
+	}
+	if err := a.webhook.Reload(cfg.Alertmanager, snap.router); err != nil {
+		return nil, err
+	}
+	a.catalog.now.Store(snap)
+	return untouched(a.cfg, cfg), nil
+}
+
+// untouched are the sections in which the file differs from what the server was started with and that a reload leaves
+// alone: what they configure is open, connected or listening.
+func untouched(started, offered *configs.Config) []string {
+	var out []string
+	for _, s := range []struct {
+		name     string
+		was, now any
+	}{
+		{"web", started.Web, offered.Web},
+		{"storage", started.Storage, offered.Storage},
+		{"slack", started.Slack, offered.Slack},
+		{"pagerduty", started.PagerDuty, offered.PagerDuty},
+		{"timings", started.Timings, offered.Timings},
+		{"audit", started.Audit, offered.Audit},
+		{"log", started.Log, offered.Log},
+	} {
+		if !reflect.DeepEqual(s.was, s.now) {
+			out = append(out, s.name)
+		}
+	}
+	return out
+}
+
+// restartFor says it to people.
+func restartFor(sections []string) string {
+	if len(sections) == 1 {
+		return sections[0] + " changed too, which needs a restart"
+	}
+	return strings.Join(sections[:len(sections)-1], ", ") + " and " + sections[len(sections)-1] + " changed too, which needs a restart"
+}

@@ -1,0 +1,70 @@
+package app
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/configs"
+)
+
+// Whoever changes the level of the log and reads "reloaded" believes that it is in force.
+func TestAReloadNamesWhatNeedsARestart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "pointsman.yaml")
+	base := "web: {listen: \"127.0.0.1:0\", socket: \"\"}\nstorage: {path: " + dir + "/p.db}\naudit: {key_file: " + dir + "/audit.key}\nalertmanager: {tokens: [token-of-the-test]}\n"
+	load := func() (*configs.Config, error) {
+		cfg, _, err := configs.Load(file, nil)
+		return cfg, err
+	}
+	write := func(more string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(base+more), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("")
+	cfg, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := New(t.Context(), cfg, Options{Version: "test", Load: load})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = errors.Join(a.server.stop(0), a.store.Close()) })
+	for _, c := range []struct {
+		more    string
+		waiting []string
+		says    string
+	}{
+		{"", nil, "the server reloaded the configuration"},
+		{"people: [{id: ana, name: Ana}]\n", nil, "the server reloaded the configuration"},
+		{"log: {level: debug}\n", []string{"log"}, "the server reloaded the configuration; log changed too, which needs a restart"},
+		{"log: {level: debug}\ntimings: {lease: 9s}\n", []string{"timings", "log"}, "reloaded the configuration; timings and log changed too, which needs a restart"},
+		{"log: {level: loud}\n", nil, "the server kept its configuration, the offered one has faults: "},
+		{"targets: {service: [{name: api, environment: staging, health: [{url: \"http://127.0.0.1:1/\"}]}]}\n", nil, "the server kept its configuration: targets changed, which needs a restart"},
+	} {
+		write(c.more)
+		waiting, err := a.Reload(t.Context(), pointsman.Actor{Door: pointsman.DoorCLI, Ref: "SIGHUP"})
+		if kept := strings.Contains(c.says, "kept"); kept != (err != nil) {
+			t.Errorf("%q: %v", c.more, err)
+		}
+		if diff := cmp.Diff(c.waiting, waiting); diff != "" {
+			t.Errorf("%q (-want +got)\n%s", c.more, diff)
+		}
+		entries, err := a.store.Log(t.Context(), 0, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last := string(entries[len(entries)-1].Body); !strings.Contains(last, c.says) {
+			t.Errorf("%q: the log says %s", c.more, last)
+		}
+	}
+}
