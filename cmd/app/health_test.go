@@ -21,7 +21,8 @@ func TestAliveAndReadyAreTwoQuestions(t *testing.T) {
 	}{
 		"all is well": {nil, map[string]int{"/health/live": 200, "/-/healthy": 200, "/health/ready": 200, "/-/ready": 200}, "Pointsman is ready.\n"},
 		"the store does not answer": {
-			errors.New("the store does not answer"), map[string]int{"/health/live": 200, "/-/healthy": 200, "/health/ready": 503, "/-/ready": 503},
+			errors.New("the store does not answer"),
+			map[string]int{"/health/live": 200, "/-/healthy": 200, "/health/ready": 503, "/-/ready": 503},
 			"Pointsman is not ready: the store does not answer\n",
 		},
 	} {
