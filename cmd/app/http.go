@@ -118,26 +118,6 @@ type server struct {
 	stopped chan struct{}
 }
 
-// certificates is the TLS side of the TCP address; nil for plain HTTP. Alertmanager's door checks a client certificate
-// against its own authority, so here one is only asked for, never judged.
-func certificates(cert, key string) (*tls.Config, error) {
-	if cert == "" && key == "" {
-		return nil, nil
-	}
-	if _, err := tls.LoadX509KeyPair(cert, key); err != nil {
-		return nil, fmt.Errorf("web.tls_cert_file: %w", err)
-	}
-	return &tls.Config{
-		MinVersion: tls.VersionTLS12,
-		ClientAuth: tls.RequestClientCert,
-		// Read anew for each connection: a renewed certificate needs no restart.
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-			pair, err := tls.LoadX509KeyPair(cert, key)
-			return &pair, err
-		},
-	}, nil
-}
-
 func listen(ctx context.Context, handler http.Handler, web configs.Web) (*server, error) {
 	s := &server{errs: make(chan error, 2), stopped: make(chan struct{})}
 	s.http = &http.Server{
@@ -145,9 +125,9 @@ func listen(ctx context.Context, handler http.Handler, web configs.Web) (*server
 		ConnContext: api.WithPeer,
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
-	secured, err := certificates(web.TLSCert, web.TLSKey)
+	secured, err := Certificates(web.TLSCert, web.TLSKey)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("web.tls_cert_file: %w", err)
 	}
 	if s.tcp, err = (&net.ListenConfig{}).Listen(ctx, "tcp", web.Listen); err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
