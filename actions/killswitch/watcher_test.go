@@ -52,6 +52,12 @@ func TestWatcher(t *testing.T) {
 	becomes(killswitch.Released)
 	exec(t, pg, `UPDATE kill_switch_state SET engaged = true, updated_at = now()`)
 	becomes(killswitch.Engaged)
+	await(t, func(context.Context) error { // it is told a moment after it can be seen
+		if len(changes) < 4 {
+			return fmt.Errorf("%d changes were told", len(changes))
+		}
+		return nil
+	})
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
