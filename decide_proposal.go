@@ -111,8 +111,7 @@ func (t *turn) bind(p *Proposal, plan Plan, raw []byte) {
 	digest := Digest(raw)
 	if p.Digest != digest {
 		if len(p.Votes) > 0 {
-			t.say(EvVotesVoided, Actor{Door: DoorEngine}, fmt.Sprintf("the plan of %s changed from %s to %s, so what was given for the old one does not count any more: %s",
-				p.ID, ShortDigest(p.Digest), ShortDigest(digest), Count(len(p.Votes), "vote")), about(p), with(p.Votes))
+			t.say(EvVotesVoided, Actor{Door: DoorEngine}, voided(*p, digest), about(p), with(p.Votes))
 			p.Changed = Differences(p.Plan, raw)
 		}
 		p.Votes, p.ExpiresAt = nil, time.Time{}
@@ -280,4 +279,13 @@ func stepsText(in []PlanStep) string {
 		}
 	}
 	return strings.Join(parts, ", ")
+}
+
+// voided says what became of the approvals of a plan that is another one now.
+func voided(p Proposal, digest string) string {
+	were := "were for plan %s and do not count for plan %s"
+	if len(p.Votes) == 1 {
+		were = "was for plan %s and does not count for plan %s"
+	}
+	return fmt.Sprintf("%s: %s "+were, p.ID, Count(len(p.Votes), "approval"), ShortDigest(p.Digest), ShortDigest(digest))
 }

@@ -117,7 +117,7 @@ func (t *turn) mayProtect(p *Protection, c Protect) (Answer, bool) {
 	case ends:
 		return Answer{}, true
 	case c.For < 0:
-		return answer(CodeInvalid, "%s is no time to %s something for; leave it out, or give for example 2h", Span(c.For), c.Verb), false
+		return answer(CodeInvalid, "a %s cannot last %s; leave the time out, or write 2h", c.Verb, Span(c.For)), false
 	case p.Hold.Lasts(t.now) && !own:
 		return answer(CodeLocked, "%s (%s)", p.Sentence(), p.Clears()), false
 	}

@@ -339,7 +339,7 @@ func (t *turn) takeOver(c TakeOver) Answer {
 		return ans
 	}
 	t.moveRun(r, EvRunTaken)
-	t.say(EvRunTaken, engine, fmt.Sprintf("%s taken over by %s under epoch %d: %s", r.ID, c.Owner, c.Epoch, r.Standing()), aboutRun(r))
+	t.say(EvRunTaken, engine, fmt.Sprintf("%s goes on with %s, because its worker stopped answering: %s", c.Owner, r.ID, r.Standing()), aboutRun(r))
 	// An undoing that is open stays so: the new owner sees it and observes.
 	if i := r.Current(); r.State == RunRunning && i < len(r.Steps) && r.Steps[i].State == StepStarted {
 		t.moveStep(r, i, EvStepUnknown)

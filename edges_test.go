@@ -307,3 +307,15 @@ func TestNoDecisionOnARunCountsWithoutAReason(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatBecameOfApprovalsOfAnOldPlanIsSaid(t *testing.T) {
+	t.Parallel()
+	p := Proposal{ID: "INC-1/P1", Digest: strings.Repeat("a1b2", 16), Votes: []Vote{{Verdict: Approve}, {Verdict: Approve}}}
+	if got, want := voided(p, strings.Repeat("c3d4", 16)), "INC-1/P1: 2 approvals were for plan a1b2a1b2a1b2 and do not count for plan c3d4c3d4c3d4"; got != want {
+		t.Errorf("%q", got)
+	}
+	p.Votes = p.Votes[:1]
+	if got := voided(p, strings.Repeat("c3d4", 16)); !strings.Contains(got, "1 approval was for plan a1b2a1b2a1b2 and does not count for plan") {
+		t.Errorf("%q", got)
+	}
+}

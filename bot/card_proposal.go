@@ -89,7 +89,7 @@ func (c caps) ready(p ProposalView) []slack.Block {
 // loss is stated or said to be unknown; unknown is never zero.
 func (c caps) loss(p ProposalView) string {
 	if len(p.Bounds) > 0 {
-		return "📉 *Expected at most:* " + md(strings.ReplaceAll(strings.Join(p.Bounds, " · "), " <= ", " "), 2*c.text)
+		return "📉 *Expected loss, at most:* " + md(strings.ReplaceAll(strings.Join(p.Bounds, " and "), "loss <= ", ""), 2*c.text)
 	}
 	for _, s := range p.Steps {
 		if s.Irreversible {

@@ -89,7 +89,8 @@ func (c caps) headline(p ProposalView, r RunView) string {
 	case pointsman.RunRunning:
 		return "▶️ " + name + " is running, " + md(r.Step, 100) + ", started " + ago(r.Started)
 	case pointsman.RunPaused:
-		return "⏸️ " + name + " *stands* before " + md(r.Step, 100) + ", " + md(r.Note, 2*c.text)
+		by := strings.TrimPrefix(strings.TrimPrefix(r.Note, "paused "), "stopped after a step ") // "by Ana Ruiz: why"
+		return "⏸️ " + name + " *is paused* before " + md(bracketed(r.Step), 100) + " " + md(by, 2*c.text)
 	case pointsman.RunUndoing:
 		return "↩️ " + name + " is *being undone*" + note
 	case pointsman.RunWaiting:
@@ -106,9 +107,21 @@ func (c caps) headline(p ProposalView, r RunView) string {
 		}
 		return "✅ " + name + " is *" + word + "* in " + pointsman.Span(r.Took) + objective(p.RTO, r.Took)
 	case pointsman.RunAborted:
+		if by, ok := strings.CutPrefix(r.Note, "aborted "); ok { // "by Ben Okafor: why"
+			return "⏹️ " + name + " was aborted " + md(by, 2*c.text)
+		}
 		return "⏹️ " + name + " was aborted" + note
 	}
 	return "↩️ " + name + " was not started and nothing was changed" + note
+}
+
+// bracketed turns "step 3 of 4, promote" into "step 3 of 4 (promote)", for the middle of a sentence.
+func bracketed(step string) string {
+	n, name, ok := strings.Cut(step, ", ")
+	if !ok {
+		return step
+	}
+	return n + " (" + name + ")"
 }
 
 func skipped(p ProposalView) int {

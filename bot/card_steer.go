@@ -83,7 +83,7 @@ func (c caps) left(r RunView) []slack.Block {
 	}
 	var out []string
 	for _, l := range r.Left {
-		s := "▫️ " + number(l.N) + ". " + md(l.Step, 60) + ", which is " + md(strings.ReplaceAll(string(l.State), "_", " "), 20)
+		s := "▫️ " + number(l.N) + ". " + md(l.Step, 60) + ": " + md(became(l.State), 20)
 		for _, cmd := range l.Commands {
 			s += "\n" + code(cmd, 250)
 		}
@@ -94,3 +94,14 @@ func (c caps) left(r RunView) []slack.Block {
 
 // takes reports whether the run takes the decision as it stands.
 func (r RunView) takes(v pointsman.Verb) bool { return slices.Contains(r.Verbs, v) }
+
+// became says what is known of a step that is left to a person.
+func became(s pointsman.StepState) string {
+	switch s {
+	case pointsman.StepUnknown:
+		return "outcome unknown"
+	case pointsman.StepPending:
+		return "not begun"
+	}
+	return strings.ReplaceAll(string(s), "_", " ")
+}

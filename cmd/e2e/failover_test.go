@@ -47,7 +47,7 @@ func TestFailover(t *testing.T) {
 	fire(cut)
 	s.state("INC-1", "has both alerts", func(st pointsman.State) bool { return st.Incident.Firing == 2 })
 	close(gate)
-	card = card.WaitText("Proposed: PostgreSQL failover to the standby", "Expected at most", "point of no return", "promote pg-2 to primary of orders",
+	card = card.WaitText("Proposed: PostgreSQL failover to the standby", "Expected loss, at most", "point of no return", "promote pg-2 to primary of orders",
 		"May approve: Ana Ruiz, Ben Okafor", "needs 1 of dba", "ReplicationDisconnected")
 	s.repeated(am)
 	s.onlyOneIncident()
