@@ -32,6 +32,7 @@ func Doctor(ctx context.Context, cfg *configs.Config) []pointsman.Fact {
 	out = append(out, built.Clusters.Examine(ctx)...)
 	out = append(out, built.Patroni.Examine(ctx)...)
 	out = append(out, cfg.Targets.KillSwitch.Examine(ctx)...)
+	out = append(out, examinePrograms(cfg)...)
 	return append(out, Entanglements(ctx, cfg)...)
 }
 
