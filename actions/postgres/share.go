@@ -15,7 +15,7 @@ type Shelf interface {
 	Samples(ctx context.Context, cluster string) ([][]byte, error)
 }
 
-// shareEvery is how old what the others know of this replica's samples may be.
+// shareEvery is how old what the others know of this replica's samples may be, where samples are not taken more often.
 const shareEvery = time.Second
 
 // Sharer passes the samples between replicas. A promotion that another replica takes over could otherwise not be held
@@ -46,7 +46,11 @@ func (s Sharer) Fetch(ctx context.Context) error {
 
 // Run passes samples on until the context ends. A store in trouble holds up nobody: what this replica saw it keeps.
 func (s Sharer) Run(ctx context.Context) error {
-	tick := time.NewTicker(shareEvery)
+	every := shareEvery // a sample that is passed on much later than it was taken is too old to bound a loss
+	for _, name := range s.Clusters.names {
+		every = min(every, s.Clusters.byName[name].SampleEvery)
+	}
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {

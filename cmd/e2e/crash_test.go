@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,6 +39,16 @@ func killedAt(t *testing.T, driver, place, told string) {
 	s.kill()
 	s.alarm(firing(primaryDown()))
 	card := s.room.WaitMessage("INC-1").WaitText("Proposed: PostgreSQL failover", "needs 1 of dba")
+	if driver == "postgres" { // what it saw is with the others; a replica that died before would leave the loss unknown, and a refusal
+		s.await("the death of the primary is shared", func() error {
+			n := 0
+			err := s.ask(s.dsn, `SELECT count(*) FROM samples WHERE doc LIKE '%"LostAt":%' AND doc NOT LIKE '%"LostAt":"0001-01-01%'`, &n)
+			if err == nil && n == 0 {
+				err = errors.New("nobody has told")
+			}
+			return err
+		})
+	}
 	card.Click("U0ANA", "Approve")
 	s.killed()
 	if driver == "postgres" { // another host takes over: it has no file of samples, only what the replicas share

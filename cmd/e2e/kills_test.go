@@ -8,10 +8,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // places are the failpoints at which the program is killed most, along the life of an alert: where something was said
@@ -120,11 +123,31 @@ func (s *stage) launch(file string, env ...string) *exec.Cmd {
 	cmd := exec.Command(program(s.t), "serve", "--config", file)
 	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, s.dir
 	cmd.Env = append(append(os.Environ(), "POINTSMAN_SLACK_POSTS_PER_SECOND=100", "GOMAXPROCS=2"), env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := errors.Join(cmd.Start(), log.Close()); err != nil {
+	if err := errors.Join(startOwned(cmd), log.Close()); err != nil {
 		s.t.Fatal(err)
 	}
 	return cmd
+}
+
+// startOwned starts a program that does not outlive the tests. The kernel ends it with the thread that started it, so
+// that thread is kept for it alone: one that also started a server would end with that server, and take the program along.
+func startOwned(cmd *exec.Cmd) error {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		pid := 0
+		if err == nil {
+			pid = cmd.Process.Pid
+		}
+		started <- err
+		for err = unix.EINTR; pid != 0 && errors.Is(err, unix.EINTR); { // looks only; whoever started it waits for it
+			err = unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		}
+	}()
+	return <-started
 }
 
 // dieAt starts the program and waits until it has killed itself at the place.

@@ -1,11 +1,14 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -21,6 +24,11 @@ func TestMain(m *testing.M) {
 		case "restart":
 			os.Exit(startService(os.Args[2]))
 		}
+	}
+	// The stories mostly wait, so more of them than cores go on at once.
+	flag.Parse()
+	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err)
 	}
 	code := m.Run()
 	if built.dir != "" {
