@@ -101,9 +101,7 @@ func newWorld(t *testing.T, edit ...func(*fakeslack.Config)) *world {
 	app := httptest.NewServer(e)
 	t.Cleanup(app.Close)
 	w.slack.SetRequestURLs(app.URL+CommandsPath, app.URL+InteractionsPath)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	t.Cleanup(cancel)
-	w.story = w.slack.Story(t).Within(ctx)
+	w.story = w.slack.Story(t).Patient(time.Minute)
 	w.room = w.story.Channel("C0INC")
 	return w
 }

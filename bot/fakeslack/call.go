@@ -81,7 +81,7 @@ func (s *Slack) api(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("method")
 	args, err := arguments(r)
 	c := &call{method: name, args: args}
-	mode := s.takeFault(name)
+	mode := s.takeFault(c)
 	if mode.before(s, w, r) {
 		s.record(c, string(mode))
 		return
@@ -184,6 +184,16 @@ func arguments(r *http.Request) (map[string]json.RawMessage, error) {
 		out[name], _ = json.Marshal(v[0])
 	}
 	return out, nil
+}
+
+// says reports whether an argument holds the text.
+func (c *call) says(text string) bool {
+	for name := range c.args {
+		if strings.Contains(c.text(name), text) {
+			return true
+		}
+	}
+	return text == ""
 }
 
 // text is an argument as a string: numbers and truth values arrive in JSON bodies as such.

@@ -22,6 +22,7 @@ const (
 type fault struct {
 	mode Mode
 	left int
+	says string // only calls with this text in their arguments
 }
 
 // FailNext makes the next n calls of a method ("chat.postMessage") go wrong in the given way; n 0 ends it.
@@ -31,11 +32,19 @@ func (s *Slack) FailNext(method string, n int, mode Mode) {
 	s.faults[method] = &fault{mode: mode, left: n}
 }
 
-func (s *Slack) takeFault(method string) Mode {
+// FailSaying makes every call of a method that says the text go wrong, until FailNext or FailSaying says otherwise.
+// A story in which one edit of a card must not arrive needs no luck with time.
+func (s *Slack) FailSaying(method, text string, mode Mode) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := s.faults[method]
-	if f == nil || f.left <= 0 {
+	s.faults[method] = &fault{mode: mode, left: math.MaxInt, says: text}
+}
+
+func (s *Slack) takeFault(c *call) Mode {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.faults[c.method]
+	if f == nil || f.left <= 0 || !c.says(f.says) {
 		return ""
 	}
 	f.left--

@@ -57,6 +57,28 @@ func TestCallsGoWrongOnDemand(t *testing.T) {
 	})
 }
 
+func TestOnlyWhatSaysTheTextGoesWrong(t *testing.T) {
+	t.Parallel()
+	s, c := world(t, fakeslack.Config{})
+	s.FailSaying("chat.postMessage", "gone", "fatal_error")
+	post := func(text string) error {
+		_, _, err := c.PostMessageContext(t.Context(), "C0INC", slack.MsgOptionText(text, false))
+		return err
+	}
+	for range 2 {
+		if got, _ := code(post("it is gone")); got != "fatal_error" {
+			t.Errorf("a message that says it went through: %q", got)
+		}
+		if err := post("it is here"); err != nil {
+			t.Errorf("a message that does not say it: %v", err)
+		}
+	}
+	s.FailNext("chat.postMessage", 0, "")
+	if err := post("it is gone"); err != nil {
+		t.Errorf("after the end of it: %v", err)
+	}
+}
+
 func TestPostsAreLimitedForEachChannel(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -32,7 +32,7 @@ func (s *Slack) newHook(c *room, user, original string) string {
 func (s *Slack) answerHook(w http.ResponseWriter, r *http.Request) {
 	args, err := arguments(r)
 	c := &call{method: "response_url", args: args}
-	mode := s.takeFault(c.method)
+	mode := s.takeFault(c)
 	if mode.before(s, w, r) {
 		s.record(c, string(mode))
 		return

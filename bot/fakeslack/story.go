@@ -1,6 +1,9 @@
 package fakeslack
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // TB is what a story needs of *testing.T.
 type TB interface {
@@ -10,18 +13,27 @@ type TB interface {
 }
 
 // Story drives the workspace in a test: the same verbs as [Channel] and [Message], where whatever does not happen fails
-// the test. Waiting ends with the test's context; wrap it with a deadline through [Story.Within].
+// the test. Each wait ends with the test's context, or sooner after [Story.Patient].
 type Story struct {
-	t     TB
-	ctx   context.Context
-	slack *Slack
+	t        TB
+	slack    *Slack
+	patience time.Duration
 }
 
 // Story starts a story that ends the test t at the first thing that goes wrong.
-func (s *Slack) Story(t TB) Story { return Story{t: t, ctx: t.Context(), slack: s} }
+func (s *Slack) Story(t TB) Story { return Story{t: t, slack: s} }
 
-// Within is the story with a deadline for its waits.
-func (y Story) Within(ctx context.Context) Story { y.ctx = ctx; return y }
+// Patient is the story whose single waits give up after d. It is not a limit of the whole story: what never happens is
+// then said long before the limit of the test binary, which would name no text at all.
+func (y Story) Patient(d time.Duration) Story { y.patience = d; return y }
+
+// within is the context of one wait.
+func (y Story) within() (context.Context, context.CancelFunc) {
+	if y.patience == 0 {
+		return y.t.Context(), func() {}
+	}
+	return context.WithTimeout(y.t.Context(), y.patience)
+}
 
 // Place is a channel in a story.
 type Place struct {
@@ -49,19 +61,25 @@ func (y Story) card(m Message, err error) Card {
 // WaitMessage waits for a message outside threads that says all the texts.
 func (p Place) WaitMessage(says ...string) Card {
 	p.t.Helper()
-	return p.card(p.Channel.WaitMessage(p.ctx, says...))
+	ctx, cancel := p.within()
+	defer cancel()
+	return p.card(p.Channel.WaitMessage(ctx, says...))
 }
 
 // WaitEphemeral waits for a message that only this user sees.
 func (p Place) WaitEphemeral(user string, says ...string) Card {
 	p.t.Helper()
-	return p.card(p.Channel.WaitEphemeral(p.ctx, user, says...))
+	ctx, cancel := p.within()
+	defer cancel()
+	return p.card(p.Channel.WaitEphemeral(ctx, user, says...))
 }
 
 // Slash types a command into the channel, which the app must take with a 2xx.
 func (p Place) Slash(user, command, text string) Reply {
 	p.t.Helper()
-	r, err := p.slack().Slash(p.ctx, user, p.Channel.id, command, text)
+	ctx, cancel := p.within()
+	defer cancel()
+	r, err := p.slack().Slash(ctx, user, p.Channel.id, command, text)
 	return p.taken(command+" "+text, r, err)
 }
 
@@ -70,26 +88,34 @@ func (p Place) slack() *Slack { return p.Channel.slack }
 // Click presses a button, which the app must take with a 2xx.
 func (c Card) Click(user, target string) Reply {
 	c.t.Helper()
-	r, err := c.Message.Click(c.ctx, user, target)
+	ctx, cancel := c.within()
+	defer cancel()
+	r, err := c.Message.Click(ctx, user, target)
 	return c.taken("click on "+target, r, err)
 }
 
 // WaitText waits until the message says all the texts.
 func (c Card) WaitText(says ...string) Card {
 	c.t.Helper()
-	return c.card(c.Message.WaitText(c.ctx, says...))
+	ctx, cancel := c.within()
+	defer cancel()
+	return c.card(c.Message.WaitText(ctx, says...))
 }
 
 // WaitReply waits for a reply in the thread that says all the texts.
 func (c Card) WaitReply(says ...string) Card {
 	c.t.Helper()
-	return c.card(c.Message.WaitReply(c.ctx, says...))
+	ctx, cancel := c.within()
+	defer cancel()
+	return c.card(c.Message.WaitReply(ctx, says...))
 }
 
 // WaitView waits for a modal on the user's screen.
 func (y Story) WaitView(user string, says ...string) View {
 	y.t.Helper()
-	v, err := y.slack.WaitView(y.ctx, user, says...)
+	ctx, cancel := y.within()
+	defer cancel()
+	v, err := y.slack.WaitView(ctx, user, says...)
 	if err != nil {
 		y.t.Fatalf("%v", err)
 	}
@@ -99,7 +125,9 @@ func (y Story) WaitView(user string, says ...string) View {
 // Submit fills in and submits a modal, which the app must take with a 2xx.
 func (y Story) Submit(v View, values map[string]string) Reply {
 	y.t.Helper()
-	r, err := y.slack.SubmitView(y.ctx, v.User, v.ID, values)
+	ctx, cancel := y.within()
+	defer cancel()
+	r, err := y.slack.SubmitView(ctx, v.User, v.ID, values)
 	return y.taken("submit of "+v.Title, r, err)
 }
 

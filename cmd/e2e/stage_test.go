@@ -122,9 +122,7 @@ func (s *stage) openSlack() {
 	server := httptest.NewServer(s.slack)
 	s.t.Cleanup(func() { s.slack.Close(); server.Close() })
 	s.slack.SetBaseURL(server.URL)
-	ctx, cancel := context.WithTimeout(s.t.Context(), 3*patience)
-	s.t.Cleanup(cancel)
-	s.story = s.slack.Story(s.t).Within(ctx)
+	s.story = s.slack.Story(s.t).Patient(patience)
 	s.room = s.story.Channel(channel)
 }
 
