@@ -57,7 +57,11 @@ func (e *Engine) step(ctx context.Context, run pointsman.Run, epoch int64) (poin
 		case plan.Steps[i].Timeout <= 0:
 			return e.fail(ctx, end, errors.New("it has no timeout, so nobody could tell when it is over"))
 		}
-		return e.act(ctx, run, plan, end, act)
+		said, err := e.act(ctx, run, plan, end, act)
+		if err != nil {
+			return run, err
+		}
+		return e.say(ctx, said)
 	}
 }
 
@@ -76,8 +80,9 @@ func waitUntil(in Input, started time.Time) (time.Time, error) {
 	return started.Add(d), err
 }
 
-// act carries out one action: fresh or, after a takeover, observed first.
-func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan, end pointsman.EndStep, act Action) (pointsman.Run, error) {
+// act carries out one attempt of an action: fresh or, after a takeover, observed first. It returns what is to be said of
+// it, an EndStep or a RetryStep, and changes nothing in the run but its memo; an error says that the run is not ours any more.
+func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan, end pointsman.EndStep, act Action) (pointsman.Command, error) {
 	s := plan.Steps[end.Step]
 	in := e.input(run, plan, end.Step, Start)
 	deadline := run.Steps[end.Step].StartedAt.Add(s.Timeout)
@@ -86,21 +91,21 @@ func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan
 		if no := e.reconfigured(plan); len(no) > 0 {
 			// Another server would be asked than the one that was acted on.
 			end.State, end.Note, end.Facts = pointsman.StepUnknown, joined(no), no
-			return e.say(ctx, end)
+			return end, nil
 		}
 		return e.observe(ctx, run, in, end, act, deadline)
 	}
 	if ended := e.before(ctx, run, plan, in, &end, act); ended {
 		if lost := context.Cause(ctx); lost != nil {
-			return run, lost
+			return nil, lost
 		}
-		return e.say(ctx, end)
+		return end, nil
 	}
 	pointsman.Failpoint("step.before-apply", s.Kind)
 	// The clock and not the context is asked, last of all: the timers of a process that stood still have not fired yet
 	// when it wakes up, and by then a successor may have seen that nothing was done, and begun again.
 	if time.Until(deadline) <= 0 {
-		return e.late(ctx, run, end)
+		return late(run, end), nil
 	}
 	ticking, stop := context.WithCancel(ctx)
 	defer stop()
@@ -116,15 +121,15 @@ func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan
 	cancel()
 	if refused, ok := errors.AsType[*RefusedError](err); ok {
 		end.State, end.Note, end.Facts = pointsman.StepRefused, refused.Error(), refused.Facts
-		return e.say(ctx, end)
+		return end, nil
 	}
 	if lost := context.Cause(ctx); lost != nil {
-		return run, lost // not ours any more, or stopping: a successor observes
+		return nil, lost // not ours any more, or stopping: a successor observes
 	}
 	in.Memo = out.Memo
 	if len(out.Memo) > 0 {
-		if run, err2 := e.say(ctx, pointsman.NoteMemo{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Memo: out.Memo, Note: out.Note}); err2 != nil {
-			return run, err2
+		if _, err2 := e.say(ctx, pointsman.NoteMemo{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Memo: out.Memo, Note: out.Note}); err2 != nil {
+			return nil, err2
 		}
 	}
 	end.Note = out.Note
@@ -176,21 +181,22 @@ func (e *Engine) before(ctx context.Context, run pointsman.Run, plan pointsman.P
 
 // late: the attempt's time was over before it could begin (the store was away, the process stood still). A successor
 // may be observing by now, so the effect is not requested; the attempt is told as what it is, not done.
-func (e *Engine) late(ctx context.Context, run pointsman.Run, end pointsman.EndStep) (pointsman.Run, error) {
+func late(run pointsman.Run, end pointsman.EndStep) pointsman.Command {
 	n := run.Steps[end.Step].Attempt
 	if n >= maxAttempts {
-		return e.fail(ctx, end, fmt.Errorf("its time was over before it could begin, %d times; nothing was done", n))
+		end.State, end.Note = pointsman.StepFailed, fmt.Sprintf("its time was over before it could begin, %d times; nothing was done", n)
+		return end
 	}
-	return e.say(ctx, pointsman.RetryStep{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Attempt: n, Note: "its time was over before it began; nothing was done"})
+	return pointsman.RetryStep{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Attempt: n, Note: "its time was over before it began; nothing was done"}
 }
 
 // verify polls until the effect holds or the deadline passes. Not told is unknown; told "no" is failed.
-func (e *Engine) verify(ctx context.Context, run pointsman.Run, in Input, end pointsman.EndStep, act Action, deadline time.Time, applyErr error) (pointsman.Run, error) {
+func (e *Engine) verify(ctx context.Context, run pointsman.Run, in Input, end pointsman.EndStep, act Action, deadline time.Time, applyErr error) (pointsman.Command, error) {
 	wait := 5 * time.Millisecond
 	for {
 		ev, err := e.look(ctx, act, in)
 		if lost := context.Cause(ctx); lost != nil {
-			return run, lost
+			return nil, lost
 		}
 		end.Facts = ev.Facts
 		switch {
@@ -200,17 +206,17 @@ func (e *Engine) verify(ctx context.Context, run pointsman.Run, in Input, end po
 			if applyErr != nil {
 				end.Note = fmt.Sprintf("it answered %q, and was then seen to hold", applyErr)
 			}
-			return e.say(ctx, end)
+			return end, nil
 		case time.Until(deadline) < wait:
 			end.State, end.Note = verdictOf(err, applyErr, ev, end.Note)
-			return e.say(ctx, end)
+			return end, nil
 		case applyErr != nil && err == nil && wait > 100*time.Millisecond:
 			// Apply said no and a few looks agree: waiting for the deadline would only cost time.
 			end.State, end.Note = verdictOf(err, applyErr, ev, end.Note)
-			return e.say(ctx, end)
+			return end, nil
 		}
 		if err := pause(ctx, wait); err != nil {
-			return run, err
+			return nil, err
 		}
 		wait = min(2*wait, 500*time.Millisecond)
 	}
@@ -248,7 +254,7 @@ const maxAttempts = 3
 
 // observe finds out what a dead owner's attempt did. "Not done" is trusted only after the step's own deadline, because
 // until then its request may still be on the way; then the step begins again as a new recorded attempt.
-func (e *Engine) observe(ctx context.Context, run pointsman.Run, in Input, end pointsman.EndStep, act Action, deadline time.Time) (pointsman.Run, error) {
+func (e *Engine) observe(ctx context.Context, run pointsman.Run, in Input, end pointsman.EndStep, act Action, deadline time.Time) (pointsman.Command, error) {
 	wait := 50 * time.Millisecond
 	for {
 		ev, err := e.look(ctx, act, in)
@@ -259,25 +265,25 @@ func (e *Engine) observe(ctx context.Context, run pointsman.Run, in Input, end p
 			}
 		}
 		if lost := context.Cause(ctx); lost != nil {
-			return run, lost
+			return nil, lost
 		}
 		end.Facts = ev.Facts
 		pointsman.Failpoint("step.observed", act.Kind())
 		switch late := time.Until(deadline) <= 0; {
 		case err == nil && ev.Holds:
 			end.State, end.Note = pointsman.StepDone, "observed after a takeover: it had happened"
-			return e.say(ctx, end)
+			return end, nil
 		case late && err != nil:
 			end.State, end.Note = pointsman.StepUnknown, fmt.Sprintf("its owner stopped and the outcome cannot be observed: %v", err)
-			return e.say(ctx, end)
+			return end, nil
 		case late && run.Steps[end.Step].Attempt >= maxAttempts:
 			end.State, end.Note = pointsman.StepFailed, fmt.Sprintf("not done after %d attempts", maxAttempts)
-			return e.say(ctx, end)
+			return end, nil
 		case late:
-			return e.say(ctx, pointsman.RetryStep{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Attempt: run.Steps[end.Step].Attempt, Note: "observed not to have happened"})
+			return pointsman.RetryStep{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Attempt: run.Steps[end.Step].Attempt, Note: "observed not to have happened"}, nil
 		}
 		if err := pause(ctx, wait); err != nil {
-			return run, err
+			return nil, err
 		}
 		wait = min(2*wait, time.Second)
 	}
