@@ -18,6 +18,7 @@ const (
 	CodeNotFound   Code = "not_found"
 	CodeInvalid    Code = "invalid"  // the request makes no sense in this state
 	CodeConflict   Code = "conflict" // lost against a concurrent change, or fenced off
+	CodeNewer      Code = "newer"    // a newer version wrote it, and only that one may change it
 )
 
 // Answer is what whoever asked is told: every click gets one.

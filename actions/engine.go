@@ -157,6 +157,13 @@ func conflict(err error) bool {
 	return ok && e.Code == pointsman.CodeConflict
 }
 
+// newer: a person's word was taken by a replica of a newer version, and the run now carries what only that one
+// understands. This one lets go of it, or it would hold the lease and try for ever; its successor observes.
+func newer(err error) bool {
+	e, ok := errors.AsType[*pointsman.Error](err)
+	return ok && e.Code == pointsman.CodeNewer
+}
+
 // enter brings the claimed run into the state running, or leaves it where it must not run.
 func (e *Engine) enter(ctx context.Context, c pointsman.Claim) (pointsman.Run, error) {
 	run := c.Run
@@ -215,7 +222,7 @@ func (e *Engine) say(ctx context.Context, cmd pointsman.Command) (pointsman.Run,
 		if err == nil {
 			return heard(res, cmd.Subject(), lost)
 		}
-		if conflict(err) || ctx.Err() != nil {
+		if conflict(err) || newer(err) || ctx.Err() != nil {
 			return pointsman.Run{}, err
 		}
 		lost = true

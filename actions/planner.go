@@ -2,6 +2,7 @@ package actions
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -22,10 +23,14 @@ type Planner struct {
 	Desk     Desk
 	Resolver *Resolver
 	Log      *slog.Logger
+	// Others is how long a proposal of a runbook that is not configured here is left to other replicas, which may have
+	// been started with a newer configuration; zero where there are none.
+	Others time.Duration
 
-	mu   sync.Mutex
-	busy map[string]bool
-	wg   sync.WaitGroup
+	mu      sync.Mutex
+	busy    map[string]bool
+	strange map[string]time.Time // proposals of unknown runbooks, and when each was first seen; the loop's own
+	wg      sync.WaitGroup
 }
 
 // Run works until the context ends. It is woken by each commit; the ticker is the safety net.
@@ -54,8 +59,9 @@ func (p *Planner) look(ctx context.Context) {
 		}
 		return
 	}
+	left := p.leave(list)
 	for _, prop := range list {
-		if !p.take(prop) {
+		if left[prop.ID] || !p.take(prop) {
 			continue
 		}
 		p.wg.Go(func() {
@@ -63,6 +69,25 @@ func (p *Planner) look(ctx context.Context) {
 			p.answer(ctx, prop)
 		})
 	}
+}
+
+// leave names the proposals that are left to other replicas for now: the first answer counts, and it must not be that
+// there is no such runbook while another replica has it.
+func (p *Planner) leave(list []pointsman.Proposal) map[string]bool {
+	left, seen := map[string]bool{}, map[string]time.Time{}
+	for _, prop := range list {
+		if _, known := p.Resolver.Catalog.Runbook(prop.Runbook); known || p.Others == 0 {
+			continue
+		}
+		generation := fmt.Sprintf("%s generation %d", prop.ID, prop.Generation)
+		first, again := p.strange[generation]
+		if !again {
+			first = time.Now()
+		}
+		seen[generation], left[prop.ID] = first, time.Since(first) < p.Others
+	}
+	p.strange = seen
+	return left
 }
 
 func (p *Planner) answer(ctx context.Context, prop pointsman.Proposal) {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pointsman/pointsman"
@@ -25,7 +26,7 @@ func (s *Store) ClaimRun(ctx context.Context, owner string, lease time.Duration)
 		return pointsman.Claim{}, false, fmt.Errorf("claim a run: %w", err)
 	}
 	// Most calls find nothing; looking first keeps them away from SQLite's one writer.
-	waiting, err := list(ctx, s.db.reads, readable, `SELECT doc FROM runs WHERE `+claimable+
+	waiting, err := list(ctx, s.db.reads, s.readable, `SELECT doc FROM runs WHERE `+claimable+
 		` ORDER BY CASE WHEN state IN ('running', 'undoing') THEN 0 ELSE 1 END, queued_at LIMIT 16`, micros(now))
 	if err != nil {
 		return pointsman.Claim{}, false, fmt.Errorf("claim a run: %w", err)
@@ -64,7 +65,7 @@ type candidate struct {
 }
 
 // readable reads a candidate. During an upgrade some are of a newer version; that one carries them on.
-func readable(r Row) (candidate, error) {
+func (s *Store) readable(r Row) (candidate, error) {
 	run, doc, err := scanDoc[pointsman.Run](r)
 	if err != nil {
 		return candidate{}, err
@@ -72,6 +73,11 @@ func readable(r Row) (candidate, error) {
 	c := candidate{id: run.ID}
 	if c.err = decodeWhole(doc, &run); c.err == nil {
 		_, c.err = pointsman.DecodePlan(run.Plan)
+	}
+	for i, step := range run.Steps {
+		if c.err == nil && s.kinds != nil && !slices.Contains(s.kinds, step.Kind) {
+			c.err = fmt.Errorf("step %d is of the kind %s, which this version does not know", i+1, step.Kind)
+		}
 	}
 	if c.err != nil {
 		c.err = fmt.Errorf("%s is left to a newer version: %w", run.ID, c.err)

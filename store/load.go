@@ -210,7 +210,7 @@ func decodeWhole(doc string, v any) error {
 	d := json.NewDecoder(strings.NewReader(doc))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
-		return fmt.Errorf("stored document %T cannot be read, was it written by a newer pointsman? Only that one may change it: %w", v, err)
+		return &pointsman.Error{Code: pointsman.CodeNewer, Err: err, Msg: fmt.Sprintf("stored document %T cannot be read, was it written by a newer pointsman? Only that one may change it", v)}
 	}
 	return nil
 }

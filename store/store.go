@@ -27,6 +27,9 @@ type Config struct {
 
 	// DeliveryLease is how long a claimed delivery stays with a process that does not prolong it; 0 means 30 s.
 	DeliveryLease time.Duration `yaml:"-"`
+	// Kinds are the kinds of steps that this program can carry out: a run with another one is a newer version's, and is
+	// left to it. nil leaves none.
+	Kinds []string `yaml:"-"`
 	// Known is the newest entry that was ever acknowledged, as far as somebody outside the database remembers.
 	Known Tail `yaml:"-"`
 	// Now replaces the clock in tests, also the database's clock for leases.
@@ -58,6 +61,7 @@ type Store struct {
 	self string // this process among those that share a PostgreSQL
 
 	deliveryLease time.Duration
+	kinds         []string
 	known         Tail      // guarded by mu
 	torn          *CutError // guarded by mu
 
@@ -85,7 +89,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, log: log, self: rand.Text(), changed: make(chan struct{}), deliveryLease: cmp.Or(cfg.DeliveryLease, defaultDeliveryLease)}
+	s := &Store{db: db, log: log, self: rand.Text(), changed: make(chan struct{}), deliveryLease: cmp.Or(cfg.DeliveryLease, defaultDeliveryLease), kinds: cfg.Kinds}
 	err = db.migrate(ctx)
 	if err == nil {
 		err = s.inspect(ctx)

@@ -25,6 +25,8 @@ func (s *Server) do(c echo.Context, cmd pointsman.Command) error {
 func unavailable(c echo.Context, err error) error {
 	if e, ok := errors.AsType[*pointsman.Error](err); ok && e.Code == pointsman.CodeNotFound {
 		return c.JSON(http.StatusNotFound, pointsman.Answer{Code: e.Code, Text: e.Error()})
+	} else if ok && e.Code == pointsman.CodeNewer { // another replica may be that version: ask again
+		return c.JSON(http.StatusServiceUnavailable, pointsman.Answer{Code: e.Code, Text: "nothing was changed: " + e.Error()})
 	}
 	return c.JSON(http.StatusServiceUnavailable, pointsman.Answer{Code: "unavailable", Text: "nothing was changed, the store did not answer: " + err.Error()})
 }

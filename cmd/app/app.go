@@ -76,6 +76,9 @@ func New(ctx context.Context, cfg *configs.Config, opts Options) (_ *App, err er
 	if storage.Driver == "postgres" {
 		storage.DeliveryLease = cfg.Timings.Lease
 	}
+	if storage.Kinds, err = kindNames(); err != nil {
+		return nil, err
+	}
 	a.announced = announced{file: filepath.Join(filepath.Dir(cfg.Audit.KeyFile), "announced.json"), log: a.log}
 	if storage.Known, err = a.announced.read(); err != nil {
 		return nil, err
@@ -148,6 +151,7 @@ func (a *App) build(snap *snapshot) error {
 	}
 	if cfg.Storage.Driver == "postgres" { // on SQLite no other process can be, and the leases of a dead one end at the start
 		a.talk.Leases, a.talk.Lease, a.talk.Beat = a.store, cfg.Timings.Lease, cfg.Timings.Heartbeat
+		a.planner.Others = cfg.Timings.CheckTimeout + 2*time.Second // their checks, and what it takes to store the answer
 	}
 	a.clock = comms.Clock{Agenda: a.store, Log: a.log.With("room", "comms")}
 	a.reloaded = prometheus.NewGauge(prometheus.GaugeOpts{

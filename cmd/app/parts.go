@@ -151,3 +151,12 @@ func allKinds() []actions.Action {
 	}
 	return built.Kinds()
 }
+
+// kindNames are the kinds of steps that this version can carry out.
+func kindNames() ([]string, error) {
+	registry, err := actions.NewRegistry(nil, allKinds()...)
+	if err != nil {
+		return nil, err
+	}
+	return registry.Kinds(), nil
+}

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,7 @@ type replica struct {
 	name  string
 	base  string
 	file  string
+	is    string // the program; the usual one if empty
 	mu    sync.Mutex
 	cmd   *exec.Cmd
 	lives atomic.Bool
@@ -113,7 +115,7 @@ func (r *replica) begin(env ...string) {
 	r.crew.t.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.cmd = r.crew.launch(r.file, env...)
+	r.cmd = r.crew.launchThe(cmp.Or(r.is, program(r.crew.t)), r.file, env...)
 	r.lives.Store(true)
 }
 

@@ -116,11 +116,17 @@ func soak(usual, release int) int {
 // launch starts the program and does not wait for it. It lets the program say more than Slack would.
 func (s *stage) launch(file string, env ...string) *exec.Cmd {
 	s.t.Helper()
+	return s.launchThe(program(s.t), file, env...)
+}
+
+// launchThe starts a program of which there are several versions.
+func (s *stage) launchThe(program, file string, env ...string) *exec.Cmd {
+	s.t.Helper()
 	log, err := os.OpenFile(filepath.Join(s.dir, "pointsman.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	cmd := exec.Command(program(s.t), "serve", "--config", file)
+	cmd := exec.Command(program, "serve", "--config", file)
 	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, s.dir
 	cmd.Env = append(append(os.Environ(), "POINTSMAN_SLACK_POSTS_PER_SECOND=100", "GOMAXPROCS=2"), env...)
 	if err := errors.Join(startOwned(cmd), log.Close()); err != nil {

@@ -31,8 +31,10 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	code := m.Run()
-	if built.dir != "" {
-		_ = os.RemoveAll(built.dir)
+	for _, b := range []*build{&built, &newer.build} {
+		if b.dir != "" {
+			_ = os.RemoveAll(b.dir)
+		}
 	}
 	os.Exit(code)
 }
@@ -55,26 +57,40 @@ func startService(addr string) int {
 	return 0
 }
 
-// built is the program, built once: with failpoints, which do nothing unless one is named.
-var built struct {
+// build is a program that is built once, by the first test that needs it.
+type build struct {
 	once sync.Once
 	dir  string
 	err  error
 }
 
+// built is the program: with failpoints, which do nothing unless one is named.
+var built build
+
 func program(t testing.TB) string {
 	t.Helper()
-	built.once.Do(func() {
-		if built.dir, built.err = os.MkdirTemp("", "pointsman-e2e-program-"); built.err != nil {
+	return built.program(t, func(string) ([]string, error) { return nil, nil })
+}
+
+// program builds it. more is asked for further arguments of go build; it may write files to the folder that it is given.
+func (b *build) program(t testing.TB, more func(dir string) ([]string, error)) string {
+	t.Helper()
+	b.once.Do(func() {
+		if b.dir, b.err = os.MkdirTemp("", "pointsman-e2e-program-"); b.err != nil {
 			return
 		}
-		cmd := exec.Command("go", "build", "-tags", "failpoints", "-o", filepath.Join(built.dir, "pointsman"), "../pointsman")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			built.err = fmt.Errorf("build the program: %w: %s", err, out)
+		args, err := more(b.dir)
+		if err != nil {
+			b.err = err
+			return
+		}
+		args = append(append([]string{"build", "-tags", "failpoints", "-o", filepath.Join(b.dir, "pointsman")}, args...), "../pointsman")
+		if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+			b.err = fmt.Errorf("build the program: %w: %s", err, out)
 		}
 	})
-	if built.err != nil {
-		t.Fatal(built.err)
+	if b.err != nil {
+		t.Fatal(b.err)
 	}
-	return filepath.Join(built.dir, "pointsman")
+	return filepath.Join(b.dir, "pointsman")
 }

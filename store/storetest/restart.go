@@ -109,6 +109,31 @@ func newerDocuments(t *testing.T, s *story) {
 	}
 }
 
+// newerKinds: what this version cannot carry out it does not claim, though it can read every word of it.
+func newerKinds(t *testing.T, s *story) {
+	c := s.running("a", "one")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.cfg.Kinds = []string{"wait"}
+	s.open()
+	s.now.pass(time.Minute)
+	if _, ok, err := s.ClaimRun(t.Context(), "older", time.Minute); ok || err == nil ||
+		!strings.Contains(err.Error(), c.Run.ID+" is left to a newer version: step 1 is of the kind "+c.Run.Steps[0].Kind+", which this version does not know") {
+		t.Errorf("claimed %t, %v", ok, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range c.Run.Steps {
+		s.cfg.Kinds = append(s.cfg.Kinds, step.Kind)
+	}
+	s.open()
+	if taken := s.claim("newer"); taken.Run.ID != c.Run.ID {
+		t.Errorf("the newer version claimed %+v", taken)
+	}
+}
+
 func waking(t *testing.T, s *story) {
 	wait := func(ch <-chan struct{}, why string) {
 		t.Helper()

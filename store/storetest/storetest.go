@@ -61,6 +61,7 @@ func Run(t *testing.T, fresh func(testing.TB) store.Config) {
 		{"how long steps took is known by step and target", history},
 		{"a newer schema is refused", newerSchema},
 		{"what a newer version wrote is shown and left alone", newerDocuments},
+		{"a run with a kind that is not known is left to a newer version", newerKinds},
 		{"waiting loops wake up at a commit", waking},
 		{"texts from outside that a database would refuse are stored", hostile},
 	}
