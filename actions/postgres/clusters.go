@@ -17,6 +17,7 @@ type Clusters struct {
 	names   []string
 	samples *memory
 	flights singleflight.Group
+	vantage vantage
 	log     *slog.Logger
 }
 
@@ -25,7 +26,7 @@ func New(cfg Config, log *slog.Logger) *Clusters {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	c := &Clusters{byName: map[string]Cluster{}, samples: &memory{last: map[string]Sample{}, log: log}, log: log}
+	c := &Clusters{byName: map[string]Cluster{}, samples: &memory{last: map[string]Sample{}, log: log}, vantage: vantageOf(cfg), log: log}
 	for _, cluster := range cfg {
 		c.byName[cluster.Name] = cluster.WithDefaults()
 		c.names = append(c.names, cluster.Name)

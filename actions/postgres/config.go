@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pointsman/pointsman"
@@ -72,6 +73,7 @@ type Probe struct {
 	URL       string `yaml:"url"`
 	TokenFile string `yaml:"token_file"`
 	Token     string `yaml:"token"`
+	CAFile    string `yaml:"ca_file"` // of its certificate, where the system does not know it
 }
 
 // Limits are the figures above which one more approver must accept the exact loss.
@@ -197,6 +199,9 @@ func (c Cluster) validateProbes(at string) []pointsman.Fault {
 		fault := func(field, text string) { faults = append(faults, pointsman.Fault{Path: path + field, Text: text}) }
 		if u, err := url.Parse(p.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 			fault(".url", "an http or https URL of the probe is needed") // not echoed: it may hold a password
+		}
+		if p.CAFile != "" && !strings.HasPrefix(p.URL, "https:") {
+			fault(".ca_file", "there is no certificate to check without https in url")
 		}
 		if p.Name == "" || slices.Contains(names, p.Name) {
 			fault(".name", "a probe needs a name of its own: each vantage point counts once")

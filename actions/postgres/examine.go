@@ -3,7 +3,9 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"os/exec"
+	"net"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,77 +18,133 @@ import (
 const clockLimit = 2 * time.Second
 
 // Examine looks, before anything burns, whether a failover of every configured cluster could be carried out: each node
-// answers and is the one that is meant, our role there may do what the steps do and no more, clocks agree, hooks exist.
-// It changes nothing.
-func (c *Clusters) Examine(ctx context.Context) []pointsman.Fact {
+// answers and is the one that is meant, our role there may do what the steps do and no more, clocks agree, and the
+// clients' addresses, probes and poolers lead where they should. used names a runbook for each kind that one uses: rights
+// that only some kinds need are asked for where they are used. It changes nothing.
+func (c *Clusters) Examine(ctx context.Context, used map[string]string) []pointsman.Fact {
 	var out []pointsman.Fact
 	for _, name := range c.names {
 		cluster := c.byName[name]
+		var met nodesMet
 		for _, n := range cluster.Nodes {
-			out = append(out, n.examine(ctx, cluster)...)
+			facts, r := n.examine(ctx, cluster, used)
+			out = append(out, facts...)
+			if r.systemID != "" {
+				met = append(met, r)
+			}
 		}
-		out = append(out, cluster.hooks()...)
+		out = append(out, cluster.examineNodes(met)...)
+		out = append(out, cluster.examineClients(ctx, met)...)
+		out = append(out, c.examineProbes(ctx, cluster, met)...)
+		out = append(out, cluster.examinePoolers(ctx, met)...)
+		out = append(out, cluster.examineFence()...)
 	}
 	return out
 }
 
-// Addresses lists host:port of every node by the target's key, for whoever must know what lives there.
+// Addresses lists host:port of everything that belongs to a cluster, by the target's key, for whoever must know what
+// lives there: its nodes, the clients' addresses and its poolers.
 func (c Config) Addresses() map[string][]string {
 	out := map[string][]string{}
 	for _, cluster := range c {
 		key := pointsman.Target{Kind: "postgres", Name: cluster.Name}.Key()
+		var all []Address
 		for _, n := range cluster.Nodes {
-			if addr := n.addr(); addr != "" {
-				out[key] = append(out[key], addr)
+			all = append(all, n.Address)
+		}
+		all = append(append(all, cluster.Clients.Address), cluster.Clients.More...)
+		for _, p := range cluster.Poolers {
+			all = append(all, p.Console, p.Clients)
+		}
+		for _, a := range all {
+			cfg, err := a.config()
+			if a.empty() || err != nil {
+				continue // of what cannot be read nothing is known; Examine says why
+			}
+			for _, addr := range hostsOf(cfg) {
+				if !slices.Contains(out[key], addr) {
+					out[key] = append(out[key], addr)
+				}
 			}
 		}
 	}
 	return out
 }
 
-// rights are what the role of our connections may do on a server.
-type rights struct {
-	role                            string
-	super, monitor, promote, reload bool
-	recovery, hasTable, writesTable bool
-	clusterName                     string
-	at                              time.Time
+// ProbeAddresses lists host:port of every probe by its name.
+func (c Config) ProbeAddresses() map[string]string {
+	out := map[string]string{}
+	for _, cluster := range c {
+		for _, p := range cluster.Probes {
+			u, err := url.Parse(p.URL)
+			if err != nil || u.Host == "" {
+				continue
+			}
+			port := u.Port()
+			if port == "" {
+				port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+			}
+			out[p.Name] = net.JoinHostPort(u.Hostname(), port)
+		}
+	}
+	return out
 }
 
-// rightsSQL asks without changing anything. The pooler between would not matter: it is one statement.
-const rightsSQL = `SELECT current_user, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
-	pg_has_role('pg_monitor', 'MEMBER'),
-	has_function_privilege('pg_promote(boolean,integer)', 'EXECUTE'), has_function_privilege('pg_reload_conf()', 'EXECUTE'),
-	pg_is_in_recovery(), to_regclass($1) IS NOT NULL, current_setting('cluster_name'), clock_timestamp()`
+// rights are what the role of our connections may do on a server, and which server it is.
+type rights struct {
+	node, role, systemID                        string
+	super, monitor, promote, reload             bool
+	checkpoint, signal, replay, owner, mayClose bool
+	recovery, hasTable, writesTable             bool
+	clusterName                                 string
+	startedAt, at                               time.Time
+}
 
-func (n Node) examine(ctx context.Context, cluster Cluster) []pointsman.Fact {
+// rightsSQL asks without changing anything. pg_checkpoint is there from PostgreSQL 15 on; before, only a superuser may.
+const rightsSQL = `SELECT current_user, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
+	pg_has_role('pg_monitor', 'USAGE'),
+	has_function_privilege('pg_promote(boolean,integer)', 'EXECUTE'), has_function_privilege('pg_reload_conf()', 'EXECUTE'),
+	coalesce((SELECT pg_has_role(oid, 'USAGE') FROM pg_roles WHERE rolname = 'pg_checkpoint'), false), pg_has_role('pg_signal_backend', 'USAGE'),
+	has_function_privilege('pg_wal_replay_resume()', 'EXECUTE'),
+	coalesce((SELECT bool_and(pg_has_role(datdba, 'USAGE')) FROM pg_database WHERE datallowconn AND NOT datistemplate AND datname <> '` + maintenance + `'), true),
+	coalesce((SELECT has_database_privilege(oid, 'CONNECT') FROM pg_database WHERE datname = '` + maintenance + `'), false),
+	pg_is_in_recovery(), to_regclass($1) IS NOT NULL, current_setting('cluster_name'),
+	(SELECT system_identifier::text FROM pg_control_system()), pg_postmaster_start_time(), clock_timestamp()`
+
+// examine returns what was found of the node, and who it is where it answered.
+func (n Node) examine(ctx context.Context, cluster Cluster, used map[string]string) ([]pointsman.Fact, rights) {
 	ctx, cancel := context.WithTimeout(ctx, cluster.ReadTimeout)
 	defer cancel()
 	e := examination{cluster: cluster.Name, node: n.Name, at: time.Now()}
 	conn, err := n.connect(ctx, "")
 	if err != nil {
 		e.say(pointsman.Hard, "answers", false, err.Error(), "start the server, or correct its DSN, pg_hba.conf and password")
-		return e.facts
+		return e.facts, rights{}
 	}
 	defer discard(conn)
 	asked := time.Now()
 	r, err := askRights(ctx, conn, cluster.HeartbeatTable)
 	if err != nil {
 		e.say(pointsman.Hard, "answers", false, scrubbed(err, nil).Error(), "the role must be able to run a SELECT in its database")
-		return e.facts
+		return e.facts, rights{}
 	}
+	r.node = n.Name
 	mid := asked.Add(time.Since(asked) / 2) // the server's answer lies somewhere between question and now
 	e.judge(n, cluster, r, r.at.Sub(mid))
-	return e.facts
+	e.judgeUsed(cluster, r, used)
+	return e.facts, r
 }
 
 func askRights(ctx context.Context, conn *pgx.Conn, table string) (r rights, err error) {
-	err = conn.QueryRow(ctx, rightsSQL, table).Scan(&r.role, &r.super, &r.monitor, &r.promote, &r.reload, &r.recovery, &r.hasTable, &r.clusterName, &r.at)
+	err = conn.QueryRow(ctx, rightsSQL, table).Scan(&r.role, &r.super, &r.monitor, &r.promote, &r.reload, &r.checkpoint, &r.signal, &r.replay,
+		&r.owner, &r.mayClose, &r.recovery, &r.hasTable, &r.clusterName, &r.systemID, &r.startedAt, &r.at)
 	if err == nil && r.hasTable {
-		err = conn.QueryRow(ctx, `SELECT has_table_privilege($1, 'SELECT') AND has_table_privilege($1, 'INSERT') AND has_table_privilege($1, 'UPDATE')`, table).Scan(&r.writesTable)
+		err = conn.QueryRow(ctx, writesSQL, table).Scan(&r.writesTable)
 	}
 	return r, err
 }
+
+const writesSQL = `SELECT has_table_privilege($1, 'SELECT') AND has_table_privilege($1, 'INSERT') AND has_table_privilege($1, 'UPDATE')`
 
 // examination collects what was found on one node.
 type examination struct {
@@ -119,7 +177,7 @@ func (e *examination) judge(n Node, cluster Cluster, r rights, offset time.Durat
 	e.say(pointsman.Warn, "says its name", r.clusterName == want, fmt.Sprintf("cluster_name is %q, the configuration means %q", r.clusterName, want),
 		"set cluster_name = '"+want+"' in postgresql.conf, so that a swapped address is noticed before it is promoted")
 	e.say(pointsman.Warn, "role is no superuser", !r.super, fmt.Sprintf("the role %s is superuser: %t", r.role, r.super),
-		"make a role with pg_monitor and the two rights below; see docs/actions/postgres.promote.md")
+		"make a role of its own with the rights that SECURITY.md lists, and no more")
 	e.say(pointsman.Hard, "role may look", r.monitor, "the role is a member of pg_monitor: "+fmt.Sprint(r.monitor), "GRANT pg_monitor TO "+r.role)
 	e.say(pointsman.Hard, "role may promote", r.promote, "EXECUTE on pg_promote: "+fmt.Sprint(r.promote),
 		"GRANT EXECUTE ON FUNCTION pg_promote(boolean, integer) TO "+r.role+", in the database of the DSN")
@@ -133,23 +191,11 @@ func (e *examination) judge(n Node, cluster Cluster, r rights, offset time.Durat
 		e.say(pointsman.Hard, "heartbeat table", r.writesTable, "the role reads and writes "+cluster.HeartbeatTable+": "+fmt.Sprint(r.writesTable),
 			"GRANT SELECT, INSERT, UPDATE ON "+cluster.HeartbeatTable+" TO "+r.role)
 	}
-	e.say(pointsman.Warn, "clock", offset.Abs() <= clockLimit, fmt.Sprintf("its clock is %s from ours, limit %s", offset.Round(time.Millisecond), clockLimit),
-		"run an NTP client on both machines; ages and seconds of loss are wrong by as much")
-	e.facts[len(e.facts)-1].Guard = "G32"
+	e.clock(offset, "run an NTP client on both machines; ages and seconds of loss are wrong by as much")
 }
 
-// hooks looks whether the programs that the configuration names are there.
-func (c Cluster) hooks() []pointsman.Fact {
-	e := examination{cluster: c.Name, at: time.Now()}
-	if len(c.Fence.Command) == 0 {
-		e.say(pointsman.Warn, "fence", false, "no stop hook is configured, so an old primary that cannot be reached cannot be fenced", "set fence.command")
-		return e.facts
-	}
-	path, err := exec.LookPath(c.Fence.Command[0])
-	if err != nil {
-		e.say(pointsman.Hard, "fence", false, err.Error(), "correct fence.command, or install the program for the user of this process")
-		return e.facts
-	}
-	e.say(pointsman.Hard, "fence", true, "the stop hook is "+path, "")
-	return e.facts
+// clock is guard G32.
+func (e *examination) clock(offset time.Duration, clears string) {
+	e.say(pointsman.Warn, "clock", offset.Abs() <= clockLimit, fmt.Sprintf("its clock is %s from ours, limit %s", offset.Round(time.Millisecond), clockLimit), clears)
+	e.facts[len(e.facts)-1].Guard = "G32"
 }

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -93,7 +92,7 @@ func (c *Clusters) look(ctx context.Context, cluster Cluster, keep ...string) (S
 	for _, p := range cluster.Probes {
 		for _, n := range cluster.Nodes {
 			wg.Go(func() {
-				seen := p.look(probeCtx, probe.Question{Cluster: cluster.Name, Node: n.Name})
+				seen := c.asked(probeCtx, p, probe.Question{Cluster: cluster.Name, Node: n.Name})
 				mu.Lock()
 				defer mu.Unlock()
 				s.Probes[n.Name] = append(s.Probes[n.Name], ProbeSight{Probe: p.Name, Sighting: seen})
@@ -107,18 +106,6 @@ func (c *Clusters) look(ctx context.Context, cluster Cluster, keep ...string) (S
 	s.At = time.Now()
 	s.Sample = c.samples.saw(s)
 	return s, kept
-}
-
-func (p Probe) look(ctx context.Context, q probe.Question) probe.Sighting {
-	token := p.Token
-	if p.TokenFile != "" {
-		text, err := os.ReadFile(p.TokenFile)
-		if err != nil {
-			return probe.Sighting{State: Unsure, Detail: "the probe's token cannot be read", At: time.Now()}
-		}
-		token = strings.TrimSpace(string(text))
-	}
-	return probe.Client{URL: p.URL}.Look(ctx, token, q)
 }
 
 // shared joins looks at one cluster that are asked for at the same time: the checks of all steps of a plan run beside

@@ -28,7 +28,7 @@ func pooled(t *testing.T, change ...func(*postgres.Cluster)) (*world, *lab.PgBou
 		c.Clients.Address = c.Poolers[0].Clients
 	}
 	w := newWorldOf(t, lab.PairOptions{}, func(pair *lab.Pair) {
-		pooler = lab.NewPgBouncer(t, lab.PgBouncerOptions{Server: pair.Primary})
+		pooler = lab.NewPgBouncer(t, lab.PgBouncerOptions{Server: pair.Primary, Settings: map[string]string{"stats_users": lab.App}})
 	}, append([]func(*postgres.Cluster){withPooler}, change...)...)
 	return w, pooler
 }

@@ -29,11 +29,24 @@ func Doctor(ctx context.Context, cfg *configs.Config) []pointsman.Fact {
 	if err != nil {
 		return append(out, problemFact("targets", err.Error(), "pointsman check-config says more"))
 	}
-	out = append(out, built.Clusters.Examine(ctx)...)
+	out = append(out, built.Clusters.Examine(ctx, kindsUsed(cfg))...)
 	out = append(out, built.Patroni.Examine(ctx)...)
 	out = append(out, cfg.Targets.KillSwitch.Examine(ctx)...)
 	out = append(out, examinePrograms(cfg)...)
 	return append(out, Entanglements(ctx, cfg)...)
+}
+
+// kindsUsed names a runbook for each kind that one uses.
+func kindsUsed(cfg *configs.Config) map[string]string {
+	out := map[string]string{}
+	for _, rb := range cfg.Runbooks {
+		for _, s := range rb.Steps {
+			if out[s.Kind] == "" {
+				out[s.Kind] = rb.Name
+			}
+		}
+	}
+	return out
 }
 
 func problemFact(name, text, clears string) pointsman.Fact {

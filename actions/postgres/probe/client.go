@@ -22,14 +22,25 @@ type Client struct {
 // Look asks how the probe sees a node. A probe that cannot be asked, or answers oddly, sees nothing: the state is
 // Unsure and never counts.
 func (c Client) Look(ctx context.Context, token string, q Question) Sighting {
-	seen, err := c.ask(ctx, token, q)
+	seen, err := c.Ask(ctx, token, q)
 	if err != nil {
 		return Sighting{State: Unsure, Detail: err.Error(), At: time.Now()}
 	}
 	return seen
 }
 
-func (c Client) ask(ctx context.Context, token string, q Question) (Sighting, error) {
+// StatusError is a probe's answer that is none: 401 the token is wrong, 404 it has no such node, 503 it cannot read its
+// own token.
+type StatusError struct {
+	Code int
+	Text string // the probe's own sentence
+}
+
+// Error implements error.
+func (e *StatusError) Error() string { return fmt.Sprintf("the probe answered %d: %s", e.Code, e.Text) }
+
+// Ask is Look for whoever must know why nothing was seen; a *StatusError where the probe refused.
+func (c Client) Ask(ctx context.Context, token string, q Question) (Sighting, error) {
 	body, err := json.Marshal(q)
 	if err != nil {
 		return Sighting{}, err
@@ -54,7 +65,7 @@ func (c Client) ask(ctx context.Context, token string, q Question) (Sighting, er
 		return Sighting{}, fmt.Errorf("the probe's answer broke off: %w", bare(err))
 	}
 	if res.StatusCode != http.StatusOK {
-		return Sighting{}, fmt.Errorf("the probe answered %d: %s", res.StatusCode, bytes.TrimSpace(text))
+		return Sighting{}, &StatusError{Code: res.StatusCode, Text: string(bytes.TrimSpace(text))}
 	}
 	var seen Sighting
 	if err := json.Unmarshal(text, &seen); err != nil || !known(seen.State) {
