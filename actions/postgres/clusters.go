@@ -18,6 +18,7 @@ type Clusters struct {
 	samples *memory
 	flights singleflight.Group
 	vantage vantage
+	lines   lines
 	log     *slog.Logger
 }
 

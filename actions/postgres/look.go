@@ -72,7 +72,7 @@ func (c *Clusters) look(ctx context.Context, cluster Cluster, keep ...string) (S
 	defer cancel()
 	for i, n := range cluster.Nodes {
 		wg.Go(func() {
-			r, conn := n.read(nodeCtx, cluster.HeartbeatTable)
+			r, conn := c.lines.read(nodeCtx, n, cluster.HeartbeatTable)
 			if r.State == Hung && limit < cluster.ReadTimeout/2 {
 				r.State, r.Detail = Unsure, "too little time was left to tell" // our haste is no sign of its death
 			}
@@ -83,7 +83,7 @@ func (c *Clusters) look(ctx context.Context, cluster Cluster, keep ...string) (S
 				kept[n.Name] = conn
 				return
 			}
-			discard(conn)
+			c.lines.keep(conn)
 		})
 	}
 	// A probe that looks at a hung node needs the whole time itself, so it gets a little more to say so.
@@ -143,7 +143,7 @@ func (c *Clusters) Look(ctx context.Context, cluster, node string) (probe.Sighti
 	}
 	ctx, cancel := context.WithTimeout(ctx, conf.ReadTimeout)
 	defer cancel()
-	r, conn := n.read(ctx, conf.HeartbeatTable)
-	discard(conn)
+	r, conn := c.lines.read(ctx, n, conf.HeartbeatTable)
+	c.lines.keep(conn)
 	return r.Sighting, true
 }

@@ -102,7 +102,7 @@ func (a Promote) Apply(ctx context.Context, in actions.Input) (actions.Outcome, 
 	}
 	s, kept := a.c.look(ctx, cluster, args.Candidate)
 	conn := kept[args.Candidate]
-	defer discard(conn)
+	defer a.c.lines.keep(conn)
 	r := s.reading(args.Candidate)
 	memo := PromoteMemo{Candidate: args.Candidate, SystemID: r.SystemID, Timeline: r.Timeline, Fork: r.Receive.String()}
 	ev := s.Judge(wish(in, args.Candidate))
@@ -183,11 +183,7 @@ func (a Promote) Verify(ctx context.Context, in actions.Input) (pointsman.Eviden
 			return pointsman.Evidence{}, fmt.Errorf("memo of the promotion: %w", err)
 		}
 	}
-	n, _ := cluster.node(args.Candidate)
-	readCtx, cancel := context.WithTimeout(ctx, cluster.ReadTimeout)
-	defer cancel()
-	r, conn := n.read(readCtx, cluster.HeartbeatTable)
-	discard(conn)
+	r := a.c.readNode(ctx, cluster, args.Candidate)
 	if r.State != Writable && r.State != Standby {
 		return pointsman.Evidence{}, fmt.Errorf("%s does not tell its role: it %s%s", args.Candidate, r.State.Words(), detail(r.Detail))
 	}

@@ -66,7 +66,7 @@ func (c *Clusters) sampleOnce(ctx context.Context, cluster Cluster, conn *pgx.Co
 	writers := s.in(Writable)
 	for name, conn := range kept {
 		if len(writers) != 1 || writers[0].Node != name {
-			discard(conn)
+			c.lines.keep(conn)
 			delete(kept, name)
 		}
 	}

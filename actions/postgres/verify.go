@@ -134,8 +134,8 @@ func (c *Clusters) readNode(ctx context.Context, cluster Cluster, node string) R
 	ctx, cancel := context.WithTimeout(ctx, budget(ctx, cluster.ReadTimeout))
 	defer cancel()
 	n, _ := cluster.node(node)
-	r, conn := n.read(ctx, cluster.HeartbeatTable)
-	discard(conn)
+	r, conn := c.lines.read(ctx, n, cluster.HeartbeatTable)
+	c.lines.keep(conn)
 	return r
 }
 

@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,11 +15,15 @@ import (
 // wire is a network path to a server that can be slow, or cut as a broken switch cuts it: nothing is refused, and
 // nothing arrives.
 type wire struct {
-	addr string
+	addr   string
+	opened atomic.Int32 // connections that were ever made
+	open   atomic.Int32 // of these, still there
 
 	mu    sync.Mutex
 	delay time.Duration
 	cut   bool
+	deaf  int32 // connections up to this one carry nothing any more
+	close func() error
 	done  chan struct{}
 }
 
@@ -28,7 +33,7 @@ func newWire(t testing.TB, to *lab.Postgres) *wire {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &wire{addr: listener.Addr().String(), done: make(chan struct{})}
+	w := &wire{addr: listener.Addr().String(), close: listener.Close, done: make(chan struct{})}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -41,9 +46,11 @@ func newWire(t testing.TB, to *lab.Postgres) *wire {
 				near.Close()
 				continue
 			}
-			end := sync.OnceFunc(func() { near.Close(); far.Close() })
-			wg.Go(func() { w.carry(far, near); end() })
-			wg.Go(func() { w.carry(near, far); end() })
+			n := w.opened.Add(1)
+			w.open.Add(1)
+			end := sync.OnceFunc(func() { near.Close(); far.Close(); w.open.Add(-1) })
+			wg.Go(func() { w.carry(n, far, near); end() })
+			wg.Go(func() { w.carry(n, near, far); end() })
 			wg.Go(func() { <-w.done; end() })
 		}
 	})
@@ -57,15 +64,25 @@ func (w *wire) set(delay time.Duration, cut bool) {
 	w.delay, w.cut = delay, cut
 }
 
-func (w *wire) carry(to io.Writer, from io.Reader) {
+// deafen cuts the connections that are open, as a broken switch does, and leaves new ones alone.
+func (w *wire) deafen() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.deaf = w.opened.Load()
+}
+
+// refuse takes no connections any more, as the machine of a dead server does.
+func (w *wire) refuse() { _ = w.close() }
+
+func (w *wire) carry(n int32, to io.Writer, from io.Reader) {
 	buf := make([]byte, 32<<10)
 	for {
-		n, err := from.Read(buf)
+		got, err := from.Read(buf)
 		if err != nil {
 			return
 		}
 		w.mu.Lock()
-		delay, cut := w.delay, w.cut
+		delay, cut := w.delay, w.cut || n <= w.deaf
 		w.mu.Unlock()
 		if cut {
 			continue
@@ -78,7 +95,7 @@ func (w *wire) carry(to io.Writer, from io.Reader) {
 			case <-late.C:
 			}
 		}
-		if _, err := to.Write(buf[:n]); err != nil {
+		if _, err := to.Write(buf[:got]); err != nil {
 			return
 		}
 	}
