@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -93,18 +94,44 @@ func (c Config) ask(ctx context.Context) (offset time.Duration, text string, err
 	return now.Sub(asked.Add(time.Since(asked) / 2)), "PostgreSQL " + version + " takes our tables", nil
 }
 
-// Address is host:port of the database; empty for SQLite, and where the DSN cannot be read.
-func (c Config) Address() string {
+// Addresses lists host:port of the database, of each host that the DSN names; none for SQLite, and where it cannot be read.
+func (c Config) Addresses() []string {
 	if c.Driver != "postgres" {
-		return ""
+		return nil
 	}
 	dsn, err := c.dsn()
 	if err != nil {
-		return ""
+		return nil
 	}
 	cfg, err := pgx.ParseConfig(dsn)
 	if err != nil {
-		return ""
+		return nil
 	}
-	return fmt.Sprintf("%s:%d", cfg.Host, cfg.Port)
+	out := []string{fmt.Sprintf("%s:%d", cfg.Host, cfg.Port)}
+	for _, f := range cfg.Fallbacks { // one host may stand in it twice, with TLS and without
+		if addr := fmt.Sprintf("%s:%d", f.Host, f.Port); !slices.Contains(out, addr) {
+			out = append(out, addr)
+		}
+	}
+	return out
+}
+
+// SystemID is the system identifier of the cluster in which the store's database is; empty for SQLite.
+func (c Config) SystemID(ctx context.Context) (id string, err error) {
+	if c.Driver != "postgres" {
+		return "", nil
+	}
+	dsn, err := c.dsn()
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // reads only; nothing is lost
+	err = conn.QueryRow(ctx, `SELECT system_identifier::text FROM pg_control_system()`).Scan(&id)
+	return id, err
 }

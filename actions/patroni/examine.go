@@ -24,7 +24,12 @@ func (c *Clusters) Examine(ctx context.Context) []pointsman.Fact {
 			})
 			continue
 		}
-		facts := []pointsman.Fact{s.identity(wish{}), s.quorum(len(cluster.Members)), s.agreement()}
+		facts := []pointsman.Fact{s.identity(wish{}), s.quorum(len(cluster.Members))}
+		leader := s.agreement()
+		if leader.Result == pointsman.Pass && s.leader().Name == "" {
+			leader.Result, leader.Text, leader.Clears = pointsman.Fail, "nobody leads, as far as the members tell", "start the runbook patroni-failover, or make the members reach their DCS"
+		}
+		facts = append(facts, leader)
 		if !cluster.Clients.empty() {
 			facts = append(facts, cluster.reachable(ctx, s.systemID()))
 		}

@@ -113,3 +113,18 @@ func (e *examination) path(ctx context.Context, c Cluster, a Address, met nodesM
 		e.say(pointsman.Hard, "leads to the primary", true, fmt.Sprintf("it leads to %s as the role %s, which may write %s", node.node, l.role, c.HeartbeatTable), "")
 	}
 }
+
+// Identities are the clusters' system identifiers by the target's key, as their nodes say them; of a cluster in which
+// nobody answers nothing is known.
+func (c *Clusters) Identities(ctx context.Context) map[string]string {
+	out := map[string]string{}
+	for _, name := range c.names {
+		s, err := c.shared(ctx, c.byName[name])
+		for i := 0; err == nil && i < len(s.Readings); i++ {
+			if id := s.Readings[i].SystemID; id != "" {
+				out[pointsman.Target{Kind: "postgres", Name: name}.Key()] = id
+			}
+		}
+	}
+	return out
+}

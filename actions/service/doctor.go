@@ -17,6 +17,9 @@ import (
 // maxAnswer is how much of an answer is read.
 const maxAnswer = 1 << 20
 
+// noAnswer is the value of a fact about an address that did not answer.
+const noAnswer = "no answer"
+
 // doctor asks health addresses.
 type doctor struct{ client *http.Client }
 
@@ -64,7 +67,7 @@ func (d doctor) ask(ctx context.Context, t Target, h Health) pointsman.Fact {
 	took := pointsman.Span(time.Since(began))
 	switch {
 	case err != nil:
-		f.Value = "no answer"
+		f.Value = noAnswer
 		f.Text = fmt.Sprintf("%s does not answer at %s: %v", t.Name, h.shown(), cause(err))
 	case status != h.status():
 		f.Value = fmt.Sprintf("%d after %s", status, took)

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/pointsman/pointsman"
-	"github.com/pointsman/pointsman/actions/builtin"
+	"github.com/pointsman/pointsman/actions/patroni"
+	"github.com/pointsman/pointsman/actions/postgres"
 	"github.com/pointsman/pointsman/bot"
 	"github.com/pointsman/pointsman/configs"
 )
@@ -17,23 +18,22 @@ import (
 // Doctor looks whether everything that a night would need is there: store, signing key, chat, pager, every target with
 // its rights and clocks, and that none of them depends on a target. It changes nothing, and may run beside a server.
 func Doctor(ctx context.Context, cfg *configs.Config) []pointsman.Fact {
-	out := cfg.Storage.Examine(ctx)
-	out = append(out, examineKey(cfg.Audit.KeyFile))
+	out := append(cfg.Storage.Examine(ctx), examineKey(cfg.Audit.KeyFile))
+	out = append(out, examineWeb(ctx, cfg)...)
 	if cfg.Slack.Enabled {
 		out = append(out, examineSlack(ctx, cfg)...)
 	}
 	if cfg.PagerDuty.Enabled() {
-		out = append(out, examinePager(ctx, hostPort(cfg.PagerDuty.EventsURL, "https://events.pagerduty.com")))
+		out = append(out, cfg.PagerDuty.Examine(ctx)...)
 	}
-	built, err := builtin.New(builtin.Config{Postgres: cfg.Targets.Postgres, KillSwitch: cfg.Targets.KillSwitch, Service: cfg.Targets.Service, Endpoint: cfg.Targets.Endpoint, Patroni: cfg.Targets.Patroni}, nil)
-	if err != nil {
-		return append(out, problemFact("targets", err.Error(), "pointsman check-config says more"))
-	}
-	out = append(out, built.Clusters.Examine(ctx, kindsUsed(cfg))...)
-	out = append(out, built.Patroni.Examine(ctx)...)
+	clusters := postgres.New(cfg.Targets.Postgres, nil)
+	out = append(out, clusters.Examine(ctx, kindsUsed(cfg))...)
+	out = append(out, patroni.New(cfg.Targets.Patroni).Examine(ctx)...)
 	out = append(out, cfg.Targets.KillSwitch.Examine(ctx)...)
+	out = append(out, cfg.Targets.Service.Examine(ctx)...)
+	out = append(out, cfg.Targets.Endpoint.Examine(ctx)...)
 	out = append(out, examinePrograms(cfg)...)
-	return append(out, Entanglements(ctx, cfg)...)
+	return append(append(out, Entanglements(ctx, cfg)...), sameDatabase(ctx, cfg, clusters)...)
 }
 
 // kindsUsed names a runbook for each kind that one uses.
@@ -61,6 +61,9 @@ func readyFact(name, text string) pointsman.Fact {
 func examineKey(file string) pointsman.Fact {
 	info, err := os.Stat(file)
 	if errors.Is(err, os.ErrNotExist) {
+		if err := takesFiles(filepath.Dir(file)); err != nil {
+			return problemFact("audit key", "the key cannot be made: "+err.Error(), "give the folder to the server's user, or set audit.key_file")
+		}
 		return readyFact("audit key", "the key "+file+" will be made at the first start")
 	}
 	if err != nil {
@@ -81,23 +84,6 @@ func examineSlack(ctx context.Context, cfg *configs.Config) []pointsman.Fact {
 		return []pointsman.Fact{problemFact("slack", err.Error(), "docs/setup-slack.md")}
 	}
 	return b.Examine(ctx)
-}
-
-// examinePager only looks whether the address answers: a page cannot be tried without waking somebody.
-func examinePager(ctx context.Context, addr string) pointsman.Fact {
-	d := net.Dialer{Timeout: 3 * time.Second}
-	conn, err := d.DialContext(ctx, "tcp", addr)
-	if err != nil {
-		return problemFact("pager", "PagerDuty cannot be reached: "+err.Error(), "open "+addr+" in the firewall, or set pagerduty.events_url")
-	}
-	return errFact(conn.Close(), readyFact("pager", "PagerDuty answers at "+addr+"; whether the keys are right only a page can tell"))
-}
-
-func errFact(err error, f pointsman.Fact) pointsman.Fact {
-	if err != nil {
-		return problemFact(f.Name, err.Error(), "")
-	}
-	return f
 }
 
 // warnOfEntanglements says at each start, in the log of the server and in the record, what must not be as it is.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions/postgres"
 	"github.com/pointsman/pointsman/configs"
 )
 
@@ -23,8 +24,9 @@ type need struct{ what, addr string }
 // pager on a server that is a target. The same server is a fault, the same machine a warning: a failover of the target
 // then takes the tool away in the middle of it.
 func Entanglements(ctx context.Context, cfg *configs.Config) []pointsman.Fact {
-	targets := cfg.Targets.Postgres.Addresses()
-	for _, more := range []map[string][]string{cfg.Targets.KillSwitch.Addresses(), cfg.Targets.Patroni.Addresses()} {
+	t := cfg.Targets
+	targets := map[string][]string{}
+	for _, more := range []map[string][]string{t.Postgres.Addresses(), t.KillSwitch.Addresses(), t.Patroni.Addresses(), t.Service.Addresses(), t.Endpoint.Addresses()} {
 		for key, addrs := range more {
 			targets[key] = append(targets[key], addrs...)
 		}
@@ -32,12 +34,43 @@ func Entanglements(ctx context.Context, cfg *configs.Config) []pointsman.Fact {
 	var out []pointsman.Fact
 	for _, n := range needs(cfg) {
 		for _, key := range slices.Sorted(maps.Keys(targets)) {
-			for _, addr := range targets[key] {
-				if f, bad := entangled(ctx, n, key, addr); bad {
-					out = append(out, f)
-				}
+			if f, bad := worst(ctx, n, key, targets[key]); bad {
+				out = append(out, f)
 			}
 		}
+	}
+	return out
+}
+
+// worst is what most stands against a need and a target: one line is enough for both.
+func worst(ctx context.Context, n need, key string, addrs []string) (found pointsman.Fact, bad bool) {
+	if n.addr == "" && strings.HasPrefix(key, "service/") {
+		return found, false // what restarts a service beside us leaves us alone
+	}
+	for _, addr := range addrs {
+		if f, ok := entangled(ctx, n, key, addr); ok && (!bad || f.Kind == pointsman.Hard && found.Kind != pointsman.Hard) {
+			found, bad = f, true
+		}
+	}
+	return found, bad
+}
+
+// sameDatabase finds our own store in a cluster that is a target by what the servers say of themselves: another name, a
+// pooler or a proxy hides it from every comparison of addresses (guard G25).
+func sameDatabase(ctx context.Context, cfg *configs.Config, clusters *postgres.Clusters) []pointsman.Fact {
+	own, err := cfg.Storage.SystemID(ctx)
+	if own == "" || err != nil {
+		return nil // SQLite; or the line about the store says what is wrong with it
+	}
+	var out []pointsman.Fact
+	identities := clusters.Identities(ctx)
+	for _, key := range slices.Sorted(maps.Keys(identities)) {
+		if identities[key] != own {
+			continue
+		}
+		f := problemFact("our own store in "+key, "our own store is a database of this cluster: both say the system identifier "+own+", so a failover would take it away", "move our store to a server that is no target")
+		f.Guard = "G25"
+		out = append(out, f)
 	}
 	return out
 }
@@ -45,16 +78,21 @@ func Entanglements(ctx context.Context, cfg *configs.Config) []pointsman.Fact {
 // needs lists what is needed. SQLite lives on the machine of this process.
 func needs(cfg *configs.Config) []need {
 	var out []need
-	if addr := cfg.Storage.Address(); addr != "" {
+	for _, addr := range cfg.Storage.Addresses() {
 		out = append(out, need{"our own store", addr})
-	} else {
+	}
+	if len(out) == 0 {
 		out = append(out, need{"our own process and its SQLite file", ""})
 	}
 	if cfg.Slack.Enabled {
 		out = append(out, need{"the chat", hostPort(cfg.Slack.APIURL, "https://slack.com")})
 	}
 	if cfg.PagerDuty.Enabled() {
-		out = append(out, need{"the pager", hostPort(cfg.PagerDuty.EventsURL, "https://events.pagerduty.com")})
+		out = append(out, need{"the pager", cfg.PagerDuty.Address()})
+	}
+	probes := cfg.Targets.Postgres.ProbeAddresses()
+	for _, name := range slices.Sorted(maps.Keys(probes)) {
+		out = append(out, need{"the probe " + name, probes[name]})
 	}
 	for _, server := range nameServers("/etc/resolv.conf") {
 		out = append(out, need{"the name server", net.JoinHostPort(server, "53")})
@@ -70,7 +108,7 @@ func hostPort(address, otherwise string) string {
 	if u.Port() != "" {
 		return u.Host
 	}
-	return net.JoinHostPort(u.Hostname(), "443")
+	return net.JoinHostPort(u.Hostname(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
 }
 
 func nameServers(file string) []string {

@@ -1,12 +1,16 @@
 package app
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions/endpoint"
 	"github.com/pointsman/pointsman/actions/postgres"
+	"github.com/pointsman/pointsman/actions/service"
 	"github.com/pointsman/pointsman/bot"
+	"github.com/pointsman/pointsman/cmd/lab"
 	"github.com/pointsman/pointsman/configs"
 	"github.com/pointsman/pointsman/store"
 )
@@ -49,5 +53,79 @@ func TestPointsmanMustNotStandOnWhatItRepairs(t *testing.T) {
 		if all := strings.Join(got, "\n"); c.want == "" && all != "" || !strings.Contains(all, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, all, c.want)
 		}
+	}
+}
+
+// What stands before a target, beside it, or is reached by several hosts is found as well; one line for each pair is enough.
+func TestPointsmanMustNotStandOnWhatLeadsToATarget(t *testing.T) {
+	t.Parallel()
+	at := func(addr string) postgres.Address { return postgres.Address{DSN: "postgres://p@" + addr + "/app"} }
+	cluster := postgres.Config{{
+		Name: "orders", Nodes: []postgres.Node{{Name: "pg-1", Address: at("192.0.2.10:5432")}}, Clients: postgres.Clients{Address: at("192.0.2.11:5432")},
+		Poolers: []postgres.Pooler{{Name: "pgb", Console: at("192.0.2.12:6432"), Clients: at("192.0.2.12:6432")}},
+		Probes:  []postgres.Probe{{Name: "probe-b", URL: "https://192.0.2.10:9097"}, {Name: "probe-c", URL: "https://192.0.2.13"}},
+	}}
+	for _, c := range []struct {
+		name   string
+		store  string
+		change func(*configs.Config)
+		want   []string
+	}{
+		{"a probe on a node", "192.0.2.99:1", func(*configs.Config) {}, []string{"WARN the probe probe-b is on the machine of 192.0.2.10:5432, which is a part of postgres/orders"}},
+		{"the store behind the pooler of a target", "192.0.2.12:6432", func(c *configs.Config) { c.Targets.Postgres[0].Probes = nil }, []string{"HARD our own store is the server 192.0.2.12:6432"}},
+		{"the second host of the store", "192.0.2.99:1,192.0.2.10:5432", func(c *configs.Config) { c.Targets.Postgres[0].Probes = nil }, []string{"HARD our own store is the server 192.0.2.10:5432"}},
+		{"the place of an endpoint", "192.0.2.20:5432", func(c *configs.Config) {
+			c.Targets.Postgres, c.Targets.Endpoint = nil, endpoint.Config{{Name: "db", Places: []endpoint.Place{{Name: "a", Address: "192.0.2.20:5432"}, {Name: "b", Address: "192.0.2.21:5432"}}}}
+		}, []string{"HARD our own store is the server 192.0.2.20:5432, which is a part of endpoint/db"}},
+		{"the machine of a service", "192.0.2.20:5432", func(c *configs.Config) {
+			c.Targets.Postgres, c.Targets.Service = nil, service.Config{{Name: "api", Health: []service.Health{{URL: "https://192.0.2.20/health"}}}}
+		}, []string{"WARN our own store is on the machine of 192.0.2.20:443, which is a part of service/api"}},
+		{"a service beside us", "", func(c *configs.Config) {
+			c.Targets.Postgres, c.Targets.Service = nil, service.Config{{Name: "api", Health: []service.Health{{URL: "http://127.0.0.1:8000/health"}}}}
+		}, nil},
+	} {
+		cfg := configs.Default()
+		cfg.Targets.Postgres = slices.Clone(cluster)
+		if c.store != "" {
+			cfg.Storage = store.Config{Driver: "postgres", DSN: "postgres://own@" + c.store + "/pointsman"}
+		}
+		c.change(&cfg)
+		var got []string
+		for _, f := range Entanglements(t.Context(), &cfg) {
+			if !strings.Contains(f.Text, "the name server") {
+				text, _, _ := strings.Cut(f.Text, ":5432: a failover")
+				got = append(got, string(f.Kind)+" "+text)
+			}
+		}
+		if len(got) != len(c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+			continue
+		}
+		for i, want := range c.want {
+			if !strings.HasPrefix(got[i], want) {
+				t.Errorf("%s: %q, want %q", c.name, got, c.want)
+			}
+		}
+	}
+}
+
+// Two names of one server, or a proxy between, hide it from every comparison of addresses; the servers' own word does not.
+func TestTheDoctorFindsOurStoreInATargetByItsOwnWord(t *testing.T) {
+	t.Parallel()
+	pair := lab.NewPair(t, lab.PairOptions{})
+	pooler := lab.NewPgBouncer(t, lab.PgBouncerOptions{Server: pair.Primary})
+	cfg := configs.Default()
+	cfg.Storage = store.Config{Driver: "postgres", DSN: pooler.DSN(lab.Pointsman, lab.AppDatabase)}
+	cfg.Targets.Postgres = postgres.Config{{Name: "orders", Nodes: []postgres.Node{
+		{Name: "pg-1", Address: postgres.Address{DSN: pair.Primary.PointsmanDSN()}}, {Name: "pg-2", Address: postgres.Address{DSN: pair.Standby.PointsmanDSN()}},
+	}}}
+	var found []string
+	for _, f := range Doctor(t.Context(), &cfg) {
+		if f.Guard == "G25" && strings.Contains(f.Text, "our own store is a database of this cluster") {
+			found = append(found, f.Name)
+		}
+	}
+	if len(found) != 1 || found[0] != "our own store in postgres/orders" {
+		t.Errorf("found %q", found)
 	}
 }
