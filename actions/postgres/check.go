@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/pointsman/pointsman"
@@ -69,7 +68,7 @@ func (a Check) Apply(_ context.Context, in actions.Input) (actions.Outcome, erro
 	if _, err := a.args(in); err != nil {
 		return actions.Outcome{}, &actions.RefusedError{Text: err.Error()}
 	}
-	return actions.Outcome{Memo: json.RawMessage("{}")}, nil
+	return actions.Outcome{}, nil
 }
 
 // Verify implements actions.Action: the step holds while nothing stands in the way.

@@ -59,13 +59,15 @@ const readSQL = `SELECT pg_is_in_recovery(), s.system_identifier::text, current_
 	coalesce(pg_last_xact_replay_timestamp(), 'epoch'),
 	coalesce(r.status, ''), coalesce(extract(epoch FROM clock_timestamp() - r.last_msg_receipt_time), 0)::float8,
 	coalesce(r.sender_host, ''), coalesce(r.sender_port, 0),
-	(SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming')::int,
+	f.streaming,
 	current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on',
 	to_regclass($1) IS NOT NULL,
-	coalesce((SELECT string_agg(application_name, ',' ORDER BY application_name) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')), ''),
-	(SELECT setting::bigint FROM pg_settings WHERE name = 'recovery_min_apply_delay')
+	f.sync, (extract(epoch FROM current_setting('recovery_min_apply_delay')::interval) * 1000)::bigint
 	FROM pg_control_system() s, pg_control_checkpoint() c, pg_control_recovery() m
-	LEFT JOIN pg_stat_wal_receiver r ON true`
+	LEFT JOIN pg_stat_wal_receiver r ON true,
+	(SELECT (count(*) FILTER (WHERE state = 'streaming'))::int AS streaming,
+		coalesce(string_agg(application_name, ',' ORDER BY application_name) FILTER (WHERE sync_state IN ('sync', 'quorum')), '') AS sync
+		FROM pg_stat_replication) f`
 
 // read asks one node over a new connection and returns the connection where the node answered, for whoever goes on.
 func (n Node) read(ctx context.Context, table string) (Reading, *pgx.Conn) {
