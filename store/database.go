@@ -14,6 +14,7 @@ import (
 
 // database is all that differs between SQLite and PostgreSQL.
 type database struct {
+	name   string // for people
 	begin  func(ctx context.Context) (transaction, error)
 	view   func(ctx context.Context) (transaction, error) // reads of one moment
 	direct Tx                                             // one statement, one transaction

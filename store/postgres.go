@@ -54,8 +54,10 @@ func openPostgres(ctx context.Context, cfg Config) (*database, error) {
 		return nil, err
 	}
 	*d = database{
+		name: "PostgreSQL",
 		begin: func(ctx context.Context) (transaction, error) {
-			return beginPG(ctx, pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite})
+			// Not READ WRITE: where somebody has set default_transaction_read_only, to save the database, that counts.
+			return beginPG(ctx, pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 		},
 		view: func(ctx context.Context) (transaction, error) {
 			return beginPG(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,13 +38,15 @@ func openSQLite(ctx context.Context, cfg Config) (*database, error) {
 		}
 		reader.SetMaxOpenConns(4)
 	}
+	health := &damage{path: cfg.Path}
 	d := &database{
-		begin: func(ctx context.Context) (transaction, error) { return beginSQL(ctx, writer, nil) },
+		name:  cfg.Path,
+		begin: func(ctx context.Context) (transaction, error) { return beginSQL(ctx, writer, nil, health) },
 		view: func(ctx context.Context) (transaction, error) {
-			return beginSQL(ctx, reader, &sql.TxOptions{ReadOnly: true})
+			return beginSQL(ctx, reader, &sql.TxOptions{ReadOnly: true}, health)
 		},
-		direct:    sqlTx{writer},
-		reads:     sqlTx{reader},
+		direct:    sqlTx{writer, health},
+		reads:     sqlTx{reader, health},
 		now:       time.Now,
 		alone:     true,
 		unique:    sqliteCode(1555, 2067), // PRIMARY KEY and UNIQUE
@@ -65,6 +68,9 @@ func openSQLite(ctx context.Context, cfg Config) (*database, error) {
 	}
 	if err := writer.PingContext(ctx); err != nil {
 		_ = d.close() // it could not be opened: closing would only say the same again
+		if corrupt(err) {
+			return nil, damaged(cfg.Path, err.Error())
+		}
 		return nil, fmt.Errorf("%s: %w", cfg.Path, err)
 	}
 	if err := undamaged(ctx, writer, cfg.Path); err != nil {
@@ -88,7 +94,7 @@ func undamaged(ctx context.Context, writer *sql.DB, path string) error {
 		found = err.Error()
 	}
 	if found != "ok" {
-		return fmt.Errorf("%s is damaged: %s; nothing runs on it, restore a backup or read it with sqlite3 .recover", path, strings.TrimSpace(found))
+		return damaged(path, strings.TrimSpace(found))
 	}
 	return nil
 }
@@ -132,73 +138,17 @@ func sqliteDSN(path string, pragmas ...string) string {
 }
 
 func sqliteCode(codes ...int) func(error) bool {
+	return sqliteError(func(code int) bool { return slices.Contains(codes, code) })
+}
+
+// sqliteKind is sqliteCode for all extended codes of a primary one.
+func sqliteKind(codes ...int) func(error) bool {
+	return sqliteError(func(code int) bool { return slices.Contains(codes, code&0xff) })
+}
+
+func sqliteError(is func(code int) bool) func(error) bool {
 	return func(err error) bool {
 		e, ok := errors.AsType[*sqlite.Error](err)
-		if !ok {
-			return false
-		}
-		for _, c := range codes {
-			if e.Code() == c {
-				return true
-			}
-		}
-		return false
+		return ok && is(e.Code())
 	}
 }
-
-// sqlTx is a Tx over database/sql.
-type sqlTx struct {
-	db interface {
-		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-		QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-	}
-}
-
-// Exec implements Tx.
-func (t sqlTx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	res, err := t.db.ExecContext(ctx, query, storable(args)...)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
-}
-
-// Query implements Tx.
-func (t sqlTx) Query(ctx context.Context, query string, args ...any) (Rows, error) {
-	rows, err := t.db.QueryContext(ctx, query, storable(args)...)
-	if err != nil {
-		return nil, err
-	}
-	return sqlRows{rows}, nil
-}
-
-// QueryRow implements Tx.
-func (t sqlTx) QueryRow(ctx context.Context, query string, args ...any) Row {
-	return t.db.QueryRowContext(ctx, query, storable(args)...)
-}
-
-type sqlRows struct{ *sql.Rows }
-
-// Close implements Rows.
-func (r sqlRows) Close() error { return errors.Join(r.Err(), r.Rows.Close()) }
-
-// sqlTransaction is a transaction over database/sql.
-type sqlTransaction struct {
-	sqlTx
-	tx *sql.Tx
-}
-
-func beginSQL(ctx context.Context, db *sql.DB, opts *sql.TxOptions) (transaction, error) {
-	tx, err := db.BeginTx(ctx, opts)
-	if err != nil {
-		return nil, err
-	}
-	return sqlTransaction{sqlTx{tx}, tx}, nil
-}
-
-// Commit implements transaction.
-func (t sqlTransaction) Commit(context.Context) error { return t.tx.Commit() }
-
-// Rollback implements transaction.
-func (t sqlTransaction) Rollback(context.Context) { _ = t.tx.Rollback() }

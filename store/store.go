@@ -125,8 +125,10 @@ func (s *Store) Close() error {
 
 // Ping reports whether the database answers and takes writes; for readiness.
 func (s *Store) Ping(ctx context.Context) error {
-	if _, err := s.db.direct.Exec(ctx, `UPDATE counters SET n = n WHERE name = 'ping'`); err != nil {
-		return fmt.Errorf("ping: %w", err)
+	// A row that really changes: where none does, a full disk or a read-only file goes unnoticed.
+	_, err := s.db.direct.Exec(ctx, `INSERT INTO counters (name, n) VALUES ('ping', 1) ON CONFLICT (name) DO UPDATE SET n = counters.n + 1`)
+	if err != nil {
+		return fmt.Errorf("%s takes no writes: %w", s.db.name, err)
 	}
 	return nil
 }

@@ -119,7 +119,7 @@ func (tr *traffic) drained() {
 // column reads one column of texts of the program's database, beside the program.
 func (tr *traffic) column(query string) []string {
 	tr.t.Helper()
-	driver, dsn := "sqlite", "file:"+tr.dir+"/pointsman.db?mode=ro&_pragma=busy_timeout(5000)"
+	driver, dsn := "sqlite", "file:"+tr.database()+"?mode=ro&_pragma=busy_timeout(5000)"
 	if tr.as.driver == "postgres" {
 		driver, dsn = "pgx", tr.dsn
 	}

@@ -134,8 +134,11 @@ func (s *stage) storage() string {
 		}
 		return fmt.Sprintf("{driver: postgres, dsn: %q}", s.dsn)
 	}
-	return fmt.Sprintf("{driver: sqlite, path: %s/pointsman.db}", s.dir)
+	return fmt.Sprintf("{driver: sqlite, path: %s}", s.database())
 }
+
+// database is the program's SQLite file.
+func (s *stage) database() string { return filepath.Join(cmp.Or(s.as.folder, s.dir), "pointsman.db") }
 
 // books writes the shipped runbooks as the story wants them; none where it takes them as they are.
 func (s *stage) books() string {

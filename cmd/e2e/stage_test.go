@@ -29,6 +29,7 @@ import (
 // setting is what a story asks of its stage; the zero value is the program on SQLite with Slack, and nothing to act on.
 type setting struct {
 	driver    string                         // "sqlite" by default, or "postgres"
+	folder    string                         // of the SQLite file; the stage's own by default
 	process   bool                           // as a process of its own, which can be killed
 	pair      bool                           // a primary with its standby
 	hands     bool                           // and a PgBouncer before it, and a node hook on each machine

@@ -1,11 +1,9 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -88,74 +86,6 @@ func TestOwnDatabaseDown(t *testing.T) {
 }
 
 func (tr *traffic) logged() string { return tr.column(`SELECT seq::text FROM log_head`)[0] }
-
-// TestStepInFlightWhenTheDatabaseGoes: nothing new begins, what was begun goes on, and its outcome is stored when the
-// database is back, as the outcome and not as a riddle.
-func TestStepInFlightWhenTheDatabaseGoes(t *testing.T) {
-	t.Parallel()
-	server := ownDatabase(t)
-	tr := openTrafficOn(t, server.DSN(lab.Superuser, lab.AppDatabase), fast)
-	tr.write("effect.sh", strings.Replace(effectScript, `[ "$2" = 0 ] || sleep "$2"`, fmt.Sprintf("touch '%s/begun'; sleep 2", tr.dir), 1), 0o700)
-	tr.write("runbooks/crash.yaml", strings.ReplaceAll(crashBook, "timeout: 700ms", "timeout: 30s"), 0o600)
-	tr.revive()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	labels := map[string]string{"alertname": "Crash", "service": lane(0), "outage": "one", "severity": "critical"}
-	incident, err := tr.fire(ctx, firing(labels))
-	if err != nil {
-		t.Fatal(err)
-	}
-	second := map[string]string{"alertname": "Crash", "service": lane(1), "outage": "two", "severity": "critical"}
-	other, err := tr.fire(ctx, firing(second))
-	if err != nil {
-		t.Fatal(err)
-	}
-	card := tr.room.WaitMessage(other).WaitText("needs 1 of oncall")
-	if _, err := tr.approve(ctx, incident, false); err != nil {
-		t.Fatal(err)
-	}
-	tr.await("the effect has begun", func() error { _, err := os.Stat(filepath.Join(tr.dir, "begun")); return err })
-
-	if err := server.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	if status, body, err := tr.send(http.MethodPost, webhookPath, webhookToken, bytes.NewReader(webhook("{}", firing(map[string]string{"alertname": "Other"})))); err != nil || status != http.StatusServiceUnavailable {
-		t.Errorf("a webhook without a database: %d %s %v, want 503", status, body, err)
-	}
-	if r, err := card.Now().Click(ctx, "U0ANA", "Approve"); err != nil || r.Status != http.StatusServiceUnavailable || !strings.Contains(string(r.Body), "did not answer") {
-		t.Errorf("a click without a database: %d %s %v, want 503 and a sentence", r.Status, r.Body, err)
-	}
-	tr.await("the first step is carried out", func() error {
-		if len(tr.effects()) == 0 {
-			return fmt.Errorf("nothing is carried out")
-		}
-		return nil
-	})
-	<-time.After(3 * time.Second) // ten leases, and time enough for the next step, which must not begin
-	if did := tr.effects(); len(did) != 1 {
-		t.Errorf("without a database %q were carried out, want the step in flight alone", did)
-	}
-	if err := server.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	st := tr.state(incident, "is carried out", ranDone)
-	for i, step := range st.Runs[0].Steps {
-		if step.Attempt != 1 || step.State != pointsman.StepDone || step.MarkedBy != "" {
-			t.Errorf("step %d: %s in attempt %d, %s", i+1, step.State, step.Attempt, step.Note)
-		}
-	}
-	if n := len(tr.events(incident, pointsman.EvRunTaken)); n != 0 {
-		t.Errorf("the only process took the run over from itself %d times", n)
-	}
-	if want := []string{incident + "/R1/1", incident + "/R1/2", incident + "/R1/3"}; !slices.Equal(tr.effects(), want) {
-		t.Errorf("carried out: %q, want %q", tr.effects(), want)
-	}
-	// The click that was refused is made again, and counts.
-	if r, err := card.Now().Click(ctx, "U0ANA", "Approve"); err != nil || r.Status != http.StatusOK {
-		t.Errorf("the click made again: %d %v", r.Status, err)
-	}
-	tr.state(other, "is carried out", ranDone)
-}
 
 // TestOwnDatabaseLosesItsEnd puts an older copy of the data directory in place, as a failover to a standby that lagged
 // does: under the program while it runs, and between two of its runs. What the record has forgotten is not done again.

@@ -102,7 +102,7 @@ func setTraffic(t testing.TB, as setting, dsn string) *traffic {
 			lane(i), filepath.Join(dir, "effect.sh"), s.carried(), long))
 	}
 	s.as = setting{
-		driver: as.driver, process: true, pager: true, timings: as.timings, services: strings.Join(services, ", "),
+		driver: as.driver, folder: as.folder, process: true, pager: true, timings: as.timings, services: strings.Join(services, ", "),
 		route: "{update_every: 10m, incident_by: [outage]}",
 		books: map[string]string{"crash.yaml": crashBook},
 	}

@@ -10,8 +10,34 @@ import (
 	"syscall"
 )
 
-// SmallDisk is a file system of its own under a server's data, which can be filled.
-type SmallDisk struct{ path string }
+// SmallDisk is a file system of its own, which can be filled.
+type SmallDisk struct {
+	path string
+	dir  *Dir // where it was mounted for itself
+}
+
+// NewSmallDisk makes a file system in memory of so many bytes, for a program that keeps its data in files. It needs
+// Linux and root.
+func NewSmallDisk(size int64) (*SmallDisk, error) {
+	dir, err := NewDir("disk")
+	if err != nil {
+		return nil, err
+	}
+	d := &SmallDisk{path: filepath.Join(dir.Path, "data"), dir: dir}
+	if err = os.Mkdir(d.path, 0o700); err == nil {
+		err = mountMemory(d.path, size)
+	}
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// Path is the folder in which it is mounted.
+func (d *SmallDisk) Path() string { return d.path }
+
+// Close takes back the room of a disk of NewSmallDisk.
+func (d *SmallDisk) Close() error { return errors.Join(unmount(d.path), d.dir.Close()) }
 
 // OnSmallDisk moves a part of the data of a stopped server, "" for all of it or "pg_wal", to a file system in memory
 // with room for 64 MB more than it holds. The room is taken back with the server. It needs Linux and root.
@@ -35,7 +61,7 @@ func (s *Postgres) OnSmallDisk(ctx context.Context, part string) (*SmallDisk, er
 	if err == nil {
 		err = runTool(ctx, "cp", "-Rp", old+"/.", path)
 	}
-	return &SmallDisk{path}, errors.Join(err, os.RemoveAll(old))
+	return &SmallDisk{path: path}, errors.Join(err, os.RemoveAll(old))
 }
 
 // Fill takes all the room that is left.
