@@ -26,10 +26,13 @@ build: ## bin/pointsman, one static binary
 # The simulation's virtual time is synctest's, and the race detector slows it twenty times without seeing more.
 RACED = $$(go list ./... | grep -v /cmd/sim$$)
 
+# Some tests need root: they partition real networks and fill real disks.
+AS_ROOT = $$(test "$$(id -u)" = 0 || test "$$(uname)" != Linux || echo -exec $(CURDIR)/cmd/scripts/as-root.sh)
+
 test: ## every test, unit to end to end, with the race detector; simulation and search without it
 	@$(call timed,install,$(DEPS) cc postgresql alertmanager pgbouncer patroni iproute2)
 	@$(call timed,build with race detector,go test -race -run '^$$' $(RACED) >/dev/null)
-	@$(call timed,unit and end to end,go test -race -timeout 30m $(RACED))
+	@$(call timed,unit and end to end,go test -race -timeout 30m $(AS_ROOT) $(RACED))
 	@$(call timed,search,go test -timeout 20m -run 'TestExhaustiveSearch|TestLongHistories' .)
 	@$(call timed,simulation,go test -timeout 20m ./cmd/sim)
 
@@ -68,7 +71,7 @@ screenshots: build ## the pictures of the README, from the demo's own pages
 
 soak: ## the tests in the size for a release; takes hours
 	@$(DEPS) postgresql alertmanager pgbouncer patroni
-	@$(call timed,soak,POINTSMAN_SOAK=1 go test -count=1 -timeout 12h ./...)
+	@$(call timed,soak,POINTSMAN_SOAK=1 go test -count=1 -timeout 12h $(AS_ROOT) ./...)
 	@$(call timed,seeded bugs,go test -count=1 -timeout 30m -v -run TestSeededBugs ./cmd/seeded -seed-bugs)
 	@$(call timed,fuzz bot,go test -run '^$$' -fuzz FuzzMarkup -fuzztime 1h ./bot)
 	@$(call timed,fuzz configs,go test -run '^$$' -fuzz FuzzRead -fuzztime 1h ./configs)
