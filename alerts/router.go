@@ -2,6 +2,7 @@ package alerts
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -17,7 +18,10 @@ const DefaultUpdateEvery = 10 * time.Minute
 type Target struct {
 	pointsman.Target
 	Match []string
-	Path  string // where Match stands, for faults: "targets.postgres[0].match"
+	// Says are labels that the configuration knows better than an alert: the matchers of runbooks that act on the target see
+	// them, whether the alert has them or not.
+	Says map[string]string
+	Path string // where Match stands, for faults: "targets.postgres[0].match"
 }
 
 // Router knows what the configuration says about alerts: routes, runbooks and targets, compiled. It does not change;
@@ -32,11 +36,13 @@ type Router struct {
 type book struct {
 	pointsman.Runbook
 	answers []Matchers
+	asks    bool // a matcher names a label that a target of its kind says
 }
 
 type target struct {
 	pointsman.Target
 	match Matchers
+	says  map[string]string
 }
 
 // NewRouter compiles the routing tree, the runbooks' matchers and the targets' matchers. The faults name everything
@@ -59,6 +65,7 @@ func NewRouter(route Route, targets []Target, books []pointsman.Runbook) (*Route
 				faults = append(faults, pointsman.Fault{File: b.File, Line: a.Line, Path: fmt.Sprintf("answers[%d]", i), Text: err.Error()})
 			}
 			one.answers = append(one.answers, m)
+			one.asks = one.asks || r.said(m.Names())
 		}
 		r.books = append(r.books, one)
 	}
@@ -90,7 +97,7 @@ func compileTarget(t Target, fault func(path, text string)) target {
 	case !m.Empty() && m.Match(nil):
 		fault(path, fmt.Sprintf(`the matchers %s hold for an alert without any label, so every alert would select %s; add one like cluster="%s"`, m, t.Name, t.Name))
 	}
-	return target{Target: t.Target, match: m}
+	return target{Target: t.Target, match: m, says: t.Says}
 }
 
 // Check reports what is wrong with the words of a runbook that this room knows: its matchers and the labels of its
@@ -129,11 +136,39 @@ func (b *book) fits(set map[string]string) bool {
 	return slices.ContainsFunc(b.answers, func(m Matchers) bool { return m.Match(set) })
 }
 
+// said reports whether some target says one of the labels.
+func (r *Router) said(labels []string) bool {
+	return slices.ContainsFunc(r.targets, func(t target) bool {
+		return slices.ContainsFunc(labels, func(l string) bool { _, says := t.says[l]; return says })
+	})
+}
+
+// told are the labels with what the target says that the runbook would act on; none where no target is selected. An alert
+// need not know what stands in front of a database, and must not be believed where the configuration knows.
+func (r *Router) told(b *book, set map[string]string) map[string]string {
+	if !b.asks {
+		return set
+	}
+	for _, p := range b.Params {
+		if p.Name != b.Target {
+			continue
+		}
+		name, problem := fromLabels{r, set}.pick(p)
+		for _, t := range r.targets {
+			if problem == "" && t.Kind == p.Kind && t.Name == name && len(t.says) > 0 {
+				set = maps.Clone(set)
+				maps.Copy(set, t.says)
+			}
+		}
+	}
+	return set
+}
+
 // offers are the runbooks that answer the labels on this route, in the order of their priority.
 func (r *Router) offers(n *node, set map[string]string) []pointsman.Offer {
 	var out []pointsman.Offer
 	for i := range r.books {
-		if b := &r.books[i]; n.allows(b.Name) && b.fits(set) {
+		if b := &r.books[i]; n.allows(b.Name) && b.fits(r.told(b, set)) {
 			out = append(out, r.offer(b, fromLabels{r, set}))
 		}
 	}

@@ -236,3 +236,43 @@ func TestCheck_a_runbook_that_answers_everything(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// An alert does not know what stands before a database; the configuration does. Where it says nothing the label counts.
+func TestRouter_the_configuration_says_what_no_alert_knows(t *testing.T) {
+	t.Parallel()
+	book := func(name string, matchers ...string) pointsman.Runbook {
+		return pointsman.Runbook{
+			Name: name, Target: "cluster", Params: []pointsman.Param{{Name: "cluster", Type: "target", Kind: "postgres"}},
+			Answers: []pointsman.AnswerTo{{Matchers: append([]string{`alertname="PrimaryDown"`}, matchers...)}},
+		}
+	}
+	pooled := alerts.Target{Target: pointsman.Target{Kind: "postgres", Name: "orders"}, Match: []string{`cluster="orders"`}, Says: map[string]string{"pooler": "pgbouncer"}}
+	bare := alerts.Target{Target: pointsman.Target{Kind: "postgres", Name: "billing"}, Match: []string{`cluster="billing"`}}
+	r, faults := alerts.NewRouter(alerts.Route{}, []alerts.Target{pooled, bare}, []pointsman.Runbook{
+		book("plain", `pooler!="pgbouncer"`), book("behind-pgbouncer", `pooler="pgbouncer"`), book("either"),
+	})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	for _, tt := range []struct {
+		name, cluster, label, want string
+	}{
+		{"no label", "orders", "", "behind-pgbouncer, either"},
+		{"a label that is wrong", "orders", "none", "behind-pgbouncer, either"},
+		{"a cluster without poolers", "billing", "", "either, plain"},
+		{"a cluster without poolers whose alert says there are", "billing", "pgbouncer", "behind-pgbouncer, either"},
+		{"a cluster that is not configured", "unknown", "", "either, plain"},
+	} {
+		labels := map[string]string{"alertname": "PrimaryDown", "cluster": tt.cluster, "pooler": tt.label}
+		var got []string
+		for _, o := range r.Explain(labels).Outcomes[0].Offers {
+			got = append(got, o.Runbook)
+		}
+		if all := strings.Join(got, ", "); all != tt.want {
+			t.Errorf("%s: offered %s, want %s", tt.name, all, tt.want)
+		}
+		if labels["pooler"] != tt.label {
+			t.Errorf("%s: the alert's own label is %q now", tt.name, labels["pooler"])
+		}
+	}
+}

@@ -39,6 +39,9 @@ func (c *Config) AlertTargets() []alerts.Target {
 	}
 	for i, t := range c.Targets.Postgres {
 		add("postgres", i, t.Name, t.Environment, t.Match)
+		if len(t.Poolers) > 0 {
+			out[len(out)-1].Says = map[string]string{"pooler": "pgbouncer"} // which runbook fits is no alert's to know
+		}
 	}
 	for i, t := range c.Targets.KillSwitch {
 		add("killswitch", i, t.Name, t.Environment, t.Match)

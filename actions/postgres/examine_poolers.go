@@ -51,8 +51,7 @@ func (e *examination) file(c Cluster, p Pooler) {
 		e.say(pointsman.Hard, "ini", false, err.Error(), "give folder and file to the user of this process")
 		return
 	}
-	known := slices.ContainsFunc(c.Nodes, func(n Node) bool { place, err := n.place(); return err == nil && place == at })
-	e.say(pointsman.Warn, "ini", known, fmt.Sprintf("%s leads the database %s to %s", p.Ini, p.entry(c), at), "that is no node's place as configured here: set advertised of the node, so that it can be recognised")
+	e.say(pointsman.Warn, "ini", c.placed(at), fmt.Sprintf("%s leads the database %s to %s", p.Ini, p.entry(c), at), "that is no node's place as configured here: set advertised of the node, so that it can be recognised")
 }
 
 // console: its login works, it knows the database, and our user may pause it.

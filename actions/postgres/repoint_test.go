@@ -215,3 +215,47 @@ func TestRepoint(t *testing.T) {
 		actiontest.Run(t, suite)
 	})
 }
+
+// Without a step for the poolers the run would park after the point of no return, with all clients before a dead server.
+// It has to be said before anybody approves.
+func TestVerify_says_before_the_approval_that_a_pooler_is_left_behind(t *testing.T) {
+	t.Parallel()
+	w, pooler := pooled(t)
+	verify := func(promised ...string) (facts []string) {
+		in := input(`{"cluster":"orders","candidate":"pg-2"}`)
+		in.Promised = append([]string{"postgres.check", "postgres.fence", "postgres.promote"}, promised...)
+		ev, err := w.kind(t, "postgres.verify").Check(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range ev.Facts {
+			if f.Guard == "G18" {
+				facts = append(facts, fmt.Sprintf("%s %s: %s", f.Kind, f.Result, strings.ReplaceAll(f.Sentence(), pooler.Ini(), "INI")))
+			}
+		}
+		return facts
+	}
+	says := func(what, want string, facts []string) {
+		t.Helper()
+		if got := strings.Join(facts, "; "); want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", what, got, want)
+		}
+	}
+	left := fmt.Sprintf("HARD fail: the pooler pgb-1 leads to %s, and no step leads it to pg-2: its clients would not come to the new primary", w.pair.Primary.Addr())
+	says("no step", left, verify())
+	says("the step is there", "", verify("pgbouncer.repoint"))
+	says("a command may do it", "", verify("exec.run"))
+	rewrite := func(from, to string) {
+		t.Helper()
+		if err := os.WriteFile(pooler.Ini(), []byte(strings.Replace(ini(t, pooler), from, to, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	port := fmt.Sprintf("port=%d", w.pair.Primary.Port)
+	rewrite(port, fmt.Sprintf("port=%d", w.pair.Standby.Port))
+	says("it leads to the candidate already", "HARD pass", verify())
+	rewrite("host=127.0.0.1", "host=primary.example")
+	says("it leads to a name that follows the primary", "HARD pass", verify())
+	rewrite("[databases]", "[other]")
+	says("where it leads cannot be told", "ACK unknown: no step leads the pooler pgb-1 to pg-2, and where it leads now cannot be told", verify())
+}

@@ -93,6 +93,7 @@ func (a Verify) Check(ctx context.Context, in actions.Input) (pointsman.Evidence
 				Text: fmt.Sprintf("a write through %s will be checked in step %d", e.name, in.StepN),
 			})
 		}
+		ev.Facts = append(ev.Facts, cluster.leftBehind(args.Candidate, in.Promised)...)
 	}
 	return ev, nil
 }

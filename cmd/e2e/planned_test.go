@@ -46,8 +46,7 @@ func TestRejoin(t *testing.T) {
 		return s.ask(s.pair.Standby.SuperuserDSN(), "SELECT count(*) FROM payments", &n)
 	})
 	s.kill()
-	down := primaryDown()
-	down["pooler"] = "pgbouncer"
+	down := primaryDown() // which says nothing of a pooler: the configuration knows
 	s.alarm(firing(down))
 	s.room.WaitMessage("PrimaryDown", "INC-1").WaitText("Proposed: PostgreSQL failover to the standby, behind PgBouncer", "[Approve]").Click("U0ANA", "Approve")
 	s.state("INC-1", "is carried out", ranDone)
