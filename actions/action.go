@@ -68,7 +68,7 @@ type Input struct {
 	Promised []string          // kinds of the earlier steps of this plan: what they will have done by then
 	StepN    int               // number of the step, from 1
 	Memo     json.RawMessage   // what Apply left
-	Applied  time.Time         // when Apply began; a verification must be newer
+	Applied  time.Time         // when Apply began, by the store's clock; a verification must be newer
 	Reason   string            // the reason given by the requester, where there is one
 	Actor    string            // who decided, for records kept at the target
 	Log      *slog.Logger      // never nil when the engine calls

@@ -204,6 +204,9 @@ func (e *Engine) startFacts(ctx context.Context, run pointsman.Run) []pointsman.
 	return e.recheck(ctx, run, plan, run.Current())
 }
 
+// until is how long it is until a stored time.
+func (e *Engine) until(t time.Time) time.Duration { return e.Kinds.clock().Until(t) }
+
 func (e *Engine) people() map[string]pointsman.Person {
 	out := map[string]pointsman.Person{}
 	for _, p := range e.Catalog.People() {

@@ -19,8 +19,12 @@ type ledger struct {
 	events  []pointsman.Event
 	guarded []pointsman.Protection // one row for each target and one for everything, whatever the incident
 	changed chan struct{}
-	down    error // set: every call fails with it
+	down    error         // set: every call fails with it
+	ahead   time.Duration // of the clock of the process
 }
+
+// now is the store's clock.
+func (l *ledger) now() time.Time { return time.Now().Round(0).Add(l.ahead) }
 
 type lease struct {
 	owner string
@@ -59,7 +63,7 @@ func (l *ledger) Do(_ context.Context, cmd pointsman.Command) (pointsman.Result,
 		id = fmt.Sprintf("INC-%d", len(l.states)+1)
 		st.Incident.ID = id
 	}
-	after, events, ans := pointsman.Decide(st, cmd, time.Now())
+	after, events, ans := pointsman.Decide(st, cmd, l.now())
 	if sub.Protect {
 		l.guarded = after.Protections
 	}
@@ -125,7 +129,7 @@ func (l *ledger) ClaimRun(_ context.Context, owner string, ttl time.Duration) (p
 	if l.down != nil {
 		return pointsman.Claim{}, false, l.down
 	}
-	now := time.Now()
+	now := l.now()
 	for _, s := range l.states {
 		for _, r := range s.Runs {
 			old := l.leases[r.ID]
@@ -153,7 +157,7 @@ func (l *ledger) Heartbeat(_ context.Context, run string, epoch int64, ttl time.
 	if old.epoch != epoch {
 		return pointsman.Errorf(pointsman.CodeConflict, "%s is owned by %s", run, old.owner)
 	}
-	old.until = time.Now().Add(ttl)
+	old.until = l.now().Add(ttl)
 	l.leases[run] = old
 	return nil
 }

@@ -34,7 +34,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 // says nothing about what happened, so the engine treats it like any other lost answer and observes.
 type observed struct {
 	Action
-	m *Metrics
+	m  *Metrics
+	of *Registry
 }
 
 // Describe forwards to the action, which may not implement Describer.
@@ -52,15 +53,20 @@ func (o observed) OnlyStops() bool {
 }
 
 func (o observed) Check(ctx context.Context, in Input) (pointsman.Evidence, error) {
-	return watched(ctx, o, "check", in, o.Action.Check)
+	ev, err := watched(ctx, o, "check", in, o.Action.Check)
+	ev.Facts = o.of.clock().stamped(ev.Facts)
+	return ev, err
 }
 
 func (o observed) Apply(ctx context.Context, in Input) (Outcome, error) {
-	return watched(ctx, o, "apply", in, o.Action.Apply)
+	out, err := watched(ctx, o, "apply", in, o.Action.Apply)
+	return out, o.of.clock().stampedError(err)
 }
 
 func (o observed) Verify(ctx context.Context, in Input) (pointsman.Evidence, error) {
-	return watched(ctx, o, "verify", in, o.Action.Verify)
+	ev, err := watched(ctx, o, "verify", in, o.Action.Verify)
+	ev.Facts = o.of.clock().stamped(ev.Facts)
+	return ev, err
 }
 
 // errAbandoned says that a verb did not come back although its time was over; it may still be at work.

@@ -24,6 +24,9 @@ func Own(kind string) bool { return slices.Contains(own[:], kind) }
 
 // Registry finds actions by kind. It is built once, from one visible list.
 type Registry struct {
+	// Clock is the store's; it is set before anything is looked at.
+	Clock Clock
+
 	kinds map[string]Action
 }
 
@@ -34,7 +37,7 @@ func NewRegistry(m *Metrics, list ...Action) (*Registry, error) {
 		if _, taken := r.kinds[a.Kind()]; taken || Own(a.Kind()) {
 			return nil, fmt.Errorf("action kind %s is registered twice", a.Kind())
 		}
-		r.kinds[a.Kind()] = observed{Action: a, m: m}
+		r.kinds[a.Kind()] = observed{Action: a, m: m, of: r}
 	}
 	return r, nil
 }
@@ -43,6 +46,14 @@ func NewRegistry(m *Metrics, list ...Action) (*Registry, error) {
 func (r *Registry) Find(kind string) (Action, bool) {
 	a, ok := r.kinds[kind]
 	return a, ok
+}
+
+// clock is the store's; a registry that is not there has none.
+func (r *Registry) clock() Clock {
+	if r == nil {
+		return nil
+	}
+	return r.Clock
 }
 
 // Kinds lists every kind that a runbook may name, sorted.

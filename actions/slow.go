@@ -47,7 +47,7 @@ func (e *Engine) clock(ctx context.Context, run pointsman.Run, i int, epoch int6
 	if err != nil || !enough || s.Slow {
 		return
 	}
-	if pause(ctx, time.Until(s.StartedAt.Add(max(limit, slowFrom)))) != nil {
+	if pause(ctx, e.until(s.StartedAt.Add(max(limit, slowFrom)))) != nil {
 		return
 	}
 	tell := pointsman.TellSlow{Run: run.ID, Epoch: epoch, Step: i, Attempt: s.Attempt, Usual: limit, Of: len(took)}

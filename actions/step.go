@@ -42,7 +42,7 @@ func (e *Engine) step(ctx context.Context, run pointsman.Run, epoch int64) (poin
 		if err != nil {
 			return e.fail(ctx, end, err)
 		}
-		if left := time.Until(until); left > yieldAfter {
+		if left := e.until(until); left > yieldAfter {
 			return e.say(ctx, pointsman.WaitStep{Run: run.ID, Epoch: epoch, Step: i, Until: until, Note: "waits until " + pointsman.Clock(until)})
 		} else if err := pause(ctx, left); err != nil {
 			return run, err
@@ -104,14 +104,14 @@ func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan
 	pointsman.Failpoint("step.before-apply", s.Kind)
 	// The clock and not the context is asked, last of all: the timers of a process that stood still have not fired yet
 	// when it wakes up, and by then a successor may have seen that nothing was done, and begun again.
-	if time.Until(deadline) <= 0 {
+	if e.until(deadline) <= 0 {
 		return late(run, end), nil
 	}
 	ticking, stop := context.WithCancel(ctx)
 	defer stop()
 	go e.clock(ticking, run, end.Step, end.Epoch)
-	in.Applied = time.Now()
-	applyCtx, cancel := context.WithDeadline(ctx, deadline)
+	in.Applied = e.Kinds.clock().Now()
+	applyCtx, cancel := context.WithTimeout(ctx, e.until(deadline))
 	in.Remember = func(memo json.RawMessage, note string) error {
 		_, err := e.say(applyCtx, pointsman.NoteMemo{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Memo: memo, Note: note})
 		return err
@@ -135,8 +135,8 @@ func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan
 	end.Note = out.Note
 	if err != nil {
 		end.Note = err.Error()
-		if s.Timeout > 0 && time.Until(deadline) < time.Second {
-			deadline = time.Now().Add(e.CheckTimeout) // one look more, so that a timeout ends in knowledge where it can
+		if s.Timeout > 0 && e.until(deadline) < time.Second {
+			deadline = e.Kinds.clock().Now().Add(e.CheckTimeout) // one look more, so that a timeout ends in knowledge where it can
 		}
 	}
 	return e.verify(ctx, run, in, end, act, deadline, err)
@@ -207,7 +207,7 @@ func (e *Engine) verify(ctx context.Context, run pointsman.Run, in Input, end po
 				end.Note = fmt.Sprintf("it answered %q, and was then seen to hold", applyErr)
 			}
 			return end, nil
-		case time.Until(deadline) < wait:
+		case e.until(deadline) < wait:
 			end.State, end.Note = verdictOf(err, applyErr, ev, end.Note)
 			return end, nil
 		case applyErr != nil && err == nil && wait > 100*time.Millisecond:
@@ -269,7 +269,7 @@ func (e *Engine) observe(ctx context.Context, run pointsman.Run, in Input, end p
 		}
 		end.Facts = ev.Facts
 		pointsman.Failpoint("step.observed", act.Kind())
-		switch late := time.Until(deadline) <= 0; {
+		switch late := e.until(deadline) <= 0; {
 		case err == nil && ev.Holds:
 			end.State, end.Note = pointsman.StepDone, "observed after a takeover: it had happened"
 			return end, nil

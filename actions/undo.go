@@ -30,7 +30,8 @@ func (o observed) Undo(ctx context.Context, in Input) (Outcome, error) {
 	if !ok {
 		return Outcome{}, Refuse("%s cannot be undone", o.Kind())
 	}
-	return watched(ctx, o, "undo", in, u.Undo)
+	out, err := watched(ctx, o, "undo", in, u.Undo)
+	return out, o.of.clock().stampedError(err)
 }
 
 // undoes reports whether the kind can take back what it did.
@@ -69,9 +70,9 @@ func (e *Engine) undo(ctx context.Context, run pointsman.Run, epoch int64, lost 
 	deadline := run.Steps[i].UndoAt.Add(plan.Steps[i].Timeout)
 	why := errors.New("its owner stopped before it was known")
 	pointsman.Failpoint("undo.before-apply", plan.Steps[i].Kind)
-	if i != lost && time.Until(deadline) > 0 { // asked last, as in act: a process that stood still may be too late
+	if i != lost && e.until(deadline) > 0 { // asked last, as in act: a process that stood still may be too late
 		var out Outcome
-		undoCtx, cancel := context.WithDeadline(ctx, deadline)
+		undoCtx, cancel := context.WithTimeout(ctx, e.until(deadline))
 		out, why = act.(Undoer).Undo(undoCtx, in)
 		pointsman.Failpoint("undo.after-apply", plan.Steps[i].Kind)
 		cancel()
@@ -105,10 +106,10 @@ func (e *Engine) wasUndone(ctx context.Context, run pointsman.Run, in Input, end
 		case err == nil && !ev.Holds:
 			end.State, end.Note = pointsman.StepUndone, fmt.Sprintf("%v, and it was then seen to be undone", why)
 			return e.say(ctx, end)
-		case time.Until(deadline) <= 0 && err != nil:
+		case e.until(deadline) <= 0 && err != nil:
 			end.Note = fmt.Sprintf("whether it was undone cannot be told: %v", err)
 			return e.say(ctx, end)
-		case time.Until(deadline) <= 0:
+		case e.until(deadline) <= 0:
 			end.Note = fmt.Sprintf("it still holds: %v", why)
 			return e.say(ctx, end)
 		}

@@ -42,7 +42,7 @@ func (w *Warden) facts(ctx context.Context, m matter) []pointsman.Fact {
 	if w == nil {
 		return nil
 	}
-	key, now, g := m.plan.Target.Key(), time.Now(), w.Guards()
+	key, now, g := m.plan.Target.Key(), w.Kinds.clock().Now(), w.Guards()
 	var out []pointsman.Fact
 	if m.plan.Mode == pointsman.ModeDrill && (w.Drills == nil || !w.Drills(key)) {
 		out = append(out, noDrill(key, now))

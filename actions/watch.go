@@ -122,9 +122,9 @@ func (e *Engine) watch(ctx context.Context, run pointsman.Run, plan pointsman.Pl
 	}
 	in.With, in.Memo, in.Applied = w.With, left(run, plan, w, end.Step), run.Steps[end.Step].StartedAt
 	for {
-		wait := min(time.Until(n.At.Add(w.every)), w.every) // another process's clock may have been ahead
+		wait := min(e.until(n.At.Add(w.every)), w.every)
 		if wait > yieldAfter {
-			return e.say(ctx, pointsman.WaitStep{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Until: time.Now().Add(wait), Note: n.progress(w), Progress: true})
+			return e.say(ctx, pointsman.WaitStep{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Until: e.Kinds.clock().Now().Add(wait), Note: n.progress(w), Progress: true})
 		} else if err := pause(ctx, wait); err != nil {
 			return run, err
 		}
@@ -132,7 +132,7 @@ func (e *Engine) watch(ctx context.Context, run pointsman.Run, plan pointsman.Pl
 		if lost := context.Cause(ctx); lost != nil {
 			return run, lost
 		}
-		tell := n.count(w, time.Now(), why(ev, err, w), e.CheckTimeout)
+		tell := n.count(w, e.Kinds.clock().Now(), why(ev, err, w), e.CheckTimeout)
 		end.Facts = ev.Facts
 		switch {
 		case n.Bad >= w.Bad:

@@ -79,7 +79,7 @@ func TestReceive_client_certificates(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, _ := NewRouter(Route{}, nil, nil)
-	h, err := New(Config{ClientCA: ca}, r, nothing{}, nothing{}, nil)
+	h, err := New(Config{ClientCA: ca}, r, nothing{}, nothing{}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestReceive_client_certificates(t *testing.T) {
 func TestReceive_too_many_at_once_are_sent_again(t *testing.T) {
 	t.Parallel()
 	r, _ := NewRouter(Route{}, nil, nil)
-	h, err := New(Config{InsecureDev: true}, r, nothing{}, nothing{}, nil)
+	h, err := New(Config{InsecureDev: true}, r, nothing{}, nothing{}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestReceive_too_many_at_once_are_sent_again(t *testing.T) {
 
 func TestReceive_panic_on_one_message_does_not_close_the_door(t *testing.T) {
 	t.Parallel()
-	h, err := New(Config{InsecureDev: true}, nil, nothing{}, nothing{}, nil) // no router: sorting panics
+	h, err := New(Config{InsecureDev: true}, nil, nothing{}, nothing{}, nil, nil) // no router: sorting panics
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func BenchmarkReceive(b *testing.B) {
 			}
 			body := webhook(many...)
 			var m nowhere
-			h, err := alerts.New(alerts.Config{Tokens: []string{token}}, router(b, tree()), m, m, nil)
+			h, err := alerts.New(alerts.Config{Tokens: []string{token}}, router(b, tree()), m, m, nil, nil)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -18,7 +18,7 @@ type flood struct {
 // maxReceivers bounds the memory: the receiver's name is part of the body.
 const maxReceivers = 1000
 
-func newFlood() *flood { return &flood{since: map[string]time.Time{}, now: time.Now} }
+func newFlood(now func() time.Time) *flood { return &flood{since: map[string]time.Time{}, now: now} }
 
 // unreadable opens the incident "oversized webhook" or "unreadable webhook" of the receiver.
 func (f *flood) unreadable(m Message) []pointsman.ReceiveAlerts {

@@ -59,15 +59,18 @@ type settings struct {
 	router *Router
 }
 
-// New makes the endpoint. It reads the token files and the client authority; the error names the file. A nil log
-// discards.
-func New(cfg Config, router *Router, store Decider, notes Noter, log *slog.Logger) (*Handler, error) {
+// New makes the endpoint. It reads the token files and the client authority; the error names the file. now is
+// the store's clock, nil the process's own; a nil log discards.
+func New(cfg Config, router *Router, store Decider, notes Noter, now func() time.Time, log *slog.Logger) (*Handler, error) {
+	if now == nil {
+		now = time.Now
+	}
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	h := &Handler{
 		store: store, refuse: newRefusals(notes, log), log: log, limit: MaxBody,
-		room: semaphore.NewWeighted(inFlight), flood: newFlood(),
+		room: semaphore.NewWeighted(inFlight), flood: newFlood(now),
 	}
 	return h, h.Reload(cfg, router)
 }

@@ -35,7 +35,7 @@ type door struct {
 func open(t testing.TB, route alerts.Route) *door {
 	t.Helper()
 	m := newMemory()
-	h, err := alerts.New(alerts.Config{Tokens: []string{token, newToken}}, router(t, route), m, m, nil)
+	h, err := alerts.New(alerts.Config{Tokens: []string{token, newToken}}, router(t, route), m, m, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

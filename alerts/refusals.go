@@ -54,7 +54,7 @@ func (r *refusals) tell(ctx context.Context, remote, why string) {
 		text += fmt.Sprintf(" (%d more like this were not logged one by one)", skipped)
 	}
 	by := pointsman.Actor{Door: pointsman.DoorAlertmanager, Ref: line(host, 60)}
-	ev := pointsman.Event{Version: 1, Type: pointsman.EvDoorRefused, At: time.Now().UTC().Truncate(time.Microsecond), Actor: by, Text: text}
+	ev := pointsman.Event{Version: 1, Type: pointsman.EvDoorRefused, Actor: by, Text: text}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	if err := r.notes.Note(ctx, ev); err != nil {

@@ -77,6 +77,7 @@ type Deps struct {
 	Desk      Desk
 	Switches  Switches
 	Holds     Holds
+	Now       func() time.Time // the store's clock; default time.Now
 	Log       *slog.Logger
 	Metrics   prometheus.Registerer
 	Transport http.RoundTripper // for Slack's API and response addresses; default http.DefaultTransport
@@ -111,6 +112,9 @@ func New(cfg Config, d Deps) (*Bot, error) {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
 	if d.Transport == nil {
 		d.Transport = http.DefaultTransport
 	}
@@ -123,7 +127,7 @@ func New(cfg Config, d Deps) (*Bot, error) {
 	api := slack.New(keys.bot, options...)
 	m := newMetrics(d.Metrics)
 	b := &Bot{cfg: cfg, api: api, log: d.Log}
-	b.Sender = &Sender{api: api, channel: cfg.Channel, read: d.Read, pace: newPace(cfg.PostsPerSecond), metrics: m, log: d.Log}
+	b.Sender = &Sender{api: api, channel: cfg.Channel, read: d.Read, now: d.Now, pace: newPace(cfg.PostsPerSecond), metrics: m, log: d.Log}
 	b.Handler = &Handler{
 		deps: d, api: api, team: cfg.Team, channel: cfg.Channel, signing: keys.signing, metrics: m, log: d.Log,
 		replies: newReplies(cfg, api, client, d.Log), refused: newRefusals(d.Notes, d.Log), played: newReplays(), often: newOften(),

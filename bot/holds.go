@@ -15,7 +15,7 @@ func (h *Handler) locks(ctx context.Context) outcome {
 	if err != nil {
 		return outcome{err: err}
 	}
-	lines := holdLines(held.Protections, time.Now())
+	lines := holdLines(held.Protections, h.deps.Now())
 	for _, l := range held.Runs {
 		lines = append(lines, fmt.Sprintf("🔒 %s · token %d", md(l.Sentence(), 300), held.Of(l.Target).Token))
 	}

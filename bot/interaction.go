@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/slack-go/slack"
 
@@ -175,7 +174,7 @@ func (h *Handler) askSteer(ctx context.Context, trigger string, r route, verb po
 	if !ok {
 		return h.say(to, "There is no run "+r.ID+".")
 	}
-	if why := run.Refuses(verb, time.Now()); why != "" {
+	if why := run.Refuses(verb, h.deps.Now()); why != "" {
 		return h.say(to, "✋ "+why)
 	}
 	f.foretold = run.Foretell(verb)

@@ -51,7 +51,7 @@ func (r *refusals) tell(ctx context.Context, by pointsman.Actor, why string) {
 	if skipped > 0 {
 		text += fmt.Sprintf(" (%d more were not logged one by one)", skipped)
 	}
-	ev := pointsman.Event{Version: 1, Type: pointsman.EvDoorRefused, At: time.Now().UTC().Truncate(time.Microsecond), Actor: by, Text: text, Reason: why}
+	ev := pointsman.Event{Version: 1, Type: pointsman.EvDoorRefused, Actor: by, Text: text, Reason: why}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer cancel()
 	if err := r.notes.Note(ctx, ev); err != nil {

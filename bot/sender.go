@@ -20,6 +20,7 @@ type Sender struct {
 	api     *slack.Client
 	channel string
 	read    Reader
+	now     func() time.Time // the store's clock
 	pace    *pace
 	metrics *metrics
 	log     *slog.Logger
@@ -51,7 +52,7 @@ func (s *Sender) card(ctx context.Context, d pointsman.Delivery, what said) (str
 	if err != nil {
 		return "", fmt.Errorf("state of %s: %w", d.Incident, err)
 	}
-	v := ViewOf(st, time.Now())
+	v := ViewOf(st, s.now())
 	show := slack.MsgOptionCompose(slack.MsgOptionText(Text(v), false), slack.MsgOptionBlocks(Card(v)...),
 		slack.MsgOptionMetadata(note(d)), slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())
 	ref, found, err := s.ref(ctx, d.Incident)

@@ -76,7 +76,7 @@ func (h *Handler) command(ctx context.Context, c slack.SlashCommand) outcome {
 	case "status":
 		out = h.status(ctx)
 	case "runbooks":
-		out = reply(h.runbooks(time.Now()))
+		out = reply(h.runbooks(h.deps.Now()))
 	case "run":
 		out = h.run(ctx, w, by, once)
 	case "incident":
@@ -106,7 +106,7 @@ func reply(text string, blocks ...slack.Block) outcome {
 func (h *Handler) run(ctx context.Context, w words, by pointsman.Actor, once string) outcome {
 	name := w.at(0)
 	if name == "" {
-		return reply("Which runbook? `/pointsman run RUNBOOK [target | name=value …] [reason …]`\n" + h.runbooks(time.Now()))
+		return reply("Which runbook? `/pointsman run RUNBOOK [target | name=value …] [reason …]`\n" + h.runbooks(h.deps.Now()))
 	}
 	args, reason := h.arguments(name, w.args[1:])
 	offer, err := h.deps.Desk.Offer(name, args)
@@ -155,7 +155,7 @@ func (h *Handler) status(ctx context.Context) outcome {
 	if err != nil {
 		return outcome{err: err}
 	}
-	locks := holdLines(held.Protections, time.Now())
+	locks := holdLines(held.Protections, h.deps.Now())
 	if len(open) == 0 {
 		return reply(strings.Join(append([]string{"✅ No incident is open."}, locks...), "\n"))
 	}
@@ -169,7 +169,7 @@ func (h *Handler) status(ctx context.Context) outcome {
 		if err != nil {
 			return outcome{err: err}
 		}
-		v := ViewOf(st, time.Now())
+		v := ViewOf(st, h.deps.Now())
 		lines = append(lines, fmt.Sprintf("%s · since %s", Text(v), at(v.Since)))
 		if r, ok := st.OpenRun(); ok && r.Holds {
 			locks = append(locks, fmt.Sprintf("🔒 %s is held by %s (%s)", md(r.Target.Key(), 80), md(r.ID, 40), md(string(r.State), 20)))
@@ -216,7 +216,7 @@ func (h *Handler) incident(ctx context.Context, id string) outcome {
 	if err != nil {
 		return outcome{err: err}
 	}
-	v := ViewOf(st, time.Now())
+	v := ViewOf(st, h.deps.Now())
 	v.Quiet = true
 	blocks := Card(v)
 	if link := h.link(ctx, id); link != "" && len(blocks) < maxBlocks {

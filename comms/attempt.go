@@ -18,18 +18,18 @@ func (r *dispatch) deliver(d pointsman.Delivery) {
 	case free <- struct{}{}:
 		defer func() { <-free }()
 	case <-r.stopping:
-		r.store(d, pointsman.Settlement{RetryAt: time.Now(), Problem: d.Problem})
+		r.store(d, pointsman.Settlement{RetryAt: r.Now(), Problem: d.Problem})
 		return
 	case <-time.After(patience):
-		r.store(d, pointsman.Settlement{RetryAt: time.Now(), Problem: fmt.Sprintf("all %d workers of %s were busy for %s", r.Workers, d.Follower, patience)})
+		r.store(d, pointsman.Settlement{RetryAt: r.Now(), Problem: fmt.Sprintf("all %d workers of %s were busy for %s", r.Workers, d.Follower, patience)})
 		return
 	}
-	r.Metrics.begun(d)
+	r.Metrics.begun(d, r.Now())
 	began := time.Now()
 	ref, err := r.send(d)
-	what := settle(d, ref, err, r.Attempts, time.Now())
+	what := settle(d, ref, err, r.Attempts, r.Now())
 	if r.work.Err() != nil && err != nil {
-		what = pointsman.Settlement{RetryAt: time.Now(), Problem: "the process stopped during the attempt"}
+		what = pointsman.Settlement{RetryAt: r.Now(), Problem: "the process stopped during the attempt"}
 	}
 	r.Metrics.ended(d, what, time.Since(began))
 	if err != nil {
@@ -41,7 +41,7 @@ func (r *dispatch) deliver(d pointsman.Delivery) {
 	}
 	r.store(d, what)
 	if !what.RetryAt.IsZero() {
-		time.AfterFunc(time.Until(what.RetryAt), r.wake)
+		time.AfterFunc(what.RetryAt.Sub(r.Now()), r.wake)
 	}
 }
 

@@ -19,7 +19,8 @@ type Agenda interface {
 // does what is due once, and tells whoever comes second that nothing is.
 type Clock struct {
 	Agenda Agenda
-	Log    *slog.Logger // may be nil
+	Now    func() time.Time // the store's clock; default time.Now
+	Log    *slog.Logger     // may be nil
 }
 
 // Run looks once a second until the context ends. What is due is a row, so nothing is forgotten by a restart, and a
@@ -27,6 +28,9 @@ type Clock struct {
 func (c Clock) Run(ctx context.Context) error {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
@@ -41,7 +45,7 @@ func (c Clock) Run(ctx context.Context) error {
 }
 
 func (c Clock) look(ctx context.Context) {
-	due, err := c.Agenda.DueIncidents(ctx, time.Now(), page)
+	due, err := c.Agenda.DueIncidents(ctx, c.Now(), page)
 	if err != nil && ctx.Err() == nil {
 		c.Log.Warn("what is due could not be read", "err", err)
 	}

@@ -16,6 +16,8 @@ type Dispatcher struct {
 	Ways    []Way
 	Owner   string // names this process in leases
 
+	Now func() time.Time // the store's clock; default time.Now
+
 	Leases Leases        // may be nil where no other process can be
 	Lease  time.Duration // how long Claim leases; default 30 s, which is longer than any attempt
 	Beat   time.Duration // between prolongations by Leases; default a third of Lease
@@ -74,6 +76,9 @@ func (d Dispatcher) Run(ctx context.Context) error {
 func (d Dispatcher) withDefaults() Dispatcher {
 	if d.Attempt <= 0 || d.Attempt > 15*time.Second {
 		d.Attempt = 10 * time.Second
+	}
+	if d.Now == nil {
+		d.Now = time.Now
 	}
 	if d.Attempts <= 0 {
 		d.Attempts = 480

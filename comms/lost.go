@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/pointsman/pointsman"
 )
@@ -65,7 +64,7 @@ func (r *dispatch) tellLost(ctx context.Context, list ...lost) {
 			data = nil
 		}
 		err = r.Journal.Note(ctx, pointsman.Event{
-			Version: 1, Type: pointsman.EvDeliveryLost, At: time.Now().UTC().Truncate(time.Microsecond),
+			Version: 1, Type: pointsman.EvDeliveryLost,
 			Actor: pointsman.Actor{Door: pointsman.DoorEngine}, Incident: d.Incident, Reason: l.why, Data: data,
 			Text: fmt.Sprintf("not said through %s%s, given up after %s: %s. It was: %s", d.Follower, to(d), pointsman.Count(d.Attempts, "attempt"), l.why, said),
 		})

@@ -38,9 +38,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	return m
 }
 
-func (m *Metrics) begun(d pointsman.Delivery) {
+func (m *Metrics) begun(d pointsman.Delivery, now time.Time) {
 	if m != nil && !d.DueAt.IsZero() {
-		m.waited.WithLabelValues(d.Follower, string(d.Class)).Observe(max(0, time.Since(d.DueAt).Seconds()))
+		m.waited.WithLabelValues(d.Follower, string(d.Class)).Observe(max(0, now.Sub(d.DueAt).Seconds()))
 	}
 }
 

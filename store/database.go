@@ -20,8 +20,9 @@ type database struct {
 	direct Tx                                             // one statement, one transaction
 	reads  Tx                                             // reads that need no common moment
 	now    func() time.Time
-	// lease is the clock of leases: the database's on PostgreSQL, because the clocks of replicas differ.
+	// lease is the clock of leases: the database's own on PostgreSQL, because it fences replicas off from each other.
 	lease func(ctx context.Context) (time.Time, error)
+	clock *clock // behind now, unless a test brings its own
 	// listen calls wake whenever another process has changed something, until it loses the connection; nil on SQLite,
 	// where there is no other process.
 	listen func(ctx context.Context, self string, wake func()) error

@@ -30,7 +30,7 @@ func (s *Store) Claim(ctx context.Context, owner string, limit int) ([]pointsman
 	if err := s.cut(); err != nil {
 		return nil, err
 	}
-	now, err := s.db.lease(ctx)
+	now, err := s.outboxTime(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("claim deliveries: %w", err)
 	}
@@ -75,7 +75,7 @@ func (s *Store) Prolong(ctx context.Context, held []pointsman.Delivery, lease ti
 	if len(held) == 0 {
 		return nil, nil
 	}
-	now, err := s.db.lease(ctx)
+	now, err := s.outboxTime(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("prolong deliveries: %w", err)
 	}

@@ -40,7 +40,7 @@ func (c Config) Examine(ctx context.Context) []pointsman.Fact {
 	f.Text = text
 	clock := pointsman.Fact{
 		Guard: "G32", Kind: pointsman.Warn, Name: "store clock", Value: offset.Round(time.Millisecond).String(), Limit: clockLimit.String(), Source: "postgres",
-		At: time.Now(), Result: pointsman.Pass, Text: fmt.Sprintf("the database's clock is %s from ours, limit %s", offset.Round(time.Millisecond), clockLimit),
+		At: time.Now(), Result: pointsman.Pass, Text: fmt.Sprintf("the database's clock, which is the one that counts, is %s from this machine's, limit %s", offset.Round(time.Millisecond), clockLimit),
 	}
 	if offset.Abs() > clockLimit {
 		clock.Result, clock.Clears = pointsman.Fail, "run an NTP client on both machines"

@@ -21,7 +21,7 @@ func (s *Store) Follow(ctx context.Context, follower, owner string, limit int, p
 	if err != nil || !behind {
 		return 0, nil, err
 	}
-	now, err := s.db.lease(ctx)
+	now, err := s.outboxTime(ctx)
 	if err != nil {
 		return 0, nil, fmt.Errorf("follow as %s: %w", follower, err)
 	}

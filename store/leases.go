@@ -12,8 +12,8 @@ import (
 )
 
 // claimable says which runs need a worker: queued ones, waiting ones whose time has come, and those that run or are
-// undone, each only when nobody's lease on it still lasts. $1 is now.
-const claimable = `state IN ('queued', 'running', 'waiting', 'undoing') AND lease_until <= $1 AND (state <> 'waiting' OR (wake_at > 0 AND wake_at <= $1))`
+// undone, each only when nobody's lease on it still lasts. $1 is the time by the clock of leases, $2 is now.
+const claimable = `state IN ('queued', 'running', 'waiting', 'undoing') AND lease_until <= $1 AND (state <> 'waiting' OR (wake_at > 0 AND wake_at <= $2))`
 
 // ClaimRun leases one run to owner and raises its epoch, which fences off every write of a former owner. Runs whose
 // owner is gone come first. The bool is false if no run needs a worker.
@@ -27,7 +27,7 @@ func (s *Store) ClaimRun(ctx context.Context, owner string, lease time.Duration)
 	}
 	// Most calls find nothing; looking first keeps them away from SQLite's one writer.
 	waiting, err := list(ctx, s.db.reads, s.readable, `SELECT doc FROM runs WHERE `+claimable+
-		` ORDER BY CASE WHEN state IN ('running', 'undoing') THEN 0 ELSE 1 END, queued_at LIMIT 16`, micros(now))
+		` ORDER BY CASE WHEN state IN ('running', 'undoing') THEN 0 ELSE 1 END, queued_at LIMIT 16`, micros(now), micros(s.Now()))
 	if err != nil {
 		return pointsman.Claim{}, false, fmt.Errorf("claim a run: %w", err)
 	}
@@ -40,8 +40,8 @@ func (s *Store) ClaimRun(ctx context.Context, owner string, lease time.Duration)
 		id := run.id
 		var c pointsman.Claim
 		var doc, state string
-		err := s.db.direct.QueryRow(ctx, `UPDATE runs SET epoch = epoch + 1, owner = $2, lease_until = $3
-			WHERE id = $4 AND `+claimable+` RETURNING epoch, state, doc`, micros(now), owner, micros(now.Add(lease)), id).
+		err := s.db.direct.QueryRow(ctx, `UPDATE runs SET epoch = epoch + 1, owner = $3, lease_until = $4
+			WHERE id = $5 AND `+claimable+` RETURNING epoch, state, doc`, micros(now), micros(s.Now()), owner, micros(now.Add(lease)), id).
 			Scan(&c.Epoch, &state, &doc)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue // somebody else was first
@@ -128,7 +128,7 @@ func (s *Store) ResetLeases(ctx context.Context) error {
 		w.about = "leases"
 		w.writes.exec(`UPDATE runs SET owner = '', lease_until = 0 WHERE lease_until > 0`)
 		w.writes.exec(`UPDATE deliveries SET owner = '', leased_until = 0, due_at = CASE WHEN due_at < $1 THEN $1 ELSE due_at END
-			WHERE leased_until > 0 AND state = 'pending'`, micros(s.now().Add(transit)))
+			WHERE leased_until > 0 AND state = 'pending'`, micros(s.Now().Add(transit)))
 		w.nudge = true
 		return nil
 	})

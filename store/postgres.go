@@ -64,7 +64,6 @@ func openPostgres(ctx context.Context, cfg Config) (*database, error) {
 		},
 		direct:     pgTx{pool},
 		reads:      pgTx{pool},
-		now:        time.Now,
 		forUpdate:  " FOR UPDATE",
 		forShare:   " FOR SHARE",
 		skipLocked: " FOR UPDATE SKIP LOCKED",
@@ -79,10 +78,8 @@ func openPostgres(ctx context.Context, cfg Config) (*database, error) {
 		},
 		close: func() error { pool.Close(); return nil },
 	}
-	d.lease = func(ctx context.Context) (time.Time, error) { return clock(ctx, d.direct) }
-	if cfg.Now != nil {
-		d.now, d.lease = cfg.Now, func(context.Context) (time.Time, error) { return cfg.Now(), nil }
-	}
+	d.clock = newClock(cfg.Wall, func(ctx context.Context) (time.Time, error) { return databaseTime(ctx, d.direct) })
+	d.now, d.lease = d.clock.now, d.clock.sample
 	d.listen = func(ctx context.Context, self string, wake func()) error {
 		return listen(ctx, pc.ConnConfig, self, wake)
 	}
@@ -104,8 +101,8 @@ func (c Config) dsn() (string, error) {
 	return strings.TrimSpace(string(b)), nil
 }
 
-// clock reads the time of the database, the only clock that all replicas share.
-func clock(ctx context.Context, tx Tx) (time.Time, error) {
+// databaseTime reads the time of the database, the only clock that all replicas share.
+func databaseTime(ctx context.Context, tx Tx) (time.Time, error) {
 	var n int64
 	err := tx.QueryRow(ctx, `SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`).Scan(&n)
 	if err != nil {

@@ -141,3 +141,49 @@ func TestPostgres_comes_back_after_its_server_did(t *testing.T) {
 	}
 	wholeLog(t, s)
 }
+
+// TestPostgres_replicas_agree_on_the_time gives two replicas wall clocks that are two hours apart, and the database one
+// that is an hour ahead of this machine: what both store and compare goes by the database's.
+func TestPostgres_replicas_agree_on_the_time(t *testing.T) {
+	t.Parallel()
+	cfg := onPostgres(t)
+	admin, err := pgx.Connect(t.Context(), cfg.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close(context.WithoutCancel(t.Context()))
+	if _, err := admin.Exec(t.Context(), `CREATE SCHEMA ahead; CREATE FUNCTION ahead.clock_timestamp() RETURNS timestamptz
+		LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + interval '1 hour' $$`); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(t, cfg).Close(); err != nil { // the schema is made before the clock is wrong
+		t.Fatal(err)
+	}
+	cfg.DSN += "&search_path=public,ahead,pg_catalog"
+	replica := func(wrong time.Duration) *store.Store {
+		one := cfg
+		one.Wall = func() time.Time { return time.Now().Add(wrong) }
+		return open(t, one)
+	}
+	early, late := replica(-time.Hour), replica(time.Hour)
+	const apart = 10 * time.Second // many round trips, and far less than the clocks are apart
+	if d := early.Now().Sub(late.Now()).Abs(); d > apart {
+		t.Errorf("the replicas are %s apart", d)
+	}
+	if d := (time.Until(early.Now()) - time.Hour).Abs(); d > apart {
+		t.Errorf("a replica is %s from the database", d)
+	}
+	queued(t, early)
+	events, err := late.Events(t.Context(), "", 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ev := range events {
+		if d := late.Now().Sub(ev.At).Abs(); d > time.Minute {
+			t.Errorf("%s is of %s, the other replica's time is %s", ev.Type, ev.At, late.Now())
+		}
+	}
+	if off := early.Ahead(); (off - 2*time.Hour).Abs() > apart {
+		t.Errorf("the clock that counts is %s ahead of a wall clock that is two hours behind it", off)
+	}
+}

@@ -132,7 +132,7 @@ func (s *Store) Checkpoint(ctx context.Context, key audit.Key) ([]byte, error) {
 	}
 	pointsman.Failpoint("checkpoint.signed", "")
 	if _, err := s.db.direct.Exec(ctx, `INSERT INTO checkpoints (origin, size, at, note) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (origin, size) DO NOTHING`, key.Origin(), size, micros(s.now()), string(note)); err != nil {
+		ON CONFLICT (origin, size) DO NOTHING`, key.Origin(), size, micros(s.Now()), string(note)); err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
 	pointsman.Failpoint("checkpoint.stored", "")

@@ -9,7 +9,7 @@ import (
 // matter; the newest to be put stays.
 func (s *Store) PutSample(ctx context.Context, cluster, node string, doc []byte) error {
 	_, err := s.db.direct.Exec(ctx, `INSERT INTO samples (cluster, node, at, doc) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (cluster, node) DO UPDATE SET at = excluded.at, doc = excluded.doc`, indexed(cluster), indexed(node), micros(s.now()), string(doc))
+		ON CONFLICT (cluster, node) DO UPDATE SET at = excluded.at, doc = excluded.doc`, indexed(cluster), indexed(node), micros(s.Now()), string(doc))
 	if err != nil {
 		return fmt.Errorf("sample of %s: %w", node, err)
 	}

@@ -47,7 +47,6 @@ func openSQLite(ctx context.Context, cfg Config) (*database, error) {
 		},
 		direct:    sqlTx{writer, health},
 		reads:     sqlTx{reader, health},
-		now:       time.Now,
 		alone:     true,
 		unique:    sqliteCode(1555, 2067), // PRIMARY KEY and UNIQUE
 		transient: sqliteCode(5, 261, 517),
@@ -55,10 +54,8 @@ func openSQLite(ctx context.Context, cfg Config) (*database, error) {
 		triggers:  sqliteTriggers(),
 		schema:    func() (*sql.DB, func()) { return writer, func() {} },
 	}
-	if cfg.Now != nil {
-		d.now = cfg.Now
-	}
-	d.lease = func(context.Context) (time.Time, error) { return d.now(), nil }
+	d.clock = newClock(cfg.Wall, nil)
+	d.now, d.lease = d.clock.now, func(context.Context) (time.Time, error) { return d.clock.now(), nil }
 	d.close = func() error {
 		var err error
 		if reader != writer {

@@ -34,6 +34,8 @@ type Config struct {
 	Known Tail `yaml:"-"`
 	// Now replaces the clock in tests, also the database's clock for leases.
 	Now func() time.Time `yaml:"-"`
+	// Wall replaces this machine's wall clock in tests; nil is time.Now.
+	Wall func() time.Time `yaml:"-"`
 }
 
 // Validate returns what is wrong with the configuration; paths are relative to its section.
@@ -94,6 +96,9 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Store, error) {
 	if err == nil {
 		err = s.inspect(ctx)
 	}
+	if err == nil {
+		err = s.setClock(ctx, cfg.Now)
+	}
 	if err != nil {
 		return nil, errors.Join(err, db.close())
 	}
@@ -132,6 +137,3 @@ func (s *Store) Ping(ctx context.Context) error {
 	}
 	return nil
 }
-
-// now is the time of decisions and events.
-func (s *Store) now() time.Time { return s.db.now().UTC().Truncate(time.Microsecond) }

@@ -50,11 +50,14 @@ func (s *Store) lostRace(err error) bool {
 }
 
 func (s *Store) attempt(ctx context.Context, fn func(*work) error) (*work, error) {
+	if err := s.fresh(ctx); err != nil { // before the transaction takes its connection: waiting for a second one could be for ever
+		return nil, err
+	}
 	tx, err := s.db.begin(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
-	w := &work{Tx: tx, now: s.now()}
+	w := &work{Tx: tx, now: s.Now()}
 	if err = fn(w); err == nil && (len(w.writes) > 0 || len(w.events) > 0) {
 		if err = s.write(ctx, w); err == nil {
 			pointsman.Failpoint("commit.before", w.about)

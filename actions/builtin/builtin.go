@@ -21,6 +21,8 @@ type Config struct {
 	Service    service.Config
 	Endpoint   endpoint.Config
 	Patroni    patroni.Config
+
+	Clock actions.Clock // the store's; nil is this process's own
 }
 
 // List holds what the kinds work on.
@@ -42,7 +44,9 @@ func New(cfg Config, log *slog.Logger) (*List, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &List{Clusters: postgres.New(cfg.Postgres, log), Switches: switches, services: services, switched: endpoint.Kinds(cfg.Endpoint), Patroni: patroni.New(cfg.Patroni)}, nil
+	clusters := postgres.New(cfg.Postgres, log)
+	clusters.Clock = cfg.Clock
+	return &List{Clusters: clusters, Switches: switches, services: services, switched: endpoint.Kinds(cfg.Endpoint), Patroni: patroni.New(cfg.Patroni)}, nil
 }
 
 // Kinds are all kinds.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/singleflight"
 
@@ -13,6 +14,10 @@ import (
 
 // Clusters are the configured clusters, with what is remembered of them while they are healthy.
 type Clusters struct {
+	// Clock is the store's; it is set before anything is looked at. Heartbeats and samples go by it, because they are
+	// shared with other replicas and outlive this process.
+	Clock actions.Clock
+
 	byName  map[string]Cluster
 	names   []string
 	samples *memory
@@ -28,6 +33,7 @@ func New(cfg Config, log *slog.Logger) *Clusters {
 		log = slog.New(slog.DiscardHandler)
 	}
 	c := &Clusters{byName: map[string]Cluster{}, samples: &memory{last: map[string]Sample{}, log: log}, vantage: vantageOf(cfg), log: log}
+	c.samples.now = func() time.Time { return c.Clock.Now() }
 	for _, cluster := range cfg {
 		c.byName[cluster.Name] = cluster.WithDefaults()
 		c.names = append(c.names, cluster.Name)

@@ -87,7 +87,7 @@ func TestSize(t *testing.T) {
 
 func TestSample_remembers_what_bounds_a_loss(t *testing.T) {
 	t.Parallel()
-	m := &memory{last: map[string]Sample{}}
+	m := &memory{last: map[string]Sample{}, now: time.Now}
 	s := dead()
 	s.set(primary("pg-1", 1, 1000))
 	m.saw(s)

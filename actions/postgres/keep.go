@@ -46,15 +46,15 @@ func (m *memory) keep(file string) error {
 		return fmt.Errorf("samples of the primaries: %w", err)
 	}
 	for cluster, k := range all {
-		m.last[cluster] = k.sample()
+		m.last[cluster] = k.sample(m.now())
 	}
 	return nil
 }
 
 // sample is what a kept one says now.
-func (k kept) sample() Sample {
+func (k kept) sample(now time.Time) Sample {
 	k.peakAt, k.fromLSN, k.fromAt, k.missedAt = k.PeakAt, k.FromLSN, k.FromAt, k.MissedAt
-	if time.Since(k.KeptAt) > gap {
+	if now.Sub(k.KeptAt) > gap {
 		k.LostAt, k.missedAt = time.Time{}, time.Time{} // the sample is then as old as it is, and says so
 	}
 	return k.Sample
@@ -70,13 +70,13 @@ func (m *memory) set(cluster string, s Sample) {
 	if m.seen == nil {
 		m.seen = map[string]time.Time{}
 	}
-	m.seen[cluster] = time.Now()
+	m.seen[cluster] = m.now()
 	if m.file == "" {
 		return
 	}
 	all := map[string]kept{}
 	for name, s := range m.last {
-		all[name] = s.kept(time.Now())
+		all[name] = s.kept(m.now())
 	}
 	raw, err := json.Marshal(all)
 	if err == nil {

@@ -73,6 +73,7 @@ func (c *Clusters) look(ctx context.Context, cluster Cluster, keep ...string) (S
 	for i, n := range cluster.Nodes {
 		wg.Go(func() {
 			r, conn := c.lines.read(nodeCtx, n, cluster.HeartbeatTable)
+			r.At = c.Clock.Stored(r.At) // samples are made of it
 			if r.State == Hung && limit < cluster.ReadTimeout/2 {
 				r.State, r.Detail = Unsure, "too little time was left to tell" // our haste is no sign of its death
 			}
@@ -103,7 +104,7 @@ func (c *Clusters) look(ctx context.Context, cluster Cluster, keep ...string) (S
 	for _, seen := range s.Probes {
 		slices.SortFunc(seen, func(a, b ProbeSight) int { return strings.Compare(a.Probe, b.Probe) })
 	}
-	s.At = time.Now()
+	s.At = c.Clock.Now()
 	s.Sample = c.samples.saw(s)
 	return s, kept
 }

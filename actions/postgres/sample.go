@@ -15,7 +15,7 @@ type Sample struct {
 	LSN      LSN
 	At       time.Time // of LSN
 	Rate     float64   // WAL bytes per second, the peak of the last minute; -1 until it was watched for a second
-	Beat     time.Time // the newest heartbeat that the primary committed, by our clock
+	Beat     time.Time // the newest heartbeat that the primary committed, by the store's clock
 	Sync     string    // the standbys that commits waited for, joined with commas
 	Trouble  string    // why the primary refused the newest heartbeat, where it answered
 	// LostAt is when the primary first did not answer. It stays, so that the same situation gives the same figures.
@@ -47,6 +47,7 @@ type memory struct {
 	seen map[string]time.Time // when this process last learned something itself
 	file string               // where it outlives the process; see Clusters.Keep
 	log  *slog.Logger
+	now  func() time.Time // the store's clock
 }
 
 func (m *memory) of(cluster string) Sample {

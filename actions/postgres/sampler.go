@@ -15,7 +15,7 @@ const (
 	writeRow = 2
 )
 
-// beatSQL writes the time by our clock: the seconds of a loss are then differences of one clock.
+// beatSQL writes the time by the store's clock, whichever replica does: the seconds of a loss are then differences of one clock.
 const beatSQL = ` (id, at, token) VALUES ($1, $2, $3)
 	ON CONFLICT (id) DO UPDATE SET at = excluded.at, token = excluded.token`
 
@@ -55,7 +55,7 @@ func (c *Clusters) sample(ctx context.Context, cluster Cluster) {
 
 func (c *Clusters) sampleOnce(ctx context.Context, cluster Cluster, conn *pgx.Conn, node string) (*pgx.Conn, string) {
 	if conn != nil {
-		asked := time.Now()
+		asked := c.Clock.Now()
 		if err := c.resample(ctx, cluster, conn, node); err == nil {
 			return conn, node
 		}
@@ -87,7 +87,7 @@ func (c *Clusters) resample(ctx context.Context, cluster Cluster, conn *pgx.Conn
 	if err := r.ask(ctx, conn, cluster.HeartbeatTable); err != nil {
 		return err
 	}
-	r.At = time.Now()
+	r.At = c.Clock.Now()
 	c.samples.saw(Situation{Cluster: cluster, Readings: []Reading{r}, At: r.At})
 	if r.State != Writable {
 		return fmt.Errorf("%s is no primary any more", node)
@@ -100,7 +100,7 @@ func (c *Clusters) resample(ctx context.Context, cluster Cluster, conn *pgx.Conn
 func (c *Clusters) beat(ctx context.Context, cluster Cluster, conn *pgx.Conn, node string) {
 	ctx, cancel := context.WithTimeout(ctx, cluster.ReadTimeout)
 	defer cancel()
-	at := time.Now().UTC().Truncate(time.Microsecond)
+	at := c.Clock.Now().UTC().Truncate(time.Microsecond)
 	_, err := conn.Exec(ctx, "INSERT INTO "+cluster.HeartbeatTable+beatSQL, beatRow, at, "beat")
 	trouble := ""
 	if err != nil {

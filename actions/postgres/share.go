@@ -98,7 +98,7 @@ func (m *memory) kept(cluster string) (kept, bool) {
 func (m *memory) adopt(cluster string, k kept) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	known, theirs := m.last[cluster], k.sample()
+	known, theirs := m.last[cluster], k.sample(m.now())
 	same := known.Primary == theirs.Primary && known.SystemID == theirs.SystemID && known.Timeline == theirs.Timeline
 	switch {
 	case !theirs.Known(), known.Known() && known.SystemID != theirs.SystemID:

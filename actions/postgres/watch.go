@@ -75,7 +75,7 @@ func (v *vigil) look(ctx context.Context) time.Duration {
 	}
 	v.writers(ctx, s)
 	v.standbys(ctx, s)
-	if v.seen != "" || time.Since(s.Sample.ChangedAt) < attentive {
+	if v.seen != "" || v.w.Clusters.Clock.Now().Sub(s.Sample.ChangedAt) < attentive {
 		return v.cluster.SampleEvery
 	}
 	return v.cluster.WatchEvery
@@ -114,7 +114,7 @@ func (s Situation) othersStopped(primary string) bool {
 // standbys tells once that none follows the new primary, and once that one does again.
 func (v *vigil) standbys(ctx context.Context, s Situation) {
 	one := s.in(Writable)
-	if len(one) != 1 || s.Sample.ChangedAt.IsZero() || s.Sample.Primary != one[0].Node || time.Since(s.Sample.ChangedAt) < min(grace, 5*v.cluster.SampleEvery) {
+	if len(one) != 1 || s.Sample.ChangedAt.IsZero() || s.Sample.Primary != one[0].Node || v.w.Clusters.Clock.Now().Sub(s.Sample.ChangedAt) < min(grace, 5*v.cluster.SampleEvery) {
 		return
 	}
 	switch p := one[0]; {

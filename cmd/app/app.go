@@ -123,7 +123,7 @@ func (a *App) build(snap *snapshot) error {
 	cfg := snap.cfg
 	owner := ownerName()
 	var err error
-	if a.webhook, err = alerts.New(cfg.Alertmanager, snap.router, a.store, a.store, a.log.With("room", "alerts")); err != nil {
+	if a.webhook, err = alerts.New(cfg.Alertmanager, snap.router, a.store, a.store, a.store.Now, a.log.With("room", "alerts")); err != nil {
 		return err
 	}
 	if a.parts, err = newParts(cfg, a); err != nil {
@@ -133,6 +133,7 @@ func (a *App) build(snap *snapshot) error {
 	if err != nil {
 		return err
 	}
+	registry.Clock = a.store.Now
 	if err := lint(cfg, registry); err != nil {
 		return err
 	}
@@ -147,17 +148,19 @@ func (a *App) build(snap *snapshot) error {
 		Sweep: cfg.Timings.Sweep, CheckTimeout: cfg.Timings.CheckTimeout, Grace: 20 * time.Second, Log: log,
 	}
 	a.talk = comms.Dispatcher{
-		Outbox: a.store, Journal: a.store, Ways: a.parts.ways, Owner: owner, Metrics: comms.NewMetrics(a.reg), Log: a.log.With("room", "comms"),
+		Outbox: a.store, Journal: a.store, Ways: a.parts.ways, Owner: owner, Now: a.store.Now, Metrics: comms.NewMetrics(a.reg), Log: a.log.With("room", "comms"),
 	}
 	if cfg.Storage.Driver == "postgres" { // on SQLite no other process can be, and the leases of a dead one end at the start
 		a.talk.Leases, a.talk.Lease, a.talk.Beat = a.store, cfg.Timings.Lease, cfg.Timings.Heartbeat
 		a.planner.Others = cfg.Timings.CheckTimeout + 2*time.Second // their checks, and what it takes to store the answer
 	}
-	a.clock = comms.Clock{Agenda: a.store, Log: a.log.With("room", "comms")}
+	a.clock = comms.Clock{Agenda: a.store, Now: a.store.Now, Log: a.log.With("room", "comms")}
 	a.reloaded = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "pointsman_config_last_reload_successful", Help: "Whether the last configuration that was offered is in force.",
 	})
-	a.reg.MustRegister(a.reloaded)
+	a.reg.MustRegister(a.reloaded, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "pointsman_clock_ahead_seconds", Help: "How far the clock that counts, the store's, is ahead of this machine's wall clock.",
+	}, func() float64 { return a.store.Ahead().Seconds() }))
 	a.reloaded.Set(1)
 	return nil
 }

@@ -32,7 +32,7 @@ func newParts(cfg *configs.Config, a *App) (parts, error) {
 	var p parts
 	built, err := builtin.New(builtin.Config{
 		Postgres: cfg.Targets.Postgres, KillSwitch: cfg.Targets.KillSwitch, Service: cfg.Targets.Service,
-		Endpoint: cfg.Targets.Endpoint, Patroni: cfg.Targets.Patroni,
+		Endpoint: cfg.Targets.Endpoint, Patroni: cfg.Targets.Patroni, Clock: a.store.Now,
 	}, a.log.With("room", "actions"))
 	if err != nil {
 		return p, err
@@ -56,7 +56,7 @@ func newParts(cfg *configs.Config, a *App) (parts, error) {
 		}
 	}
 	if cfg.PagerDuty.Enabled() {
-		pager, err := pagerduty.New(cfg.PagerDuty, site(cfg.Web.ExternalURL), link(cfg.Web.ExternalURL), nil)
+		pager, err := pagerduty.New(cfg.PagerDuty, site(cfg.Web.ExternalURL), link(cfg.Web.ExternalURL), a.store.Now, nil)
 		if err != nil {
 			return p, err
 		}
@@ -77,7 +77,7 @@ func shareSamples(a *App, s postgres.Sharer) func(context.Context) error {
 
 func newBot(cfg *configs.Config, a *App, s *switches) (*bot.Bot, error) {
 	return bot.New(cfg.Slack, bot.Deps{
-		Store: a.store, Read: a.store, Notes: a.store, People: a.catalog, Desk: a.catalog, Switches: forBot{s}, Holds: holds{a.store, a.catalog},
+		Store: a.store, Read: a.store, Notes: a.store, People: a.catalog, Desk: a.catalog, Switches: forBot{s}, Holds: holds{a.store, a.catalog}, Now: a.store.Now,
 		Log: a.log.With("room", "bot"), Metrics: a.reg,
 	})
 }

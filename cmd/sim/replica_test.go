@@ -12,6 +12,7 @@ import (
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions"
 	"github.com/pointsman/pointsman/comms"
+	"github.com/pointsman/pointsman/store"
 )
 
 var errDown = errors.New("the store cannot be reached")
@@ -189,6 +190,9 @@ func (r *replica) loops(ctx context.Context, life int) {
 		Beat: 2 * time.Second, Sweep: time.Hour, CheckTimeout: 3 * time.Second, Log: log,
 	}
 	clock := comms.Clock{Agenda: r}
+	if s, ok := r.store.(*store.Store); ok {
+		kinds.Clock, clock.Now = s.Now, s.Now
+	}
 	var wg sync.WaitGroup
 	for name, loop := range map[string]func(context.Context) error{"planner": planner.Run, "engine": engine.Run, "clock": clock.Run, "net": func(ctx context.Context) error { r.net(ctx); return nil }} {
 		wg.Go(func() {

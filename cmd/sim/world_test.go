@@ -45,7 +45,8 @@ type world struct {
 	outages  []window // the store cannot be reached
 	fog      []window // the target cannot be seen
 	moves    []window // the target looks different, so plans change
-	jumps    []window // the store's clock is wrong
+	off      time.Duration // how wrong the wall clock was when the store was opened
+	jumps    []window // the wall clock of the store's machine is wrong
 
 	mu      sync.Mutex
 	effects map[string]int // by idempotency key
@@ -192,8 +193,8 @@ func onMemory(_ *testing.T, w *world) backing { return newMemory(w.flaw) }
 
 // onSQLite runs it on the shipping store.
 func onSQLite(t *testing.T, w *world) backing {
-	jump := w.span(40*time.Second, "jump by") - 20*time.Second
-	s, err := store.Open(t.Context(), store.Config{Path: ":memory:", Now: func() time.Time {
+	jump := w.span(2*time.Hour, "jump by") - time.Hour
+	s, err := store.Open(t.Context(), store.Config{Path: ":memory:", Wall: func() time.Time {
 		if within(w.jumps, w.since()) {
 			return time.Now().Add(jump)
 		}
@@ -207,5 +208,6 @@ func onSQLite(t *testing.T, w *world) backing {
 			t.Error(err)
 		}
 	})
+	w.off = s.Now().Sub(time.Now())
 	return s
 }

@@ -36,19 +36,24 @@ type Way struct {
 	cfg    Config
 	site   string
 	link   func(incident string) string
+	now    func() time.Time
 	client *api.Client
 }
 
 var _ comms.Way = (*Way)(nil)
 
 // New makes the way out. site tells two installations apart that page the same service; it becomes part of the dedup
-// key. link returns where a person finds an incident, or nothing; it may be nil. transport may be nil.
-func New(cfg Config, site string, link func(incident string) string, transport http.RoundTripper) (*Way, error) {
+// key. link returns where a person finds an incident, or nothing; it may be nil. now is the store's clock. transport and
+// now may be nil.
+func New(cfg Config, site string, link func(incident string) string, now func() time.Time, transport http.RoundTripper) (*Way, error) {
 	if !cfg.Enabled() {
 		return nil, errors.New("pagerduty: no services are configured")
 	}
 	if link == nil {
 		link = func(string) string { return "" }
+	}
+	if now == nil {
+		now = time.Now
 	}
 	if transport == nil {
 		transport = http.DefaultTransport
@@ -57,7 +62,7 @@ func New(cfg Config, site string, link func(incident string) string, transport h
 	if url == "" {
 		url = defaultURL
 	}
-	w := &Way{cfg: cfg, site: site, link: link, client: api.NewClient("", api.WithV2EventsAPIEndpoint(url))}
+	w := &Way{cfg: cfg, site: site, link: link, now: now, client: api.NewClient("", api.WithV2EventsAPIEndpoint(url))}
 	w.client.HTTPClient = &http.Client{
 		Transport: listener{transport},
 		// A redirect would carry the routing key to another host.
@@ -88,7 +93,7 @@ func (w *Way) Send(ctx context.Context, d pointsman.Delivery) (string, error) {
 	if err := json.Unmarshal(d.Payload, &p); err != nil {
 		return "", comms.Permanent(fmt.Errorf("page unreadable: %w", err))
 	}
-	if age := time.Since(p.At); p.Action == "trigger" && age > tooOld {
+	if age := w.now().Sub(p.At); p.Action == "trigger" && age > tooOld {
 		return "", comms.Permanent(fmt.Errorf("the page is %s old, at most %s is worth waking somebody", pointsman.Span(age), pointsman.Span(tooOld)))
 	}
 	key, err := w.service(p.Service).key()

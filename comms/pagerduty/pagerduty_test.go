@@ -60,7 +60,7 @@ func config(t *testing.T, other string) pagerduty.Config {
 
 func newWay(t *testing.T, other string) comms.Way {
 	t.Helper()
-	w, err := pagerduty.New(config(t, other), "ops.example", func(id string) string { return "https://ops.example/incidents/" + id }, nil)
+	w, err := pagerduty.New(config(t, other), "ops.example", func(id string) string { return "https://ops.example/incidents/" + id }, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

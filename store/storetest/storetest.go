@@ -57,6 +57,8 @@ func Run(t *testing.T, fresh func(testing.TB) store.Config) {
 		{"an export of one incident verifies", exports},
 		{"a touched log is not opened", touched},
 		{"a restart keeps everything", restart},
+		{"a wall clock that is set neither shortens nor prolongs an approval", clockSet},
+		{"time does not run back over a restart", clockRestart},
 		{"many watches that see the same give one alarm", reports},
 		{"how long steps took is known by step and target", history},
 		{"a newer schema is refused", newerSchema},

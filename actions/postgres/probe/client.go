@@ -22,10 +22,12 @@ type Client struct {
 // Look asks how the probe sees a node. A probe that cannot be asked, or answers oddly, sees nothing: the state is
 // Unsure and never counts.
 func (c Client) Look(ctx context.Context, token string, q Question) Sighting {
+	asked := time.Now()
 	seen, err := c.Ask(ctx, token, q)
 	if err != nil {
-		return Sighting{State: Unsure, Detail: err.Error(), At: time.Now()}
+		seen = Sighting{State: Unsure, Detail: err.Error()}
 	}
+	seen.At = asked // by our clock: the probe's may be wrong, and the age of what it saw would be
 	return seen
 }
 
