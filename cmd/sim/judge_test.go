@@ -66,7 +66,7 @@ func (w *world) timely(s *store.Store) {
 			w.violated("T1: entry %d is of %s, after one of %s", b.Seq, b.At, a.At)
 		}
 	}
-	if off := s.Now().Sub(time.Now()); (off - w.off).Abs() > time.Millisecond {
+	if off := time.Until(s.Now()); (off - w.off).Abs() > time.Millisecond {
 		w.violated("T1: the clock was %s off at the start and is %s off at the end", w.off, off)
 	}
 }

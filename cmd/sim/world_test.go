@@ -208,6 +208,6 @@ func onSQLite(t *testing.T, w *world) backing {
 			t.Error(err)
 		}
 	})
-	w.off = s.Now().Sub(time.Now())
+	w.off = time.Until(s.Now())
 	return s
 }
