@@ -28,6 +28,7 @@ var ownClock = map[string]string{
 	"actions/driven.go":   "since this process renewed a lease",
 	"actions/engine.go":   "since this process claimed",
 	"actions/observed.go": "how long a verb took",
+	"actions/planner.go":  "since this process first saw a proposal that is another version's",
 	"actions/actiontest/": "deadlines of tests",
 	"bot/handler.go":      "how long a request took",
 	"bot/metrics.go":      "how long a request took",
@@ -52,12 +53,14 @@ var ownClock = map[string]string{
 	"actions/service/":    "readings",
 
 	// What is shown at once, by a process that has no store.
-	"bot/examine.go":       "doctor",
-	"store/examine.go":     "doctor compares the clocks",
-	"cmd/app/doctor.go":    "doctor",
-	"cmd/app/self.go":      "doctor",
-	"cmd/pointsman/":       "ages on the screen of a person; the server decides by its own clock",
-	"configs/approvals.go": "a runbook's review date",
+	"bot/examine.go":             "doctor",
+	"store/examine.go":           "doctor compares the clocks",
+	"cmd/app/doctor.go":          "doctor",
+	"cmd/app/doctor_web.go":      "doctor",
+	"comms/pagerduty/examine.go": "doctor",
+	"cmd/app/self.go":            "doctor",
+	"cmd/pointsman/":             "ages on the screen of a person; the server decides by its own clock",
+	"configs/approvals.go":       "a runbook's review date",
 }
 
 func TestOneClock(t *testing.T) {

@@ -21,7 +21,7 @@ func TestSamples_go_by_the_clock_that_replicas_share(t *testing.T) {
 			t.Errorf("the %s is %s old by the shared clock", what, age)
 		}
 	}
-	ev, err := w.kind(t, "postgres.check").Check(t.Context(), input(`{"cluster": "orders"}`))
+	ev, err := w.kind(t, "postgres.check").Check(t.Context(), input(`{"cluster": "orders", "want": "failover"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
