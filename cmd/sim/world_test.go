@@ -42,11 +42,11 @@ type world struct {
 	cat      *catalog
 	flaw     flaw
 	replicas []*replica
-	outages  []window // the store cannot be reached
-	fog      []window // the target cannot be seen
-	moves    []window // the target looks different, so plans change
+	outages  []window      // the store cannot be reached
+	fog      []window      // the target cannot be seen
+	moves    []window      // the target looks different, so plans change
 	off      time.Duration // how wrong the wall clock was when the store was opened
-	jumps    []window // the wall clock of the store's machine is wrong
+	jumps    []window      // the wall clock of the store's machine is wrong
 
 	mu      sync.Mutex
 	effects map[string]int // by idempotency key
