@@ -39,14 +39,15 @@ func openSQLite(ctx context.Context, cfg Config) (*database, error) {
 		reader.SetMaxOpenConns(4)
 	}
 	health := &damage{path: cfg.Path}
+	writes, reads := newPrepared(writer), newPrepared(reader)
 	d := &database{
 		name:  cfg.Path,
-		begin: func(ctx context.Context) (transaction, error) { return beginSQL(ctx, writer, nil, health) },
+		begin: func(ctx context.Context) (transaction, error) { return beginSQL(ctx, writes, nil, health) },
 		view: func(ctx context.Context) (transaction, error) {
-			return beginSQL(ctx, reader, &sql.TxOptions{ReadOnly: true}, health)
+			return beginSQL(ctx, reads, &sql.TxOptions{ReadOnly: true}, health)
 		},
-		direct:    sqlTx{writer, health},
-		reads:     sqlTx{reader, health},
+		direct:    sqlTx{writes, health},
+		reads:     sqlTx{reads, health},
 		alone:     true,
 		unique:    sqliteCode(1555, 2067), // PRIMARY KEY and UNIQUE
 		transient: sqliteCode(5, 261, 517),

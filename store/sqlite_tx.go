@@ -75,15 +75,15 @@ type sqlTransaction struct {
 	tx *sql.Tx
 }
 
-func beginSQL(ctx context.Context, db *sql.DB, opts *sql.TxOptions, health *damage) (transaction, error) {
+func beginSQL(ctx context.Context, db *prepared, opts *sql.TxOptions, health *damage) (transaction, error) {
 	if err := health.refused(); err != nil {
 		return nil, err
 	}
-	tx, err := db.BeginTx(ctx, opts)
+	tx, err := db.begin(ctx, opts)
 	if err != nil {
 		return nil, health.saw(err)
 	}
-	return sqlTransaction{sqlTx{tx, health}, tx}, nil
+	return sqlTransaction{sqlTx{preparedTx{tx, db}, health}, tx}, nil
 }
 
 // Commit implements transaction.
