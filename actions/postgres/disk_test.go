@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions"
 	"github.com/pointsman/pointsman/actions/postgres"
 	"github.com/pointsman/pointsman/cmd/lab"
 )
@@ -108,5 +110,38 @@ func TestFullDisk(t *testing.T) {
 		}
 		accepted(t, w.check(t, "postgres.check", checkArgs), "WAL of pg-1 that pg-2 did not receive may be lost")
 		awaitRow(t, w.pair.Standby, "SELECT pg_is_in_recovery()")
+	})
+
+	t.Run("standby_without_room_for_its_own_WAL_dies_of_the_promotion_and_nothing_says_done", func(t *testing.T) {
+		t.Parallel()
+		w, disk := cramped(t, standby, "pg_wal")
+		if err := errors.Join(disk.Fill(), w.pair.KillPrimary()); err != nil {
+			t.Fatal(err)
+		}
+		promote := w.kind(t, "postgres.promote")
+		out, err := promote.Apply(t.Context(), input(promoteArgs))
+		if _, refused := errors.AsType[*actions.RefusedError](err); err == nil || refused {
+			t.Errorf("apply: %+v, %v, want an error that says nothing about the outcome", out, err)
+		}
+		await(t, func(context.Context) error {
+			if w.pair.Standby.Running() {
+				return errors.New("pg-2 still runs")
+			}
+			return nil
+		})
+		in := input(promoteArgs)
+		in.Memo = out.Memo
+		ev, err := promote.Verify(t.Context(), in)
+		if err == nil || ev.Holds {
+			t.Errorf("verify: %+v, %v, want that it cannot be told", ev, err)
+		}
+		refusedBecause(t, w.check(t, "postgres.promote", promoteArgs), "pg-2 is no standby that may be promoted: it refuses connections")
+		if err := errors.Join(disk.Free(), w.pair.Standby.Start(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		if ev, err = promote.Verify(t.Context(), in); err != nil || ev.Holds || !strings.Contains(pointsman.Refusals(ev.Facts)[0].Sentence(), "pg-2 is still in recovery") {
+			t.Errorf("verify, with room again: %+v, %v", ev, err)
+		}
+		(&scene{world: w}).failover(t)
 	})
 }
