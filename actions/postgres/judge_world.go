@@ -109,20 +109,6 @@ func (s Situation) misnamed(r Reading) string {
 	return ""
 }
 
-// durability is the part of G11 that costs nothing to read.
-func (s Situation) durability(candidate Reading) pointsman.Fact {
-	f := pointsman.Fact{
-		Guard: "G11", Kind: pointsman.Warn, Name: "durability of " + candidate.Node, Limit: "fsync and full_page_writes on",
-		Source: candidate.Node + ": pg_settings", At: candidate.At, Result: pointsman.Pass, Value: "on",
-	}
-	if !candidate.Durable {
-		f.Value, f.Result = "off", pointsman.Fail
-		f.Text = fmt.Sprintf("%s runs with fsync or full_page_writes off: a crash of it can lose everything", candidate.Node)
-		f.Clears = "set both on " + candidate.Node
-	}
-	return f
-}
-
 // redundancy is G29: what is left to fail over to afterwards.
 func (s Situation) redundancy(old, candidate string) pointsman.Fact {
 	left := 0

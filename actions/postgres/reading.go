@@ -30,7 +30,7 @@ type Reading struct {
 	ReplayedAt  time.Time // commit time of the last replayed transaction, by the primary's clock
 	Beat        time.Time // the heartbeat row as replayed here; zero where there is none
 	BeatWrites  bool      // we may write the heartbeat table
-	Durable     bool      // fsync and full_page_writes are on
+	Keeping     Keeping
 	Receiver    Receiver
 	Followers   int           // standbys that stream from here
 	Sync        string        // those of them that commits wait for, by application_name, joined with commas
@@ -60,12 +60,13 @@ const readSQL = `SELECT pg_is_in_recovery(), s.system_identifier::text, current_
 	coalesce(r.status, ''), coalesce(extract(epoch FROM clock_timestamp() - r.last_msg_receipt_time), 0)::float8,
 	coalesce(r.sender_host, ''), coalesce(r.sender_port, 0),
 	f.streaming,
-	current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on',
 	to_regclass($1) IS NOT NULL,
-	f.sync, (extract(epoch FROM current_setting('recovery_min_apply_delay')::interval) * 1000)::bigint
+	f.sync, (extract(epoch FROM current_setting('recovery_min_apply_delay')::interval) * 1000)::bigint,
+	` + keepingSQL + `
 	FROM pg_control_system() s, pg_control_checkpoint() c, pg_control_recovery() m
 	LEFT JOIN pg_stat_wal_receiver r ON true,
 	(SELECT (count(*) FILTER (WHERE state = 'streaming'))::int AS streaming,
+		count(*)::int AS senders,
 		coalesce(string_agg(application_name, ',' ORDER BY application_name) FILTER (WHERE sync_state IN ('sync', 'quorum')), '') AS sync
 		FROM pg_stat_replication) f`
 
@@ -92,10 +93,12 @@ func (r *Reading) ask(ctx context.Context, conn *pgx.Conn, table string) error {
 	var recovery, hasTable bool
 	var lsn, receive, replay string
 	var silent float64
-	var delay int64 // ms
-	err := conn.QueryRow(ctx, readSQL, table).Scan(&recovery, &r.SystemID, &r.ClusterName, &r.StartedAt, &r.Timeline,
+	var delay, retry int64 // ms
+	err := conn.QueryRow(ctx, readSQL, table).Scan(append([]any{
+		&recovery, &r.SystemID, &r.ClusterName, &r.StartedAt, &r.Timeline,
 		&lsn, &receive, &replay, &r.Paused, &r.ReplayedAt, &r.Receiver.Status, &silent, &r.Receiver.Host, &r.Receiver.Port,
-		&r.Followers, &r.Durable, &hasTable, &r.Sync, &delay)
+		&r.Followers, &hasTable, &r.Sync, &delay,
+	}, r.Keeping.into(&retry)...)...)
 	if err != nil {
 		return err
 	}
@@ -103,7 +106,7 @@ func (r *Reading) ask(ctx context.Context, conn *pgx.Conn, table string) error {
 	if recovery {
 		r.State = Standby
 	}
-	r.Delay = time.Duration(delay) * time.Millisecond
+	r.Delay, r.Keeping.Retry = time.Duration(delay)*time.Millisecond, time.Duration(retry)*time.Millisecond
 	r.Receiver.Silent = time.Duration(silent * float64(time.Second))
 	var faults [3]error
 	r.LSN, faults[0] = ParseLSN(lsn)

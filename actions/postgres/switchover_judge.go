@@ -23,7 +23,8 @@ func (w switching) judge() pointsman.Evidence {
 	ev.Facts = append(ev.Facts, w.poolerFacts(ev.Pins)...)
 	switch w.stage {
 	case stageBefore:
-		ev.Facts = append(ev.Facts, w.streams(), w.prepared(), w.transactions(), w.syncAfter(), w.left(), w.durability(w.reading(w.candidate)))
+		ev.Facts = append(ev.Facts, w.streams(), w.prepared(), w.transactions(), w.syncAfter(), w.left())
+		ev.Facts = append(ev.Facts, w.durability(w.reading(w.candidate))...)
 	case stageStopped:
 		ev.Facts = append(ev.Facts, w.complete(), w.syncAfter())
 	case stageAfter:
