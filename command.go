@@ -92,6 +92,13 @@ type Recheck struct {
 	Once     string
 }
 
+// Relook asks for fresh evidence without a person: a lock, a freeze or a window has begun or ended since it was gathered.
+type Relook struct {
+	Proposal   string
+	Generation int // as it was looked at; another one means that somebody was faster
+	Why        string
+}
+
 // CastVote is a person's decision on the digest they were shown: of a proposal, or of a run that waits at a gate.
 type CastVote struct {
 	Proposal string
@@ -207,6 +214,9 @@ func (c Ready) Subject() Subject { return Subject{Incident: IncidentOf(c.Proposa
 
 // Subject implements Command.
 func (c Recheck) Subject() Subject { return Subject{Incident: IncidentOf(c.Proposal), Once: c.Once} }
+
+// Subject implements Command.
+func (c Relook) Subject() Subject { return Subject{Incident: IncidentOf(c.Proposal)} }
 
 // Subject implements Command.
 func (c CastVote) Subject() Subject {

@@ -40,6 +40,8 @@ func (t *turn) decide(cmd Command) Answer {
 		return t.ready(c)
 	case Recheck:
 		return t.recheck(c)
+	case Relook:
+		return t.relook(c)
 	case CastVote:
 		return t.vote(c)
 	case Tick:

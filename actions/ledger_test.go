@@ -110,12 +110,20 @@ func (l *ledger) Changed() <-chan struct{} {
 }
 
 func (l *ledger) Checking(context.Context) ([]pointsman.Proposal, error) {
+	return l.proposals(pointsman.ProposalChecking)
+}
+
+func (l *ledger) Undecided(context.Context) ([]pointsman.Proposal, error) {
+	return l.proposals(pointsman.ProposalReady, pointsman.ProposalRefused)
+}
+
+func (l *ledger) proposals(in ...pointsman.ProposalState) ([]pointsman.Proposal, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []pointsman.Proposal
 	for _, s := range l.states {
 		for _, p := range s.Proposals {
-			if p.State == pointsman.ProposalChecking {
+			if slices.Contains(in, p.State) {
 				out = append(out, p)
 			}
 		}

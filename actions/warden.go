@@ -25,6 +25,13 @@ type Warden struct {
 	CheckTimeout time.Duration
 }
 
+// Where the facts about holds come from.
+const (
+	sourceLocks         = "locks"
+	sourceStore         = "store"
+	sourceConfiguration = "configuration"
+)
+
 // matter is what is judged.
 type matter struct {
 	plan      pointsman.Plan
@@ -53,19 +60,14 @@ func (w *Warden) facts(ctx context.Context, m matter) []pointsman.Fact {
 	held, err := w.Records.Held(ctx)
 	if err != nil {
 		return append(out, pointsman.Fact{
-			Guard: "G7", Kind: pointsman.Hard, Name: "locks", Value: "unknown", Source: "store", At: now, Result: pointsman.Unknown,
+			Guard: "G7", Kind: pointsman.Hard, Name: "locks", Value: "unknown", Source: sourceStore, At: now, Result: pointsman.Unknown,
 			Text: fmt.Sprintf("whether %s is locked cannot be told: %v", key, err), Clears: "refresh the checks when the store answers",
 		})
 	}
-	for _, p := range []pointsman.Protection{held.Of(pointsman.Everything), held.Of(key)} {
-		if p.Hold.Lasts(now) {
-			out = append(out, holdFact(p, now))
-		}
-	}
+	out = append(out, holdFacts(held, g, m, now)...)
 	if key == "" {
 		return out
 	}
-	out = append(out, windowFacts(g.of(key), key, m, now)...)
 	out = append(out, w.blastFacts(ctx, g, m, now)...)
 	if m.plan.Lock {
 		out = append(out, cooldownFacts(held.Of(key), g.cooldown(key), m, now)...)
@@ -85,10 +87,25 @@ func noDrill(key string, now time.Time) pointsman.Fact {
 	}
 }
 
+// holdFacts are what holds a run back without anybody being asked: people's locks, the freeze, windows.
+func holdFacts(held pointsman.Held, g Guards, m matter, now time.Time) []pointsman.Fact {
+	key := m.plan.Target.Key()
+	var out []pointsman.Fact
+	for _, p := range []pointsman.Protection{held.Of(pointsman.Everything), held.Of(key)} {
+		if p.Hold.Lasts(now) {
+			out = append(out, holdFact(p, now))
+		}
+		if key == "" {
+			return out // it has no lock of its own
+		}
+	}
+	return append(out, windowFacts(g.of(key), key, m, now)...)
+}
+
 func holdFact(p pointsman.Protection, now time.Time) pointsman.Fact {
 	f := pointsman.Fact{
 		Guard: "G7", Kind: pointsman.Hard, Name: "lock of " + p.Target, Value: "held by " + p.Hold.By.String(), Limit: "nobody",
-		Source: "locks", At: now, Result: pointsman.Fail, Text: p.Sentence(), Clears: p.Clears(),
+		Source: sourceLocks, At: now, Result: pointsman.Fail, Text: p.Sentence(), Clears: p.Clears(),
 	}
 	if p.Target == pointsman.Everything {
 		f.Guard, f.Name, f.Value = "G23", "freeze", "frozen by "+p.Hold.By.String()
@@ -101,7 +118,7 @@ func windowFacts(g TargetGuards, key string, m matter, now time.Time) []pointsma
 	var out []pointsman.Fact
 	fact := func(kind pointsman.GuardKind, name, value, limit, text, clears string) {
 		out = append(out, pointsman.Fact{
-			Guard: "G23", Kind: kind, Name: name, Value: value, Limit: limit, Source: "configuration", At: now,
+			Guard: "G23", Kind: kind, Name: name, Value: value, Limit: limit, Source: sourceConfiguration, At: now,
 			Result: pointsman.Fail, Text: text, Clears: clears,
 		})
 	}

@@ -76,6 +76,17 @@ func (s *Store) Checking(ctx context.Context) ([]pointsman.Proposal, error) {
 	return out, nil
 }
 
+// Undecided returns the proposals of open incidents that are ready or refused, oldest first: what a lock, a freeze or a
+// window that begins or ends may make another.
+func (s *Store) Undecided(ctx context.Context) ([]pointsman.Proposal, error) {
+	out, err := list(ctx, s.db.reads, docOf[pointsman.Proposal],
+		`SELECT p.doc FROM proposals p JOIN incidents i ON i.id = p.incident_id WHERE i.state = 'open' AND p.state IN ('ready', 'refused') ORDER BY i.number, p.number`)
+	if err != nil {
+		return nil, fmt.Errorf("undecided proposals: %w", err)
+	}
+	return out, nil
+}
+
 // DueIncidents returns incidents in which a Tick would change something at the time now, longest due first.
 func (s *Store) DueIncidents(ctx context.Context, now time.Time, limit int) ([]string, error) {
 	out, err := list(ctx, s.db.reads, text, `SELECT id FROM incidents WHERE due_at > 0 AND due_at <= $1 ORDER BY due_at LIMIT $2`,

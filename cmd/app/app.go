@@ -47,6 +47,7 @@ type App struct {
 	webhook   *alerts.Handler
 	server    *server
 	planner   *actions.Planner
+	holds     *actions.Holds
 	engine    *actions.Engine
 	talk      comms.Dispatcher
 	clock     comms.Clock
@@ -143,6 +144,7 @@ func (a *App) build(snap *snapshot) error {
 		Desk: a.store, Log: log,
 		Resolver: &actions.Resolver{Kinds: registry, Catalog: a.catalog, CheckTimeout: cfg.Timings.CheckTimeout, Warden: warden, Log: log},
 	}
+	a.holds = &actions.Holds{Store: a.store, Warden: warden, Log: log}
 	a.engine = &actions.Engine{
 		Ledger: a.store, Kinds: registry, Catalog: a.catalog, Warden: warden, History: a.store, Owner: owner, Lease: cfg.Timings.Lease, Beat: cfg.Timings.Heartbeat,
 		Sweep: cfg.Timings.Sweep, CheckTimeout: cfg.Timings.CheckTimeout, Grace: 20 * time.Second, Log: log,
@@ -215,7 +217,7 @@ func (a *App) Run(ctx context.Context) error {
 	a.server.start()
 	a.log.Info("listening", "addr", a.Addr().String(), "socket", a.cfg.Web.Socket, "version", a.opts.Version)
 	g, gctx := errgroup.WithContext(ctx)
-	for _, loop := range append(a.parts.loops, a.planner.Run, a.engine.Run, a.talk.Run, a.clock.Run, a.signCheckpoints, a.watchTail) {
+	for _, loop := range append(a.parts.loops, a.planner.Run, a.holds.Run, a.engine.Run, a.talk.Run, a.clock.Run, a.signCheckpoints, a.watchTail) {
 		g.Go(func() error { return loop(gctx) })
 	}
 	g.Go(func() error {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestHolds locks a service and freezes everything through each door: nobody's approval counts meanwhile, a kill switch
-// is engaged all the same, and afterwards the same card is approved.
+// TestHolds locks a service and freezes everything through each door: the open card says so at once and offers no approval,
+// nobody's counts meanwhile, a kill switch is engaged all the same, and afterwards the same card asks again by itself.
 func TestHolds(t *testing.T) {
 	t.Parallel()
 	health := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
@@ -24,7 +24,7 @@ func TestHolds(t *testing.T) {
 	s.room.WaitEphemeral("U0EVE", "Eve Lind may not lock service/api; it needs the role dba (guards.lock.roles)")
 	s.room.Slash("U0ANA", "/pointsman", "lock api 2h its disk is being replaced")
 	s.room.WaitMessage("service/api is locked by Ana Ruiz since", "until", "its disk is being replaced")
-	s.refused(card, "U0CHI", "service/api is locked by Ana Ruiz since")
+	card.WaitText("is refused", "service/api is locked by Ana Ruiz since")
 	if out, code := s.cli(nil, "locks"); code != 0 || !strings.Contains(out, "service/api") || !strings.Contains(out, "Ana Ruiz") {
 		t.Errorf("locks: %d %s", code, out)
 	}
@@ -32,6 +32,7 @@ func TestHolds(t *testing.T) {
 		t.Errorf("unlock: %d %s", status, text)
 	}
 	s.room.WaitMessage("service/api is unlocked by Ben Okafor after", "Ana Ruiz had held it")
+	card.WaitText("Restart a service", "[Approve]")
 
 	if status, text := s.answer("chi", "/api/v1/protect/freeze", map[string]any{"reason": "audit"}); status != http.StatusForbidden {
 		t.Errorf("freeze by Chi: %d %s", status, text)
@@ -40,7 +41,7 @@ func TestHolds(t *testing.T) {
 		t.Errorf("freeze: %d %s", status, text)
 	}
 	s.room.WaitMessage("everything is frozen by Ben Okafor since", "the network is being rebuilt")
-	s.refused(card, "U0CHI", "everything is frozen by Ben Okafor since")
+	card.WaitText("is refused", "everything is frozen by Ben Okafor since")
 	s.room.Slash("U0CHI", "/pointsman", "killswitch engage trading prices are wrong since ten")
 	s.room.WaitEphemeral("U0CHI", "trading is engaged and was read back as engaged")
 	s.row(1, true, "prices are wrong since ten")
@@ -50,7 +51,7 @@ func TestHolds(t *testing.T) {
 	if status, text := s.answer("ben", "/api/v1/protect/unfreeze", map[string]any{}); status != http.StatusOK {
 		t.Errorf("unfreeze: %d %s", status, text)
 	}
-	card.Now().Click(t.Context(), "U0CHI", "Approve")
+	card.WaitText("Restart a service", "[Approve]").Click("U0CHI", "Approve")
 	s.state("INC-1", "is carried out", ranDone)
 	s.wholeLogIsIntact()
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/pointsman/pointsman"
 )
 
@@ -159,5 +161,31 @@ func tokens(t *testing.T, s *story) {
 		"protect.refused by ben of postgres/a in \"\"\ntarget.locked by ben of postgres/a in \"\"\nprotect.refused by ana of postgres/a in \"\"\n"
 	if lines != want {
 		t.Errorf("the log says\n%s\nwant\n%s", lines, want)
+	}
+}
+
+// undecided: ready and refused proposals of open incidents, and no others, are what a lock or its end may change.
+func undecided(t *testing.T, s *story) {
+	ids := func() (out []string) {
+		for _, p := range must(s.Undecided(t.Context()))(t) {
+			out = append(out, p.ID+" "+string(p.State))
+		}
+		return out
+	}
+	first, second := s.ready("orders", 1), s.ready("billing", 1)
+	third := s.do(s.webhook("users", s.alert("fp-users"))).State.Proposals[0]
+	if diff := cmp.Diff([]string{first.ID + " ready", second.ID + " ready"}, ids()); diff != "" {
+		t.Error(diff)
+	}
+	s.do(pointsman.Ready{Proposal: third.ID, Generation: 1, Problem: "no plan"})
+	s.do(vote(second, ana))
+	if diff := cmp.Diff([]string{first.ID + " ready", third.ID + " refused"}, ids()); diff != "" {
+		t.Error(diff)
+	}
+	over := s.webhook("orders", s.alert("fp-orders"))
+	over.Alerts[0].Status, over.Alerts[0].StartsAt = pointsman.AlertResolved, s.state("INC-1").Alerts[0].StartsAt
+	s.do(over)
+	if diff := cmp.Diff([]string{third.ID + " refused"}, ids()); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -42,6 +42,7 @@ func Run(t *testing.T, fresh func(testing.TB) store.Config) {
 		{"a waiting run is claimed when its time has come", waiting},
 		{"a released run is free at once, a parked one for nobody", releasing},
 		{"the clock finds what is due", due},
+		{"what waits for people is found while its incident is open", undecided},
 		{"what takes the place of a delivery inherits its attempts", inherited},
 		{"what is urgent is leased by the follower itself", atOnceTaken},
 		{"deliveries of a lane keep their order", lanes},
