@@ -54,6 +54,9 @@ func (t *turn) sift(in []Alert) (firing, resolved []Alert) {
 	seen := map[string]bool{}
 	for _, a := range in {
 		a.StartsAt, a.EndsAt = a.StartsAt.UTC().Truncate(time.Microsecond), a.EndsAt.UTC().Truncate(time.Microsecond)
+		if a.Status == AlertResolved && a.EndsAt.IsZero() {
+			a.EndsAt = t.now // whoever sent it did not say, and it was over by now
+		}
 		id := a.Fingerprint + "@" + a.StartsAt.String()
 		old, known := t.known(a)
 		if seen[id] || (known && (old.Status == a.Status || old.Status == AlertResolved)) {
@@ -84,7 +87,11 @@ func (t *turn) keepAlerts(by Actor, firing, resolved []Alert) {
 		t.state.Alerts = append(t.state.Alerts, a)
 		inc.Firing++
 		inc.Total++
-		t.say(EvAlertFiring, by, fmt.Sprintf("%s fires since %s", a.Name(), Clock(a.StartsAt)), with(a))
+		since := ""
+		if !a.StartsAt.IsZero() {
+			since = " since " + Clock(a.StartsAt)
+		}
+		t.say(EvAlertFiring, by, a.Name()+" fires"+since, with(a))
 	}
 	for _, a := range resolved {
 		if i := t.indexOf(a); i >= 0 {
@@ -94,7 +101,11 @@ func (t *turn) keepAlerts(by Actor, firing, resolved []Alert) {
 			t.state.Alerts = append(t.state.Alerts, a) // it began and ended between two messages
 			inc.Total++
 		}
-		t.say(EvAlertResolved, by, fmt.Sprintf("%s resolved after %s", a.Name(), Span(a.EndsAt.Sub(a.StartsAt))), with(a))
+		after := ""
+		if !a.StartsAt.IsZero() && !a.EndsAt.Before(a.StartsAt) { // two clocks: it may seem to end before it began
+			after = " after " + Span(a.EndsAt.Sub(a.StartsAt))
+		}
+		t.say(EvAlertResolved, by, a.Name()+" resolved"+after, with(a))
 	}
 }
 

@@ -102,7 +102,11 @@ type Lock struct {
 
 // Sentence says which run holds what, since when, and what ends it.
 func (l Lock) Sentence() string {
-	return fmt.Sprintf("%s is held by %s since %s; it is free when that run ends, or when somebody aborts it", l.Target, l.Run, Moment(l.Since))
+	since := ""
+	if !l.Since.IsZero() {
+		since = " since " + Moment(l.Since)
+	}
+	return fmt.Sprintf("%s is held by %s%s; it is free when that run ends, or when somebody aborts it", l.Target, l.Run, since)
 }
 
 // Proposal finds a proposal by id.

@@ -1,6 +1,7 @@
 package pointsman
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -33,6 +34,8 @@ func Bytes(n int64) string {
 // Span writes a duration as people say it at night: "4.1 s", "2m 10s", "1h 5m".
 func Span(d time.Duration) string {
 	switch {
+	case d == math.MinInt64: // its opposite is itself: the difference to a time that was never set
+		return "-" + Span(math.MaxInt64)
 	case d < 0:
 		return "-" + Span(-d)
 	case d < time.Second:

@@ -83,7 +83,7 @@ func (l *ledger) runLocks() []pointsman.Lock {
 	for id, s := range l.states {
 		for _, r := range s.Runs {
 			if r.Holds && !r.State.Terminal() {
-				out = append(out, pointsman.Lock{Target: r.Target.Key(), Incident: id, Run: r.ID})
+				out = append(out, pointsman.Lock{Target: r.Target.Key(), Incident: id, Run: r.ID, Since: r.QueuedAt})
 			}
 		}
 	}

@@ -23,7 +23,7 @@ func (l *ledger) Held(context.Context) (pointsman.Held, error) {
 	}
 	h := pointsman.Held{Protections: l.state.Protections}
 	if r, ok := l.state.OpenRun(); ok && r.Holds {
-		h.Runs = append(h.Runs, pointsman.Lock{Target: r.Target.Key(), Incident: l.state.Incident.ID, Run: r.ID})
+		h.Runs = append(h.Runs, pointsman.Lock{Target: r.Target.Key(), Incident: l.state.Incident.ID, Run: r.ID, Since: r.QueuedAt})
 	}
 	return h, nil
 }

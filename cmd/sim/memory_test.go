@@ -116,7 +116,7 @@ func (m *memory) locks() []pointsman.Lock {
 	for _, s := range m.states {
 		for _, r := range s.Runs {
 			if r.Holds && !r.State.Terminal() {
-				out = append(out, pointsman.Lock{Target: r.Target.Key(), Incident: s.Incident.ID, Run: r.ID})
+				out = append(out, pointsman.Lock{Target: r.Target.Key(), Incident: s.Incident.ID, Run: r.ID, Since: r.QueuedAt})
 			}
 		}
 	}

@@ -1,0 +1,47 @@
+package pointsman
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A time that somebody left out is far away from every other one: the difference must neither end the program nor be said.
+func TestATimeThatWasNotSaidIsNotSaid(t *testing.T) {
+	t.Parallel()
+	if got := Span(time.Time{}.Sub(time.Now())); !strings.HasPrefix(got, "-106751d") {
+		t.Errorf("the longest time back is %q", got)
+	}
+	if got := Span(math.MaxInt64); !strings.HasPrefix(got, "106751d") {
+		t.Errorf("the longest time is %q", got)
+	}
+	held := Lock{Target: "postgres/orders", Run: "INC-9/R1"}.Sentence()
+	if want := "postgres/orders is held by INC-9/R1; it is free when that run ends, or when somebody aborts it"; held != want {
+		t.Errorf("%q, want %q", held, want)
+	}
+	for _, tt := range []struct {
+		name       string
+		start, end time.Time
+		fires      string
+		resolved   string
+	}{
+		{"both", night, night.Add(2 * time.Minute), "PrimaryDown fires since " + Clock(night), "PrimaryDown resolved after 2m"},
+		{"no end", night.Add(-time.Minute), time.Time{}, "PrimaryDown fires since " + Clock(night.Add(-time.Minute)), "PrimaryDown resolved after "},
+		{"neither", time.Time{}, time.Time{}, "PrimaryDown fires", "PrimaryDown resolved"},
+		{"an end before the start, by two clocks", night, night.Add(-time.Hour), "PrimaryDown fires since " + Clock(night), "PrimaryDown resolved"},
+		{"a start in a thousand years", night.AddDate(1000, 0, 0), time.Time{}, "PrimaryDown fires since " + Clock(night), "PrimaryDown resolved"},
+	} {
+		s := begin(t)
+		s.do(webhook(primaryDown("f1", tt.start, AlertFiring)))
+		over := primaryDown("f1", tt.start, AlertResolved)
+		over.EndsAt = tt.end
+		s.do(webhook(over))
+		if got := s.last(EvAlertFiring); got != tt.fires {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.fires)
+		}
+		if got := s.last(EvAlertResolved); !strings.HasPrefix(got, tt.resolved) || strings.Contains(got, "-") || len(got) > len(tt.resolved)+12 {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.resolved)
+		}
+	}
+}
