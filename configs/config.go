@@ -68,7 +68,7 @@ type Log struct {
 func Default() Config {
 	return Config{
 		Web:     Web{Listen: "127.0.0.1:9096", Socket: "/run/pointsman/pointsman.sock"},
-		Storage: store.Config{Driver: "sqlite", Path: "data/pointsman.db"},
+		Storage: store.Config{Driver: "sqlite", Path: "data/pointsman.db", Keep: store.DefaultKeep},
 		Timings: Timings{UpdateEvery: 10 * time.Minute, Lease: 6 * time.Second, Heartbeat: 2 * time.Second, Sweep: time.Second, CheckTimeout: 3 * time.Second},
 		Guards:  actions.DefaultGuards(),
 		Audit:   Audit{KeyFile: "data/audit.key"},

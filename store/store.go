@@ -24,6 +24,8 @@ type Config struct {
 	Path    string `yaml:"path"`     // sqlite: the database file; its folder is made; ":memory:" for tests
 	DSN     string `yaml:"dsn"`      // postgres: a URL or key=value string; pool_max_conns may be given there
 	DSNFile string `yaml:"dsn_file"` // postgres: a file that holds the DSN
+	// Keep is how long deliveries and the names of requests are kept after they have served; 0 for ever. See Prune.
+	Keep time.Duration `yaml:"keep"`
 
 	// DeliveryLease is how long a claimed delivery stays with a process that does not prolong it; 0 means 30 s.
 	DeliveryLease time.Duration `yaml:"-"`
@@ -52,6 +54,8 @@ func (c Config) Validate() []pointsman.Fault {
 		return fault("path", "required with driver sqlite")
 	case c.Driver != "postgres" && (c.DSN != "" || c.DSNFile != ""):
 		return fault("dsn", "needs driver: postgres")
+	case c.Keep < 0 || c.Keep > 0 && c.Keep < leastKept:
+		return fault("keep", fmt.Sprintf("%s is shorter than %s; 0s keeps everything", pointsman.Span(c.Keep), pointsman.Span(leastKept)))
 	}
 	return nil
 }

@@ -51,6 +51,7 @@ func Run(t *testing.T, fresh func(testing.TB) store.Config) {
 		{"an unsettled delivery is claimed again", unsettled},
 		{"a delivery at work stays with its attempt", prolonged},
 		{"the last ref of a destination is remembered", refs},
+		{"what has served is deleted, and nothing else", pruned},
 		{"a cursor never skips an event", cursors},
 		{"the chain holds after concurrent commits", chain},
 		{"the log only grows", growing},

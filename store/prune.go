@@ -1,0 +1,61 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// DefaultKeep is how long what was said and who asked is kept beyond its use.
+const DefaultKeep = 30 * 24 * time.Hour
+
+// leastKept is longer than anybody repeats a request or looks for what was just said.
+const leastKept = 24 * time.Hour
+
+// pruneAtOnce bounds one deletion: on SQLite nobody else writes meanwhile.
+const pruneAtOnce = 500
+
+// Prune deletes what is of no use any more since before: deliveries that were said or given up, of incidents that were
+// resolved by then or of none, and the names of requests, which nobody repeats after so long. It returns how many rows
+// went. The log is never touched: it says for ever what was said and who asked.
+func (s *Store) Prune(ctx context.Context, before time.Time) (int64, error) {
+	if err := s.cut(); err != nil {
+		return 0, err // what was lost is being found out; nothing more may go
+	}
+	var gone int64
+	for _, what := range []struct{ table, key, find string }{
+		// An incident takes its key back for half an hour only, so no card of one that was resolved long ago is edited again.
+		{"deliveries", "id", `SELECT d.id FROM deliveries d LEFT JOIN incidents i ON i.id = d.incident
+			WHERE d.state <> 'pending' AND d.due_at < $1 AND (i.id IS NULL OR i.state = 'resolved' AND i.resolved_at < $1) ORDER BY d.id LIMIT $2`},
+		{"seen", "once", `SELECT once FROM seen WHERE at < $1 ORDER BY at LIMIT $2`},
+	} {
+		for {
+			n, err := s.pruneSome(ctx, what.table, what.key, what.find, micros(before))
+			gone += n
+			if err != nil {
+				return gone, fmt.Errorf("prune %s: %w", what.table, err)
+			}
+			if n < pruneAtOnce {
+				break
+			}
+		}
+	}
+	return gone, nil
+}
+
+// pruneSome looks without locks and deletes by key, so that a large table holds nobody up while it is looked through.
+func (s *Store) pruneSome(ctx context.Context, table, key, find string, before int64) (int64, error) {
+	keys, err := list(ctx, s.db.reads, func(r Row) (k any, err error) {
+		err = r.Scan(&k)
+		return k, err
+	}, find, before, int64(pruneAtOnce))
+	if err != nil || len(keys) == 0 {
+		return 0, err
+	}
+	marks := make([]string, len(keys))
+	for i := range keys {
+		marks[i] = fmt.Sprintf("$%d", i+1)
+	}
+	return s.db.direct.Exec(ctx, `DELETE FROM `+table+` WHERE `+key+` IN (`+strings.Join(marks, ", ")+`)`, keys...)
+}
