@@ -1,19 +1,13 @@
 package pointsman
 
 import (
-	"errors"
-	"flag"
+	"crypto/sha256"
 	"fmt"
-	"os"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
-
-var wantStates = flag.Int("states", usualStates, "how many distinct states each search visits at least; zero for all, POINTSMAN_SOAK=1 makes it 200,000")
 
 // unit is the search's step of time. The policies below are small multiples of it, so that few instants matter.
 const unit = 10 * time.Minute
@@ -29,19 +23,34 @@ type spot struct {
 	state   State
 	now     time.Time
 	ballots ballots
-	from    *spot
-	by      string // what led here, for the counterexample
-	depth   int
+	trail   *trail
 	index   int32
+	ends    bool   // quiet, or beyond the alphabet's limits
+	packed  []byte // the state, where it waits for its level
+}
+
+// trail is what led to a state, for the counterexample. It does not hold the states on the way: millions of them would
+// not fit into memory.
+type trail struct {
+	from  *trail
+	by    string
+	depth int
 }
 
 func (n *spot) path() string {
 	var out []string
-	for ; n.from != nil; n = n.from {
-		out = append(out, n.by)
+	for t := n.trail; t != nil; t = t.from {
+		out = append(out, t.by)
 	}
 	slices.Reverse(out)
 	return strings.Join(out, "\n  ")
+}
+
+func (n *spot) depth() int {
+	if n.trail == nil {
+		return 0
+	}
+	return n.trail.depth
 }
 
 // walker is an exhaustive breadth-first search over the shipping reducer. It looks at every command of a small
@@ -248,7 +257,7 @@ func steering(r Run, now time.Time, add func(Command, string, ...any)) {
 
 // next decides one command and checks every invariant on the way.
 func (n *spot) next(c labelled) (*spot, error) {
-	to := &spot{from: n, by: c.name, now: n.now, state: n.state, ballots: n.ballots, depth: n.depth + 1}
+	to := &spot{trail: &trail{n.trail, c.name, n.depth() + 1}, now: n.now, state: n.state, ballots: n.ballots}
 	if c.cmd == nil {
 		to.now = n.now.Add(unit)
 		return to, nil
@@ -278,8 +287,12 @@ func newest(in []Alert) []Alert {
 	return out
 }
 
-// key says all that decides about the future of a state.
-func (s *walker) key(n *spot) string {
+// key is a sum of all that decides about the future of a state.
+func (s *walker) key(n *spot) key { return sha256.Sum224([]byte(s.says(n))) }
+
+type key [sha256.Size224]byte
+
+func (s *walker) says(n *spot) string {
 	var b strings.Builder
 	rel := func(t time.Time) string {
 		if t.IsZero() {
@@ -344,130 +357,4 @@ func (s *walker) looksInto(n *spot) bool {
 func (n *spot) quiet() bool {
 	_, open := n.state.OpenRun()
 	return n.state.Incident.State != IncidentOpen && !open
-}
-
-// TestExhaustiveSearch visits every state that an alphabet can reach, breadth first, up to the given number. Within it
-// nothing can be got stuck: from each state a way leads to quiet, or on to where the search has not been.
-func TestExhaustiveSearch(t *testing.T) {
-	if os.Getenv("POINTSMAN_SOAK") != "" {
-		*wantStates = max(*wantStates, 200_000)
-	}
-	everybody := []Actor{dbaA, dbaB, rob, eve}
-	for name, tc := range map[string]struct {
-		alphabet
-		states int // where to stop; zero for the end
-	}{
-		"alerts come and go while people vote": {alphabet{alerts: []string{"f1"}, people: everybody, proposals: 1, twoPlans: true}, *wantStates},
-		"a run to each of its ends":            {alphabet{alerts: []string{"f1"}, people: everybody[:2], proposals: 1, runs: 1, steers: true}, *wantStates},
-		"a step with a condition":              {alphabet{people: []Actor{dbaA, dbaB}, proposals: 1, runs: 1, requests: true, steers: true, conds: true}, *wantStates},
-		"a gate in the middle of a run":        {alphabet{people: []Actor{dbaA, dbaB, rob}, proposals: 1, runs: 1, requests: true, steers: true, gates: true}, *wantStates},
-		"a person asks and runs":               {alphabet{people: everybody[:2], proposals: 1, runs: 1, requests: true, steers: true}, *wantStates},
-		"people lock and freeze beside a run":  {alphabet{alerts: []string{"f1"}, people: everybody[:2], proposals: 1, runs: 1, steers: true, holds: true}, *wantStates},
-		"people halt and undo a run":           {alphabet{people: everybody[:2], proposals: 1, runs: 1, requests: true, steers: true, wishes: true}, 2 * *wantStates},
-		"everything beside everything":         {alphabet{alerts: []string{"f1", "f2"}, people: everybody, proposals: 3, runs: 2, requests: true, steers: true, twoPlans: true, holds: true, wishes: true}, *wantStates},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			newWalker(t, tc.alphabet).walk(t, tc.states)
-		})
-	}
-}
-
-func (s *walker) walk(t *testing.T, limit int) {
-	t.Helper()
-	root := &spot{state: State{Incident: Incident{ID: "INC-1"}}, now: night}
-	seen := map[string]int32{s.key(root): 0}
-	all, level, moves := []*spot{root}, []*spot{root}, 0
-	var back [][]int32 // the states that lead to each state
-	back = append(back, nil)
-	started := time.Now()
-	for len(level) > 0 && (limit == 0 || len(all) < limit) {
-		steps, err := s.expand(level, seen)
-		if err != nil {
-			t.Fatal(err)
-		}
-		moves += len(steps)
-		level = level[:0:0]
-		for _, st := range steps {
-			i, known := seen[st.key]
-			if !known {
-				i = int32(len(all))
-				seen[st.key], st.to.index = i, i
-				all, back = append(all, st.to), append(back, nil)
-				level = append(level, st.to)
-			}
-			back[i] = append(back[i], st.from)
-		}
-	}
-	t.Logf("%d states, %d transitions, depth %d, %s", len(all), moves, all[len(all)-1].depth, time.Since(started).Round(time.Millisecond))
-	s.findTraps(t, all, back, len(all)-len(level))
-}
-
-// findTraps walks backwards from the quiet states and from those that were not looked into, the last level and what
-// lies beyond the alphabet's limits. What it does not reach can never come to rest.
-func (s *walker) findTraps(t *testing.T, all []*spot, back [][]int32, looked int) {
-	t.Helper()
-	out := make([]bool, len(all))
-	var queue []int32
-	for i, n := range all {
-		if i >= looked || n.quiet() || !s.looksInto(n) {
-			out[i], queue = true, append(queue, int32(i))
-		}
-	}
-	for len(queue) > 0 {
-		i := queue[0]
-		queue = queue[1:]
-		for _, j := range back[i] {
-			if !out[j] {
-				out[j], queue = true, append(queue, j)
-			}
-		}
-	}
-	for i, ok := range out {
-		if !ok {
-			t.Fatalf("no way leads out of the state after\n  %s", all[i].path())
-		}
-	}
-}
-
-type step struct {
-	from int32
-	key  string
-	to   *spot // nil if the state was known before this level
-}
-
-// expand decides every command in every state of a level, on all processors. seen is only read.
-func (s *walker) expand(level []*spot, seen map[string]int32) ([]step, error) {
-	workers := runtime.GOMAXPROCS(0)
-	parts, errs := make([][]step, workers), make([]error, workers)
-	var wg sync.WaitGroup
-	for w := range workers {
-		wg.Go(func() {
-			for i := w; i < len(level) && errs[w] == nil; i += workers {
-				if s.looksInto(level[i]) {
-					parts[w], errs[w] = s.from(level[i], seen, parts[w])
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return slices.Concat(parts...), errors.Join(errs...)
-}
-
-func (s *walker) from(n *spot, seen map[string]int32, out []step) ([]step, error) {
-	for _, c := range s.commands(n) {
-		to, err := n.next(c)
-		if err != nil {
-			return out, fmt.Errorf("%w\n  %s", err, to.path())
-		}
-		st := step{from: n.index, key: s.key(to)}
-		if _, known := seen[st.key]; !known {
-			st.to = to
-			if back, err := stored(to.state); err != nil || !same(back, to.state) {
-				return out, fmt.Errorf("a store would lose something of the state (%w) after\n  %s", err, to.path())
-			}
-		}
-		out = append(out, st)
-	}
-	return out, nil
 }

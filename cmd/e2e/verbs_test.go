@@ -185,8 +185,14 @@ func resolved(st pointsman.State) bool { return st.Incident.State == pointsman.I
 func (s *stage) events(id string, of pointsman.EventType) []pointsman.Logged {
 	s.t.Helper()
 	var all []pointsman.Logged
-	if err := s.read("/api/v1/incidents/"+id+"/events", &all); err != nil {
-		s.t.Fatal(err)
+	for last := int64(0); ; last = all[len(all)-1].Seq {
+		var page []pointsman.Logged
+		if err := s.read(fmt.Sprintf("/api/v1/incidents/%s/events?after=%d", id, last), &page); err != nil {
+			s.t.Fatal(err)
+		}
+		if all = append(all, page...); len(page) < 1000 {
+			break
+		}
 	}
 	return slices.DeleteFunc(all, func(e pointsman.Logged) bool { return e.Type != of })
 }
