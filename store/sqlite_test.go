@@ -46,6 +46,7 @@ func TestConfig_says_what_is_wrong(t *testing.T) {
 		`dsn_file: dsn is given as well; keep one of them`:                        {Driver: "postgres", DSN: "x", DSNFile: "y"},
 		`path: required with driver sqlite`:                                       {},
 		`dsn: needs driver: postgres`:                                             {Path: "x", DSN: "y"},
+		`keep: 1h is shorter than 24h; 0s keeps everything`:                       {Path: "x", Keep: time.Hour},
 	} {
 		faults := cfg.Validate()
 		if len(faults) != 1 || faults[0].Error() != want {
