@@ -111,26 +111,29 @@ func (r *Run) learn(facts []Fact) {
 // begin; a false one leaves it out, an unknown one parks the run, because a guess could do what nobody wanted.
 func (t *turn) decideWhen(r *Run, i int) bool {
 	s := &r.Steps[i]
-	if s.When == nil || s.Attempt > 0 {
+	if s.When == nil || r.attempted(i) {
 		return true
 	}
 	is, why := s.When.Holds(r.Known)
 	if is == NotKnown && s.Despite != "" { // what was found out since then counts more than that word
 		return true
 	}
-	t.say(EvStepCondition, engine, fmt.Sprintf("step %d of %d, %s: the condition %q is %s: %s", i+1, len(r.Steps), s.Name, s.When, is, why),
+	t.say(EvStepCondition, engine, fmt.Sprintf("%s, %s: the condition %q is %s: %s", r.Position(i), r.Called(i), s.When, is, why),
 		atStep(r, i), reason(string(is)), with(map[string]any{"condition": s.When, "facts": r.Known}))
 	switch is {
 	case True:
 		return true
 	case False:
-		t.moveStep(r, i, EvStepSkipped)
-		s.EndedAt, s.Note = t.now, "left out, because "+why
-		t.say(EvStepSkipped, engine, fmt.Sprintf("step %d of %d, %s: %s", i+1, len(r.Steps), s.Name, s.Note), atStep(r, i), reason(why))
+		for _, m := range r.remaining(i) {
+			s := &r.Steps[m]
+			t.moveStep(r, m, EvStepSkipped)
+			s.EndedAt, s.Note = t.now, "left out, because "+why
+			t.say(EvStepSkipped, engine, fmt.Sprintf("%s, %s: %s", r.Nth(m), s.Name, s.Note), atStep(r, m), reason(why))
+		}
 		t.begin(r, "")
 	default:
 		s.Undecided = true
-		t.park(r, fmt.Sprintf("step %d (%s) was not begun: whether %q cannot be told, %s; retry carries the step out all the same", i+1, s.Name, s.When, why))
+		t.park(r, fmt.Sprintf("%s was not begun: whether %q cannot be told, %s; retry carries the step out all the same", r.whole(i), s.When, why))
 	}
 	return false
 }

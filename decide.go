@@ -110,7 +110,8 @@ func aboutRun(r *Run) func(*Event) {
 func atStep(r *Run, i int) func(*Event) {
 	return func(ev *Event) {
 		aboutRun(r)(ev)
-		ev.Step, ev.StepN, ev.Attempt = r.Steps[i].Name, i+1, r.Steps[i].Attempt
+		at := r.At(i)
+		ev.Step, ev.StepN, ev.Member, ev.Attempt = r.Steps[i].Name, at.N, at.Member, r.Steps[i].Attempt
 	}
 }
 

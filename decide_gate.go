@@ -19,7 +19,7 @@ func (t *turn) ask(r *Run, i int, note string) Answer {
 	}
 	needs := fmt.Sprintf("needs %s until %s", s.Gate.Policy, Clock(s.Gate.ExpiresAt))
 	r.WakeAt, r.Note, s.Note = time.Time{}, needs, needs
-	t.say(EvRunWaiting, engine, fmt.Sprintf("step %d of %d, %s: %s%s", i+1, len(r.Steps), s.Name, needs, because(note)), atStep(r, i))
+	t.say(EvRunWaiting, engine, fmt.Sprintf("%s, %s: %s%s", r.Nth(i), s.Name, needs, because(note)), atStep(r, i))
 	return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID}
 }
 
@@ -63,7 +63,7 @@ func (t *turn) voteGate(c CastVote) Answer {
 // passGate counts an approval; the one that completes the quorum lets the run go on.
 func (t *turn) passGate(r *Run, i int, c CastVote, st Standing) Answer {
 	s := &r.Steps[i]
-	t.say(EvGateCounted, c.By, fmt.Sprintf("%s approved step %d of %d, %s, of %s (%s)%s", c.By, i+1, len(r.Steps), s.Name, r.ID, st, because(c.Reason)),
+	t.say(EvGateCounted, c.By, fmt.Sprintf("%s approved %s, %s, of %s (%s)%s", c.By, r.Nth(i), s.Name, r.ID, st, because(c.Reason)),
 		atStep(r, i), reason(c.Reason), with(s.Gate.Votes[len(s.Gate.Votes)-1]))
 	if !st.Met {
 		return Answer{Code: CodeCounted, Text: fmt.Sprintf("your approval at the gate of %s counts: %s, it needs %s", r.ID, st, s.Gate.Policy), ID: r.ID}
@@ -71,7 +71,7 @@ func (t *turn) passGate(r *Run, i int, c CastVote, st Standing) Answer {
 	t.moveStep(r, i, EvStepDone)
 	s.Gate.OpenedBy = approvers(s.Gate.Votes)
 	s.EndedAt, s.Note = t.now, "opened by "+s.Gate.OpenedBy
-	t.say(EvStepDone, c.By, fmt.Sprintf("step %d of %d, %s: %s", i+1, len(r.Steps), s.Name, s.Note), atStep(r, i), with(s.Gate.Votes))
+	t.say(EvStepDone, c.By, fmt.Sprintf("%s, %s: %s", r.Nth(i), s.Name, s.Note), atStep(r, i), with(s.Gate.Votes))
 	if r.Current() >= len(r.Steps) {
 		t.finish(r, c.By)
 		return Answer{Code: CodeAccepted, Text: r.ID + " is done", ID: r.ID}
@@ -122,8 +122,8 @@ func (t *turn) shut(r *Run, i int, by Actor, why string) {
 	t.moveStep(r, i, EvStepFailed)
 	s := &r.Steps[i]
 	s.EndedAt, s.Note, s.Gate.PageAt = t.now, why, time.Time{}
-	t.say(EvStepFailed, by, fmt.Sprintf("step %d of %d, %s: %s", i+1, len(r.Steps), s.Name, why), atStep(r, i), with(s.Gate.Votes))
-	t.park(r, fmt.Sprintf("step %d (%s) was %s", i+1, s.Name, why))
+	t.say(EvStepFailed, by, fmt.Sprintf("%s, %s: %s", r.Nth(i), s.Name, why), atStep(r, i), with(s.Gate.Votes))
+	t.park(r, fmt.Sprintf("%s was %s", r.one(i), why))
 }
 
 func (t *turn) expireGate(r *Run, i int) {
@@ -150,7 +150,7 @@ func (t *turn) watchGates(by Actor) {
 		}
 		if !g.PageAt.IsZero() && !g.PageAt.After(t.now) {
 			g.PageAt = time.Time{}
-			t.pageFor(r, by, fmt.Sprintf("%s waits at step %d (%s) and nobody decides; it needs %s until %s", r.ID, i+1, r.Steps[i].Name, g.Policy, Clock(g.ExpiresAt)))
+			t.pageFor(r, by, fmt.Sprintf("%s waits at %s and nobody decides; it needs %s until %s", r.ID, r.one(i), g.Policy, Clock(g.ExpiresAt)))
 		}
 	}
 }

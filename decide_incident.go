@@ -74,9 +74,9 @@ func (t *turn) whereItStands() string {
 func (r Run) Standing() string {
 	i := r.Current()
 	if i >= len(r.Steps) {
-		return fmt.Sprintf("%s: all %d steps done", r.Title, len(r.Steps))
+		return fmt.Sprintf("%s: all %d steps done", r.Title, Positions(r.Steps))
 	}
-	return fmt.Sprintf("%s is %s at step %d of %d (%s)", r.Title, r.State, i+1, len(r.Steps), r.Steps[i].Name)
+	return fmt.Sprintf("%s is %s at %s (%s%s)", r.Title, r.State, r.Position(i), r.Called(i), r.howFar(i))
 }
 
 func (t *turn) lastRun() (Run, bool) {

@@ -57,11 +57,11 @@ func (t *turn) loseSteps(r *Run) {
 			continue
 		}
 		t.moveStep(r, at, EvStepUnknown)
-		s.Attempt, s.Gate = max(s.Attempt, 1), Gate{Policy: s.Gate.Policy}
+		s.Attempt, s.EndedAt, s.Gate = max(s.Attempt, 1), time.Time{}, Gate{Policy: s.Gate.Policy}
 		if s.StartedAt.IsZero() {
 			s.StartedAt = t.now // the latest moment at which it may have begun; its deadline is counted from here
 		}
-		t.say(EvStepUnknown, engine, fmt.Sprintf("step %d of %d, %s: whether it was done is not on record", at+1, len(r.Steps), s.Name), atStep(r, at))
+		t.say(EvStepUnknown, engine, fmt.Sprintf("%s, %s: whether it was done is not on record", r.Nth(at), s.Name), atStep(r, at))
 	}
 }
 
@@ -73,5 +73,5 @@ func (t *turn) loseUndoing(r *Run) {
 	t.moveStep(r, at, EvStepNotUndone)
 	s := &r.Steps[at]
 	s.Note = "whether it was undone is not on record"
-	t.say(EvStepNotUndone, engine, fmt.Sprintf("step %d of %d, %s: %s", at+1, len(r.Steps), s.Name, s.Note), atStep(r, at))
+	t.say(EvStepNotUndone, engine, fmt.Sprintf("%s, %s: %s", r.Nth(at), s.Name, s.Note), atStep(r, at))
 }

@@ -271,6 +271,9 @@ func stepsText(in []PlanStep) string {
 	parts := make([]string, len(in))
 	for i, s := range in {
 		parts[i] = s.Name + " " + string(s.With)
+		if s.Group.Name != "" {
+			parts[i] = s.Group.Name + "/" + parts[i]
+		}
 		if s.Kind == KindGate {
 			parts[i] += " needs " + s.Approval.String()
 		}

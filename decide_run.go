@@ -2,6 +2,7 @@ package pointsman
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -86,7 +87,7 @@ func (t *turn) void(r *Run, why string) Answer {
 	return Answer{Code: CodeChanged, Text: why, ID: r.ID}
 }
 
-// begin commits the intent of the current step.
+// begin commits the intent of the current step, or of the members of its group.
 func (t *turn) begin(r *Run, note string) {
 	if t.halted(r) {
 		return
@@ -97,7 +98,7 @@ func (t *turn) begin(r *Run, note string) {
 		return
 	}
 	if why := t.late(r); why != "" {
-		t.park(r, fmt.Sprintf("step %d (%s) was not begun: %s", i+1, r.Steps[i].Name, why))
+		t.park(r, fmt.Sprintf("%s was not begun: %s", r.whole(i), why))
 		return
 	}
 	why := t.heldBack(r)
@@ -105,12 +106,21 @@ func (t *turn) begin(r *Run, note string) {
 		why = r.Halt
 	}
 	if why != "" {
-		t.park(r, fmt.Sprintf("step %d (%s) was not begun: %s; after that, retry goes on", i+1, r.Steps[i].Name, why))
+		t.park(r, fmt.Sprintf("%s was not begun: %s; after that, retry goes on", r.whole(i), why))
 		return
 	}
 	if !t.decideWhen(r, i) {
 		return
 	}
+	if r.Steps[i].Group.Name != "" {
+		t.enterGroup(r, i)
+		return
+	}
+	t.attempt(r, i, note)
+}
+
+// attempt commits the intent of one step.
+func (t *turn) attempt(r *Run, i int, note string) {
 	s := &r.Steps[i]
 	s.Touched = s.mayHold()
 	t.moveStep(r, i, EvStepStarted)
@@ -121,9 +131,9 @@ func (t *turn) begin(r *Run, note string) {
 	if s.Harder() {
 		s.Summary = r.harderSummary(i)
 	}
-	text := fmt.Sprintf("step %d of %d: %s", i+1, len(r.Steps), s.Summary)
+	text := r.Nth(i) + ": " + s.Summary
 	if s.Attempt > 1 {
-		text = fmt.Sprintf("step %d of %d, attempt %d: %s", i+1, len(r.Steps), s.Attempt, s.Summary)
+		text = fmt.Sprintf("%s, attempt %d: %s", r.Nth(i), s.Attempt, s.Summary)
 	}
 	if note != "" {
 		text += " (" + note + ")"
@@ -139,7 +149,7 @@ func (t *turn) finish(r *Run, by Actor) {
 	if from.IsZero() {
 		from = r.QueuedAt
 	}
-	r.Note = fmt.Sprintf("all %d steps done%s in %s", len(r.Steps), r.seen(), Span(t.now.Sub(from)))
+	r.Note = fmt.Sprintf("all %d steps done%s in %s", Positions(r.Steps), r.seen(), Span(t.now.Sub(from)))
 	t.say(EvRunDone, by, fmt.Sprintf("%s done: %s, %s", r.ID, r.Title, r.Note), aboutRun(r), with(r.Facts))
 	t.remember(r)
 	for i := range t.state.Proposals {
@@ -172,10 +182,10 @@ func (r Run) seen() string {
 	return fmt.Sprintf(" but %d skipped, %d on a person's word,", skipped, n)
 }
 
-// current checks that a command speaks of the step that is at work.
+// current checks that a command speaks of a step that is at work.
 func (t *turn) current(r *Run, step int) (Answer, bool) {
-	if r.State != RunRunning || step != r.Current() || step >= len(r.Steps) {
-		return answer(CodeConflict, "step %d of %s is not at work: the run is %s at step %d", step+1, r.ID, r.State, r.Current()+1), false
+	if !slices.Contains(r.AtWork(), step) {
+		return answer(CodeConflict, "step %s of %s is not at work: the run is %s at step %d", r.At(step), r.ID, r.State, r.At(r.Current()).N), false
 	}
 	return Answer{}, true
 }
@@ -195,14 +205,17 @@ func (t *turn) endStep(c EndStep) Answer {
 		return answer(CodeInvalid, "%q is no outcome of a step", c.State)
 	}
 	if c.State == StepDone && r.Steps[c.Step].Kind == KindGate {
-		return answer(CodeInvalid, "step %d of %s is a gate; only votes open it", c.Step+1, r.ID)
+		return answer(CodeInvalid, "step %s of %s is a gate; only votes open it", r.At(c.Step), r.ID)
 	}
 	t.moveStep(r, c.Step, ev)
 	s := &r.Steps[c.Step]
-	s.EndedAt, s.Note, r.Facts = t.now, c.Note, c.Facts
+	s.EndedAt, s.Note, r.Facts = t.now, c.Note, r.evidence(*s, c.Facts)
 	r.learn(c.Facts)
 	took := Span(t.now.Sub(s.StartedAt))
-	t.say(ev, engine, fmt.Sprintf("step %d of %d, %s: %s after %s%s", c.Step+1, len(r.Steps), s.Name, c.State, took, because(c.Note)), atStep(r, c.Step), with(c.Facts))
+	t.say(ev, engine, fmt.Sprintf("%s, %s: %s after %s%s", r.Nth(c.Step), s.Name, c.State, took, because(c.Note)), atStep(r, c.Step), with(c.Facts))
+	if s.Group.Name != "" {
+		return t.endMember(r, c.Step, -1, "")
+	}
 	if c.State == StepFailed && s.HarderFrom == s.Attempt+1 && r.Wish.Verb == "" {
 		t.begin(r, "ungraceful now")
 		return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID}
@@ -211,30 +224,10 @@ func (t *turn) endStep(c EndStep) Answer {
 		return t.abort(r, r.Wish.By, r.Wish.Reason)
 	}
 	if c.State != StepDone {
-		t.park(r, ended(c.Step, *s)+because(c.Note))
+		t.park(r, r.ended(c.Step)+because(c.Note))
 		return Answer{Code: CodeAccepted, Text: r.Note, ID: r.ID}
 	}
-	if r.Wish.Verb == "" && t.overtaken(r) {
-		t.park(r, "every alert resolved during the run, before anything irreversible was done; a person decides whether to go on")
-		return Answer{Code: CodeAccepted, Text: r.Note, ID: r.ID}
-	}
-	if i := r.Current(); i < len(r.Steps) && r.Steps[i].State == StepUnknown && r.Wish.Verb == "" {
-		return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID} // lost with the end of the log: it is observed, not begun
-	}
-	t.begin(r, "")
-	return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID}
-}
-
-// ended says how a step ended that is not done.
-func ended(i int, s RunStep) string {
-	step := fmt.Sprintf("step %d (%s)", i+1, s.Name)
-	switch s.State {
-	case StepUnknown:
-		return "the outcome of " + step + " is unknown"
-	case StepRefused:
-		return step + " was refused"
-	}
-	return fmt.Sprintf("%s %s", step, s.State)
+	return t.passOn(r)
 }
 
 // overtaken: the alerts that asked for the run are gone while its first point of no return still lies ahead. Behind it
@@ -291,6 +284,9 @@ func (t *turn) waitStep(c WaitStep) Answer {
 	if r.Steps[c.Step].Kind == KindGate {
 		return t.ask(r, c.Step, c.Note)
 	}
+	if r.Steps[c.Step].Group.Name != "" {
+		return answer(CodeInvalid, "%s of %s is a member of a group, which waits for nothing while others are at work", r.one(c.Step), r.ID)
+	}
 	t.moveRun(r, EvRunWaiting)
 	r.WakeAt, r.Note, r.Steps[c.Step].Note = c.Until.UTC().Truncate(time.Microsecond), c.Note, c.Note
 	r.Steps[c.Step].Duty = Duty{Owner: c.Owner, Due: c.Due.UTC().Truncate(time.Microsecond)}
@@ -298,12 +294,12 @@ func (t *turn) waitStep(c WaitStep) Answer {
 		t.progress(r, c.Step, c.Note)
 		return Answer{Code: CodeAccepted, Text: c.Note, ID: r.ID}
 	}
-	t.say(EvRunWaiting, engine, fmt.Sprintf("step %d of %d, %s: %s", c.Step+1, len(r.Steps), r.Steps[c.Step].Name, c.Note), atStep(r, c.Step))
+	t.say(EvRunWaiting, engine, fmt.Sprintf("%s, %s: %s", r.Nth(c.Step), r.Steps[c.Step].Name, c.Note), atStep(r, c.Step))
 	return Answer{Code: CodeAccepted, Text: c.Note, ID: r.ID}
 }
 
 func (t *turn) progress(r *Run, i int, note string) {
-	t.say(EvStepProgress, engine, fmt.Sprintf("step %d of %d, %s: %s", i+1, len(r.Steps), r.Steps[i].Name, note), atStep(r, i))
+	t.say(EvStepProgress, engine, fmt.Sprintf("%s, %s: %s", r.Nth(i), r.Steps[i].Name, note), atStep(r, i))
 }
 
 // wakeRun gives a waiting run back to a worker.
@@ -326,7 +322,7 @@ func (t *turn) wakeRun(c WakeRun) Answer {
 	r.Fresh = false
 	t.say(EvRunResumed, engine, r.ID+" goes on: "+r.Standing(), aboutRun(r))
 	// A wait that was taken over from a dead owner is unknown, not pending: begun anew it would wait from the start.
-	if i := r.Current(); i >= len(r.Steps) || r.Steps[i].State == StepPending {
+	if !r.underWay() {
 		t.begin(r, "")
 	}
 	return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID}
@@ -341,9 +337,12 @@ func (t *turn) takeOver(c TakeOver) Answer {
 	t.moveRun(r, EvRunTaken)
 	t.say(EvRunTaken, engine, fmt.Sprintf("%s goes on with %s, because its worker stopped answering: %s", c.Owner, r.ID, r.Standing()), aboutRun(r))
 	// An undoing that is open stays so: the new owner sees it and observes.
-	if i := r.Current(); r.State == RunRunning && i < len(r.Steps) && r.Steps[i].State == StepStarted {
+	for _, i := range r.AtWork() {
+		if r.Steps[i].State != StepStarted {
+			continue
+		}
 		t.moveStep(r, i, EvStepUnknown)
-		t.say(EvStepUnknown, engine, fmt.Sprintf("step %d of %d, %s: its owner stopped before the outcome was known; observing first", i+1, len(r.Steps), r.Steps[i].Name), atStep(r, i))
+		t.say(EvStepUnknown, engine, fmt.Sprintf("%s, %s: its owner stopped before the outcome was known; observing first", r.Nth(i), r.Steps[i].Name), atStep(r, i))
 	}
 	return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID}
 }
@@ -358,7 +357,11 @@ func (t *turn) retryStep(c RetryStep) Answer {
 		return ans
 	}
 	if n := r.Steps[c.Step].Attempt; n != c.Attempt {
-		return answer(CodeConflict, "step %d of %s is at attempt %d, not %d", c.Step+1, r.ID, n, c.Attempt)
+		return answer(CodeConflict, "step %s of %s is at attempt %d, not %d", r.At(c.Step), r.ID, n, c.Attempt)
+	}
+	if s := &r.Steps[c.Step]; s.Group.Name != "" {
+		s.Touched, s.State = s.mayHold(), StepPending // seen not to have happened; it begins anew if nothing stands in the way
+		return t.endMember(r, c.Step, c.Step, c.Note)
 	}
 	if s := &r.Steps[c.Step]; r.Wish.Verb != "" {
 		s.Touched = s.mayHold()

@@ -68,35 +68,43 @@ func (t *turn) unwish(r *Run, c Steer) Answer {
 }
 
 func (t *turn) markDone(r *Run, c Steer) {
-	i := r.Current()
-	if i >= len(r.Steps) {
-		return
+	at := r.Current()
+	from, to := r.Members(at)
+	for _, i := range r.remaining(at) {
+		s := &r.Steps[i]
+		if to-from > 1 && s.State == StepPending {
+			continue // a member that has not begun is no member that happened; the group goes on with it
+		}
+		t.moveStep(r, i, EvStepDone)
+		s.EndedAt, s.MarkedBy, s.Note = t.now, c.By.String(), fmt.Sprintf("marked done by %s%s", c.By, because(c.Reason))
+		s.Result = strings.TrimSpace(c.Reason)
+		t.say(EvStepDone, c.By, fmt.Sprintf("%s, %s: %s", r.Nth(i), s.Name, s.Note), atStep(r, i), reason(c.Reason))
 	}
-	t.moveStep(r, i, EvStepDone)
-	s := &r.Steps[i]
-	s.EndedAt, s.MarkedBy, s.Note = t.now, c.By.String(), fmt.Sprintf("marked done by %s%s", c.By, because(c.Reason))
-	s.Result = strings.TrimSpace(c.Reason)
-	t.say(EvStepDone, c.By, fmt.Sprintf("step %d of %d, %s: %s", i+1, len(r.Steps), s.Name, s.Note), atStep(r, i), reason(c.Reason))
 }
 
 // skip leaves the step out. The guards of the later ones do not count on it: they are judged on what is there.
 func (t *turn) skip(r *Run, c Steer) {
-	i := r.Current()
-	s := &r.Steps[i]
-	s.Touched = s.mayHold()
-	t.moveStep(r, i, EvStepSkipped)
-	s.EndedAt, s.Note = t.now, fmt.Sprintf("skipped by %s%s", c.By, because(c.Reason))
-	t.say(EvStepSkipped, c.By, fmt.Sprintf("step %d of %d, %s: %s", i+1, len(r.Steps), s.Name, s.Note), atStep(r, i), reason(c.Reason))
+	for _, i := range r.remaining(r.Current()) {
+		s := &r.Steps[i]
+		s.Touched = s.mayHold()
+		t.moveStep(r, i, EvStepSkipped)
+		s.EndedAt, s.Note = t.now, fmt.Sprintf("skipped by %s%s", c.By, because(c.Reason))
+		t.say(EvStepSkipped, c.By, fmt.Sprintf("%s, %s: %s", r.Nth(i), s.Name, s.Note), atStep(r, i), reason(c.Reason))
+	}
 }
 
-// anew lets the step begin anew, as its own recorded attempt; a step that has not begun is just gone on with.
+// anew lets the step begin anew, as its own recorded attempt; a step that has not begun is just gone on with. Of a group
+// these are the members that are not done.
 func (t *turn) anew(r *Run) {
-	s := &r.Steps[r.Current()]
-	if s.State == StepPending && t.overtaken(r) {
+	at := r.Current()
+	if !r.begun(at) && t.overtaken(r) {
 		r.Regardless = true // it was halted before this step because the alerts were gone
 	}
-	s.Touched = s.mayHold()
-	s.State = StepPending
+	for _, i := range r.remaining(at) {
+		s := &r.Steps[i]
+		s.Touched = s.mayHold()
+		s.State = StepPending
+	}
 }
 
 // goOn gives the run back to a worker.
@@ -179,7 +187,7 @@ func (t *turn) steersman(r *Run, p *Proposal, c Steer) (Answer, bool) {
 		if c.By.Known() && slices.ContainsFunc(roles, c.By.Person.Has) {
 			return Answer{}, true
 		}
-		return answer(CodeNotAllowed, "%s may not skip step %d (%s); it needs %s", c.By, r.Current()+1, r.Steps[r.Current()].Name, oneOfRoles(roles)), false
+		return answer(CodeNotAllowed, "%s may not skip %s; it needs %s", c.By, r.whole(r.Current()), oneOfRoles(roles)), false
 	}
 	if i, owed := r.owed(); owed && c.Verb == VerbDone && r.Steps[i].Duty.Of(c.By) {
 		return Answer{}, true // without a voice in the rest of the run

@@ -24,7 +24,7 @@ func (t *turn) halted(r *Run) bool {
 		r.Note = fmt.Sprintf("stopped after a step by %s%s", w.By, because(w.Reason))
 	}
 	i := r.Current()
-	t.say(EvRunPaused, w.By, fmt.Sprintf("%s is %s; step %d of %d (%s) does not begin until a person resumes", r.ID, r.Note, i+1, len(r.Steps), r.Steps[i].Name),
+	t.say(EvRunPaused, w.By, fmt.Sprintf("%s is %s; %s (%s) does not begin until a person resumes", r.ID, r.Note, r.Position(i), r.Called(i)),
 		aboutRun(r), reason(w.Reason))
 	return true
 }
@@ -46,18 +46,10 @@ func (t *turn) abort(r *Run, by Actor, why string) Answer {
 
 func (t *turn) endAborted(r *Run, by Actor, why string) Answer {
 	r.Left = r.leaves()
-	undone, done := 0, 0
-	for _, s := range r.Steps {
-		switch s.State {
-		case StepUndone:
-			undone++
-		case StepDone:
-			done++
-		}
-	}
+	undone, done := r.positions(StepUndone), r.positions(StepDone)
 	t.moveRun(r, EvRunAborted)
 	r.WakeAt, r.EndedAt, r.Note = time.Time{}, t.now, fmt.Sprintf("aborted by %s%s", by, because(why))
-	text := fmt.Sprintf("%s %s; steps done: %d of %d", r.ID, r.Note, done, len(r.Steps))
+	text := fmt.Sprintf("%s %s; steps done: %d of %d", r.ID, r.Note, done, Positions(r.Steps))
 	if undone > 0 {
 		text += fmt.Sprintf(", undone: %d", undone)
 	}
@@ -98,12 +90,12 @@ func (t *turn) undoNext(r *Run) {
 		why = r.Halt // an alarm of the watch says that the world is not what the undoing takes it for
 	}
 	if why != "" {
-		t.park(r, fmt.Sprintf("step %d (%s) was not undone: %s", i+1, r.Steps[i].Name, why))
+		t.park(r, fmt.Sprintf("%s was not undone: %s", r.one(i), why))
 		return
 	}
 	t.moveStep(r, i, EvStepUndoing)
 	r.Steps[i].UndoAt = t.now
-	t.say(EvStepUndoing, engine, fmt.Sprintf("undoing step %d of %d: %s", i+1, len(r.Steps), r.Steps[i].Summary), atStep(r, i))
+	t.say(EvStepUndoing, engine, fmt.Sprintf("undoing %s: %s", r.Nth(i), r.Steps[i].Summary), atStep(r, i))
 }
 
 // endUndo takes the outcome of an undoing. What could not be undone is not tried again: a person decides.
@@ -116,7 +108,7 @@ func (t *turn) endUndo(c EndUndo) Answer {
 	ev, known := events[c.State]
 	switch {
 	case r.State != RunUndoing || r.Undoing() != c.Step || c.Step < 0:
-		return answer(CodeConflict, "step %d of %s is not being undone: the run is %s", c.Step+1, r.ID, r.State)
+		return answer(CodeConflict, "step %s of %s is not being undone: the run is %s", r.At(c.Step), r.ID, r.State)
 	case !known:
 		return answer(CodeInvalid, "%q is no outcome of an undoing", c.State)
 	}
@@ -124,9 +116,9 @@ func (t *turn) endUndo(c EndUndo) Answer {
 	s := &r.Steps[c.Step]
 	s.Note, r.Facts = c.Note, c.Facts
 	word := map[StepState]string{StepUndone: "undone", StepNotUndone: "not undone"}[c.State]
-	t.say(ev, engine, fmt.Sprintf("step %d of %d, %s: %s after %s%s", c.Step+1, len(r.Steps), s.Name, word, Span(t.now.Sub(s.UndoAt)), because(c.Note)), atStep(r, c.Step), with(c.Facts))
+	t.say(ev, engine, fmt.Sprintf("%s, %s: %s after %s%s", r.Nth(c.Step), s.Name, word, Span(t.now.Sub(s.UndoAt)), because(c.Note)), atStep(r, c.Step), with(c.Facts))
 	if c.State == StepNotUndone {
-		t.park(r, fmt.Sprintf("step %d (%s) was not undone%s; abort ends the run here and names what is left", c.Step+1, s.Name, because(c.Note)))
+		t.park(r, fmt.Sprintf("%s was not undone%s; abort ends the run here and names what is left", r.one(c.Step), because(c.Note)))
 		return Answer{Code: CodeAccepted, Text: r.Note, ID: r.ID}
 	}
 	t.undoNext(r)
@@ -144,10 +136,10 @@ func (t *turn) tellSlow(c TellSlow) Answer {
 	}
 	s := &r.Steps[c.Step]
 	if s.Slow || s.Attempt != c.Attempt {
-		return answer(CodeDuplicate, "step %d of %s was told to be slow already", c.Step+1, r.ID)
+		return answer(CodeDuplicate, "step %s of %s was told to be slow already", r.At(c.Step), r.ID)
 	}
 	s.Slow = true
-	t.say(EvStepSlow, engine, fmt.Sprintf("step %d of %d, %s: at work for %s; of its last %d runs 95 in 100 took at most %s",
-		c.Step+1, len(r.Steps), s.Name, Span(t.now.Sub(s.StartedAt)), c.Of, Span(c.Usual)), atStep(r, c.Step))
+	t.say(EvStepSlow, engine, fmt.Sprintf("%s, %s: at work for %s; of its last %d runs 95 in 100 took at most %s",
+		r.Nth(c.Step), s.Name, Span(t.now.Sub(s.StartedAt)), c.Of, Span(c.Usual)), atStep(r, c.Step))
 	return Answer{Code: CodeAccepted, Text: "told", ID: r.ID}
 }

@@ -168,7 +168,7 @@ func (t *turn) queue(p *Proposal, by Actor) *Run {
 		Holds: plan.Lock && p.Target.Key() != "", Exempt: plan.Exempt, Suggested: !p.Requester.Known(), Plan: p.Plan, Digest: p.Digest, ApprovedBy: p.DecidedBy, QueuedAt: t.now,
 	}
 	for _, s := range plan.Steps {
-		r.Steps = append(r.Steps, RunStep{Name: s.Name, Kind: s.Kind, Summary: s.Summary, Irreversible: s.Irreversible, State: StepPending, Gate: Gate{Policy: s.Approval}, When: s.When})
+		r.Steps = append(r.Steps, RunStep{Name: s.Name, Kind: s.Kind, Summary: s.Summary, Irreversible: s.Irreversible, State: StepPending, Gate: Gate{Policy: s.Approval}, When: s.When, Group: s.Group})
 	}
 	if r.Holds {
 		lock := t.protection(p.Target.Key())

@@ -57,7 +57,7 @@ func (t *turn) chase(by Actor) {
 		if at := s.Duty.next(); at.IsZero() || at.After(t.now) {
 			continue
 		}
-		late := fmt.Sprintf("step %d of %d, %s, of %s is overdue: %s", i+1, len(r.Steps), s.Name, r.ID, s.Duty.By())
+		late := fmt.Sprintf("%s, %s, of %s is overdue: %s", r.Nth(i), s.Name, r.ID, s.Duty.By())
 		if s.Duty.Late {
 			s.Duty.PageAt = time.Time{}
 			t.pageFor(r, by, late)

@@ -90,6 +90,7 @@ type Event struct {
 	Run      string          `json:"run,omitempty"`
 	Step     string          `json:"step,omitempty"`
 	StepN    int             `json:"step_n,omitempty"` // from 1
+	Member   int             `json:"member,omitempty"` // of the group at that step, from 1; zero for a step that stands alone
 	Attempt  int             `json:"attempt,omitempty"`
 	Epoch    int64           `json:"epoch,omitempty"`
 	Target   string          `json:"target,omitempty"`

@@ -32,8 +32,7 @@ func (r Run) Refuses(v Verb, now time.Time) string {
 	case i >= len(r.Steps):
 		return fmt.Sprintf("every step of %s is done", r.ID)
 	}
-	step := fmt.Sprintf("step %d (%s)", i+1, r.Steps[i].Name)
-	begun := r.Steps[i].State != StepPending
+	step, begun := r.whole(i), r.begun(i)
 	switch v {
 	case VerbPause, VerbStop:
 		return r.refusesPause()
@@ -110,7 +109,7 @@ func (r Run) Foretell(v Verb) string {
 	if i >= len(r.Steps) {
 		return "every step is done"
 	}
-	step := fmt.Sprintf("step %d of %d (%s)", i+1, len(r.Steps), r.Steps[i].Name)
+	step := fmt.Sprintf("%s (%s)", r.Position(i), r.Called(i))
 	keeps := ""
 	if r.Holds {
 		keeps = " and keeps " + r.Target.Key() + " locked"
@@ -124,8 +123,11 @@ func (r Run) Foretell(v Verb) string {
 		}
 		return fmt.Sprintf("everything that is left is checked anew, and %s begins if it is still as approved", step)
 	case VerbRetry:
-		return step + " runs again after its own checks"
+		return step + r.again(i) + " after its own checks"
 	case VerbDone:
+		if names := r.counted(i); names != "" {
+			return names + " of " + step + " count as done on your word, and the run goes on with what is left of it"
+		}
 		return step + " counts as done on your word, and the run goes on"
 	case VerbSkip:
 		return step + " is left out for good, and the run goes on with the next one; the later guards do not count on it"

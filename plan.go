@@ -73,6 +73,8 @@ type PlanStep struct {
 	UndoByHand []string `json:"undo_by_hand,omitempty"`
 	// Ungraceful is the harder form of the step, done from an operator's word on.
 	Ungraceful *Form `json:"ungraceful,omitempty"`
+	// Group is whose member the step is; its neighbours of the same group are at work at the same time.
+	Group Group `json:"group,omitzero"`
 }
 
 // Form is another way of doing a step: the whole arguments, and what it will do as a person reads it.

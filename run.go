@@ -94,6 +94,8 @@ type Run struct {
 	Halt string `json:"halt,omitempty"`
 	// Wish is what an operator decided while a step was at work; it is carried out when that step has ended.
 	Wish Wish `json:"wish,omitzero"`
+	// GroupUntil is when the time of the group at work is over: no member begins after it, and none is at work.
+	GroupUntil time.Time `json:"group_until,omitzero"`
 	// Until is when the run's deadline passes: no step begins after it unless a person says so. Zero for none.
 	Until time.Time `json:"until,omitzero"`
 	// Left is what an aborted run leaves to a person.
@@ -127,6 +129,7 @@ type RunStep struct {
 	HarderFrom int       `json:"harder_from,omitempty"`
 	Slow       bool      `json:"slow,omitempty"` // it was told that this attempt takes long
 	UndoAt     time.Time `json:"undo_at,omitzero"`
+	Group      Group     `json:"group,omitzero"` // whose member it is, as planned
 }
 
 // Harder reports whether the attempt at work is made in the ungraceful form.
@@ -135,7 +138,7 @@ func (s RunStep) Harder() bool { return s.HarderFrom > 0 && s.Attempt >= s.Harde
 // Current is the index of the first step that is not done or skipped; len(Steps) when all are.
 func (r Run) Current() int {
 	for i, s := range r.Steps {
-		if s.State != StepDone && s.State != StepSkipped {
+		if !s.over() {
 			return i
 		}
 	}
@@ -143,13 +146,13 @@ func (r Run) Current() int {
 }
 
 // Mark names the step at which the run stands and its attempt, "3.1": a decision carries it, so that one that was meant
-// for another step is noticed.
+// for another step is noticed. The attempts of a group are those of all its members, so each of them changes it.
 func (r Run) Mark() string {
-	i, attempt := r.Current(), 0
-	if i < len(r.Steps) {
-		attempt = r.Steps[i].Attempt
+	i, attempts := r.Current(), 0
+	for from, to := r.Members(i); from < to && from < len(r.Steps); from++ {
+		attempts += r.Steps[from].Attempt
 	}
-	return itoa(i+1) + "." + itoa(attempt)
+	return itoa(r.At(i).N) + "." + itoa(attempts)
 }
 
 // Claim is a lease on a run.

@@ -19,7 +19,7 @@ type Runbook struct {
 	Lock        bool          // whether a run holds the target's lock (kill switches must not)
 	Rejoins     bool          // it brings the former node back after a failover
 	Priority    int           // order among runbooks that all could run; lower comes first
-	Steps       []RunbookStep // in order
+	Steps       []RunbookStep // in order; members of a group one after the other
 	Approval    Policy
 	Comms       Cadence
 	Escalation  Escalation
@@ -63,6 +63,7 @@ type RunbookStep struct {
 	Approval     Policy         // for kind gate: who lets the run go on
 	Ungraceful   map[string]any // arguments of the harder form, laid over With; an operator switches to it
 	SkipBy       []string       // roles that may leave it out with a reason; never set where Irreversible is
+	Group        Group          // whose member it is; members of one group stand beside each other
 	Line         int
 }
 

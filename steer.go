@@ -76,12 +76,16 @@ type TellSlow struct {
 
 // Left is a step that an aborted run leaves to a person, with the exact commands.
 type Left struct {
-	N        int       `json:"n"` // from 1
+	N        int       `json:"n"`                // from 1
+	Member   int       `json:"member,omitempty"` // from 1; zero for a step that stands alone
 	Step     string    `json:"step"`
 	State    StepState `json:"state"`
 	Undo     bool      `json:"undo,omitempty"`     // the commands undo the step; otherwise they do it
 	Commands []string  `json:"commands,omitempty"` // none where the kind knows none
 }
+
+// At is where the step stands in the sequence.
+func (l Left) At() Place { return Place{N: l.N, Member: l.Member} }
 
 // Subject implements Command.
 func (c Steer) Subject() Subject {
@@ -135,13 +139,13 @@ func (r Run) leaves() []Left {
 		if i >= len(plan.Steps) {
 			break
 		}
-		p, over := plan.Steps[i], s.State == StepDone || s.State == StepSkipped
+		p, over, at := plan.Steps[i], s.over(), r.At(i)
 		switch {
 		case forward && !over:
-			out = append(out, Left{N: i + 1, Step: s.Name, State: s.State, Commands: p.ByHand})
+			out = append(out, Left{N: at.N, Member: at.Member, Step: s.Name, State: s.State, Commands: p.ByHand})
 		case forward || !s.mayHold() || s.State == StepStarted: // a pause of the engine's own that was cut short has no effect
 		case p.Undo || len(p.UndoByHand) > 0 || s.State != StepDone:
-			out = append(out, Left{N: i + 1, Step: s.Name, State: s.State, Undo: true, Commands: p.UndoByHand})
+			out = append(out, Left{N: at.N, Member: at.Member, Step: s.Name, State: s.State, Undo: true, Commands: p.UndoByHand})
 		}
 	}
 	return out
@@ -162,7 +166,7 @@ func (s RunStep) mayHold() bool {
 func handOver(left []Left) string {
 	var parts []string
 	for _, l := range left {
-		s := fmt.Sprintf("step %d (%s, %s)", l.N, l.Step, l.State)
+		s := fmt.Sprintf("step %s (%s, %s)", l.At(), l.Step, l.State)
 		if len(l.Commands) > 0 {
 			s += ": " + strings.Join(l.Commands, "; ")
 		}
