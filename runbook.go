@@ -28,6 +28,16 @@ type Runbook struct {
 	Digest      string // SHA-256 of the file, hex
 }
 
+// PathOf is where step i stands in the file: steps[2], or steps[2].parallel[0] for the first member of a group.
+func (rb Runbook) PathOf(i int) string {
+	at := Places(rb.Steps)[i]
+	path := "steps[" + itoa(at.N-1) + "]"
+	if at.Member > 0 {
+		path += ".parallel[" + itoa(at.Member-1) + "]"
+	}
+	return path
+}
+
 // Objective is a promised recovery time and loss. Zero means that nothing is promised.
 type Objective struct {
 	RTO time.Duration `json:"rto,omitempty"`

@@ -34,13 +34,14 @@ func (r *Registry) reach(plan pointsman.Plan) []string {
 		}
 	}
 	add(plan.Target.Key())
+	places := pointsman.Places(plan.Steps)
 	for i, s := range plan.Steps {
 		act, _ := r.Find(s.Kind)
 		if o, ok := act.(observed); ok {
 			act = o.Action
 		}
 		if a, ok := act.(Aimed); ok {
-			if t, err := a.Aims(Input{Target: plan.Target, With: s.With, Params: plan.Params, Pins: plan.Pins, StepN: i + 1}); err == nil {
+			if t, err := a.Aims(Input{Target: plan.Target, With: s.With, Params: plan.Params, Pins: plan.Pins, StepN: places[i].N}); err == nil {
 				add(t.Key())
 			}
 		}

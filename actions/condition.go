@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 
@@ -53,13 +54,13 @@ func notYet(ev pointsman.Evidence, n int) pointsman.Evidence {
 func (c checks) withConditions(steps []pointsman.RunbookStep) []pointsman.Fact {
 	facts := c.facts()
 	found := len(facts)
-	for i := range c.list {
-		w := c.list[i].when
-		if w == nil {
+	for i, at := range pointsman.Places(steps) {
+		w, name := c.list[i].when, cmp.Or(steps[i].Group.Name, steps[i].Name)
+		if w == nil || at.Member > 1 { // a group is asked once
 			continue
 		}
 		is, why := w.Holds(facts[:found])
-		f := pointsman.Fact{Name: "condition of step " + steps[i].Name, Value: string(is), Result: pointsman.Pass, Text: fmt.Sprintf("step %d (%s) only if %s: %s now, %s", i+1, steps[i].Name, w, is, why)}
+		f := pointsman.Fact{Name: "condition of step " + name, Value: string(is), Result: pointsman.Pass, Text: fmt.Sprintf("step %d (%s) only if %s: %s now, %s", at.N, name, w, is, why)}
 		if is == pointsman.NotKnown {
 			f.Result = pointsman.Unknown
 		}

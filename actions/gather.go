@@ -82,7 +82,7 @@ func (c checks) steps(in []pointsman.RunbookStep) []pointsman.PlanStep {
 		out[i] = pointsman.PlanStep{
 			Name: s.Name, Kind: s.Kind, With: c.list[i].with, Timeout: s.Timeout,
 			Irreversible: s.Irreversible, Approval: s.Approval, When: c.list[i].when, Summary: c.list[i].summary, SkipBy: s.SkipBy,
-			Undo: c.list[i].undo, ByHand: c.list[i].byHand, UndoByHand: c.list[i].undoByHand, Ungraceful: c.list[i].harder,
+			Undo: c.list[i].undo, ByHand: c.list[i].byHand, UndoByHand: c.list[i].undoByHand, Ungraceful: c.list[i].harder, Group: s.Group,
 		}
 	}
 	return out

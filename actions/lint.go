@@ -22,19 +22,29 @@ func (r *Registry) Check(rb pointsman.Runbook) []pointsman.Fault {
 	for _, p := range rb.Params {
 		params = append(params, p.Name)
 	}
+	places := pointsman.Places(rb.Steps)
 	for i, s := range rb.Steps {
-		path := fmt.Sprintf("steps[%d]", i)
+		path := rb.PathOf(i)
 		if slices.ContainsFunc(rb.Steps[:i], func(other pointsman.RunbookStep) bool { return other.Name == s.Name }) {
 			add(s.Line, path+".name", "two steps are named %q; people tell them apart by their names", s.Name)
 		}
 		if s.When != nil {
 			for _, name := range references(needs(pointsman.RunbookStep{When: s.When})) {
-				if i == 0 && !slices.Contains(params, name) {
+				if places[i].N == 1 && !slices.Contains(params, name) {
 					add(s.Line, path+".when", "${%s} is no parameter of this runbook; it has %v", name, params)
 				}
 			}
 		}
 		act, known := r.Find(s.Kind)
+		if s.Group.Name != "" && (known || Own(s.Kind)) {
+			if _, may := r.beside(s.Kind, Input{}); !may {
+				add(s.Line, path+".kind", "a step of kind %s has its position to itself; members of a group are of the kinds %s", s.Kind, r.alongside())
+				continue
+			}
+			if why := r.clash(rb.Steps, i, func(n int) Input { return Input{With: rawArgs(rb.Steps[n].With)} }); why != "" {
+				add(s.Line, path+".with", "%s", why)
+			}
+		}
 		switch {
 		case Own(s.Kind):
 			if _, err := r.describePause(s, Input{With: rawArgs(s.With)}); err != nil {
@@ -59,7 +69,7 @@ func (r *Registry) Check(rb pointsman.Runbook) []pointsman.Fault {
 		// A name that is no parameter must be pinned by a check of an earlier or this step; which pins a kind gives
 		// is known only when it looks, so only a name in the first step is certainly wrong.
 		for _, name := range references(s.With) {
-			if i == 0 && !slices.Contains(params, name) {
+			if places[i].N == 1 && !slices.Contains(params, name) {
 				add(s.Line, path+".with", "${%s} is no parameter of this runbook; it has %v", name, params)
 			}
 		}

@@ -14,19 +14,30 @@ import (
 // recheck repeats the checks of a plan, as approved, right before something runs: all remaining steps from the given
 // one on, beside each other. What lies outside the approval comes back as a HARD fact, so that the reducer voids it.
 func (e *Engine) recheck(ctx context.Context, run pointsman.Run, plan pointsman.Plan, from int) []pointsman.Fact {
+	first, _ := run.Members(from)
+	return e.rechecked(ctx, run, plan, func(i int) bool {
+		return i >= first && run.Steps[i].State != pointsman.StepDone && run.Steps[i].State != pointsman.StepSkipped
+	})
+}
+
+// rechecked repeats the checks of the steps that are due. The guards of those with a condition are put off until they
+// begin: to those of a running run that are at its present position, that is now.
+func (e *Engine) rechecked(ctx context.Context, run pointsman.Run, plan pointsman.Plan, due func(int) bool) []pointsman.Fact {
 	if no := e.reconfigured(plan); len(no) > 0 {
 		return no // what the checks would find is of other servers
 	}
 	found := make([]checked, len(plan.Steps))
 	var wg sync.WaitGroup
-	for i := from; i < len(plan.Steps); i++ {
-		s := plan.Steps[i]
+	for i, s := range plan.Steps {
 		act, ok := e.Kinds.Find(s.Kind)
-		if !ok {
+		if !ok || !due(i) {
 			continue // the engine's own kinds have nothing to check
 		}
 		in := e.input(run, plan, i, Start)
 		for n, before := range plan.Steps[:i] {
+			if beside(before, s) {
+				continue
+			}
 			if run.Steps[n].State != pointsman.StepSkipped { // what was left out promises nothing
 				in.Promised = append(in.Promised, before.Kind)
 			}
@@ -42,9 +53,10 @@ func (e *Engine) recheck(ctx context.Context, run pointsman.Run, plan pointsman.
 		})
 	}
 	wg.Wait()
-	for i := from; i < len(plan.Steps); i++ {
-		if plan.Steps[i].When != nil && (i != from || run.State != pointsman.RunRunning) {
-			found[i].evidence = notYet(found[i].evidence, i+1)
+	now := run.At(run.Current()).N
+	for i, at := range pointsman.Places(plan.Steps) {
+		if plan.Steps[i].When != nil && (at.N != now || run.State != pointsman.RunRunning) {
+			found[i].evidence = notYet(found[i].evidence, at.N)
 		}
 	}
 	facts := checks{list: found}.facts()
@@ -76,7 +88,7 @@ func unaccepted(plan pointsman.Plan, f pointsman.Fact) string {
 
 // alreadyDone names the fact that a step's effect holds without us. The number belongs to it: that a later step has
 // happened is no reason to take this one for done.
-func alreadyDone(i int) string { return fmt.Sprintf("step %d already done", i+1) }
+func alreadyDone(at pointsman.Place) string { return fmt.Sprintf("step %s already done", at) }
 
 // outside names what a check now chooses or finds differently from the plan.
 func outside(plan pointsman.Plan, i int, ev pointsman.Evidence) []pointsman.Fact {
@@ -102,7 +114,7 @@ func outside(plan pointsman.Plan, i int, ev pointsman.Evidence) []pointsman.Fact
 		}
 	}
 	if s.Irreversible && ev.Already {
-		refuse(alreadyDone(i), "yes", "no", fmt.Sprintf("%s has happened already, by %s", s.Summary, by(ev)))
+		refuse(alreadyDone(pointsman.Places(plan.Steps)[i]), "yes", "no", fmt.Sprintf("%s has happened already, by %s", s.Summary, by(ev)))
 	}
 	return out
 }

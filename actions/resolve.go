@@ -63,6 +63,7 @@ func (r *Resolver) Resolve(ctx context.Context, prop pointsman.Proposal, phase P
 		Reason: prop.Reason, Actor: prop.Requester.String(), Log: r.Log,
 	}
 	checks := r.check(ctx, rb.Steps, base)
+	r.apart(rb.Steps, base, &checks)
 	out := Resolution{Facts: checks.withConditions(rb.Steps), Eligible: r.eligible(rb.Approval, prop.Requester)}
 	if left := checks.unresolved(); len(left) > 0 {
 		out.Problem = "no plan can be made: " + strings.Join(left, "; ")
@@ -193,6 +194,7 @@ type checks struct {
 // and the pins they choose let the next ones run. A hung server thus costs one deadline, not one per step.
 func (r *Resolver) check(ctx context.Context, steps []pointsman.RunbookStep, base Input) checks {
 	c := checks{list: make([]checked, len(steps)), pins: map[string]string{}}
+	places := pointsman.Places(steps)
 	for range steps {
 		var wg sync.WaitGroup
 		started := false
@@ -205,12 +207,12 @@ func (r *Resolver) check(ctx context.Context, steps []pointsman.RunbookStep, bas
 			started = true
 			c.list[i].done = true
 			in := base
-			in.StepN, in.Pins, in.Promised = i+1, maps.Clone(c.pins), promised(steps[:i])
+			in.StepN, in.Pins, in.Promised = places[i].N, maps.Clone(c.pins), promised(steps, i)
 			wg.Go(func() { r.one(ctx, s, in, values, &c.list[i]) })
 		}
 		wg.Wait()
 		for i := range c.list {
-			c.pin(i, steps[i].Name, base.Params)
+			c.pin(i, fmt.Sprintf("step %s (%s)", places[i], steps[i].Name), base.Params)
 		}
 		if !started {
 			break
@@ -218,10 +220,10 @@ func (r *Resolver) check(ctx context.Context, steps []pointsman.RunbookStep, bas
 	}
 	for i, s := range steps {
 		if !c.list[i].done {
-			c.list[i].problem = fmt.Sprintf("step %d (%s) needs %v, which no check could choose", i+1, s.Name, missing(needs(s), base.Params, c.pins))
+			c.list[i].problem = fmt.Sprintf("step %s (%s) needs %v, which no check could choose", places[i], s.Name, missing(needs(s), base.Params, c.pins))
 		}
 		if s.When != nil {
-			c.list[i].evidence = notYet(c.list[i].evidence, i+1)
+			c.list[i].evidence = notYet(c.list[i].evidence, places[i].N)
 		}
 	}
 	return c
@@ -236,9 +238,9 @@ func (c *checks) pin(i int, step string, params map[string]string) {
 		given, param := params[name]
 		switch {
 		case pinned && had != ev[name]:
-			c.list[i].problem = fmt.Sprintf("step %d (%s) chose %s %s, an earlier choice is %s", i+1, step, name, ev[name], had)
+			c.list[i].problem = fmt.Sprintf("%s chose %s %s, an earlier choice is %s", step, name, ev[name], had)
 		case param && given != ev[name]:
-			c.list[i].problem = fmt.Sprintf("step %d (%s) chose %s %s, but it was given as %s", i+1, step, name, ev[name], given)
+			c.list[i].problem = fmt.Sprintf("%s chose %s %s, but it was given as %s", step, name, ev[name], given)
 		case !param:
 			c.pins[name] = ev[name]
 		}
@@ -257,12 +259,20 @@ func missing(args map[string]any, given, pinned map[string]string) []string {
 	})
 }
 
-func promised(steps []pointsman.RunbookStep) []string {
+// promised are the kinds of the steps before step i. What members of its own group do is not there when it begins.
+func promised(steps []pointsman.RunbookStep, i int) []string {
 	var out []string
-	for _, s := range steps {
-		out = append(out, s.Kind)
+	for _, s := range steps[:i] {
+		if !beside(s, steps[i]) {
+			out = append(out, s.Kind)
+		}
 	}
 	return out
+}
+
+// beside reports whether two steps are members of one group.
+func beside[S interface{ InGroup() pointsman.Group }](a, b S) bool {
+	return a.InGroup().Name != "" && a.InGroup().Name == b.InGroup().Name
 }
 
 // one resolves and checks one step.

@@ -21,6 +21,9 @@ func (e *Engine) step(ctx context.Context, run pointsman.Run, epoch int64) (poin
 	if err != nil {
 		return e.fail(ctx, end, err) // a run that cannot be read is parked, never claimed again and again
 	}
+	if plan.Steps[i].Group.Name != "" {
+		return e.together(ctx, run, plan, epoch)
+	}
 	switch kind := plan.Steps[i].Kind; kind {
 	case KindManual:
 		wait, err := manual(e.input(run, plan, i, Start), run.Steps[i].StartedAt)
@@ -86,6 +89,9 @@ func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan
 	s := plan.Steps[end.Step]
 	in := e.input(run, plan, end.Step, Start)
 	deadline := run.Steps[end.Step].StartedAt.Add(s.Timeout)
+	if until := run.GroupUntil; s.Group.Timeout > 0 && until.Before(deadline) {
+		deadline = until
+	}
 	if run.Steps[end.Step].State == pointsman.StepUnknown {
 		in.Phase, in.Memo, in.Applied = Recover, run.Steps[end.Step].Memo, run.Steps[end.Step].StartedAt
 		if no := e.reconfigured(plan); len(no) > 0 {
@@ -163,13 +169,13 @@ func (e *Engine) before(ctx context.Context, run pointsman.Run, plan pointsman.P
 			end.State, end.Note = pointsman.StepDone, "an earlier attempt or somebody else had done it"
 		}
 	}
-	if end.State == "" && (p.Irreversible || p.When != nil) { // the guards of one with a condition were put off until now
+	if end.State == "" && p.Group.Name == "" && (p.Irreversible || p.When != nil) { // the guards of one with a condition were put off until now
 		facts := e.recheck(ctx, run, plan, end.Step)
 		no := pointsman.Refusals(facts)
 		if end.Facts = facts; len(no) > 0 {
 			end.State, end.Note = pointsman.StepRefused, joined(no)
 		}
-		if len(no) == 1 && no[0].Name == alreadyDone(end.Step) {
+		if len(no) == 1 && no[0].Name == alreadyDone(run.At(end.Step)) {
 			end.State = pointsman.StepDone
 			if again {
 				end.Note = "an earlier attempt or somebody else had done it"
@@ -300,11 +306,20 @@ func (e *Engine) input(run pointsman.Run, plan pointsman.Plan, i int, phase Phas
 	if form := plan.Steps[i].Ungraceful; form != nil && (run.Steps[i].Harder() || run.Steps[i].State == pointsman.StepPending && run.Steps[i].HarderFrom > 0) {
 		with = form.With
 	}
+	at := run.At(i)
 	return Input{
-		Phase: phase, Key: fmt.Sprintf("%s/%d", run.ID, i+1), Incident: pointsman.IncidentOf(run.ID), Target: plan.Target,
-		With: with, Params: plan.Params, Pins: plan.Pins, Bounds: plan.Bounds, StepN: i + 1,
+		Phase: phase, Key: keyOf(run.ID, at), Incident: pointsman.IncidentOf(run.ID), Target: plan.Target,
+		With: with, Params: plan.Params, Pins: plan.Pins, Bounds: plan.Bounds, StepN: at.N,
 		Reason: plan.Reason, Actor: run.ApprovedBy, Log: e.Log.With("run", run.ID, "step", plan.Steps[i].Name, "kind", plan.Steps[i].Kind),
 	}
+}
+
+// keyOf is what tells one step of one run from every other: INC-7/R1/3, and INC-7/R1/3/1 for the first member of a group.
+func keyOf(run string, at pointsman.Place) string {
+	if at.Member == 0 {
+		return fmt.Sprintf("%s/%d", run, at.N)
+	}
+	return fmt.Sprintf("%s/%d/%d", run, at.N, at.Member)
 }
 
 func pause(ctx context.Context, d time.Duration) error {

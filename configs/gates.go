@@ -10,7 +10,7 @@ import (
 
 // lintGate checks the approval of a step: a gate needs one, no other kind has one.
 func lintGate(rb pointsman.Runbook, i int, at func(int, string, string, ...any)) {
-	s, path := rb.Steps[i], fmt.Sprintf("steps[%d]", i)
+	s, path := rb.Steps[i], rb.PathOf(i)
 	p := s.Approval
 	named := len(p.Require) > 0 || p.Expires != 0
 	switch {
@@ -42,7 +42,7 @@ func (c *checker) gates(people []pointsman.Person, roles []string) {
 			if s.Kind != pointsman.KindGate {
 				continue
 			}
-			at := pointsman.Fault{File: rb.File, Line: s.Line, Path: fmt.Sprintf("steps[%d].approval.require", i)}
+			at := pointsman.Fault{File: rb.File, Line: s.Line, Path: rb.PathOf(i) + ".approval.require"}
 			missing := slices.IndexFunc(s.Approval.Require, func(r pointsman.Requirement) bool { return !slices.Contains(roles, r.Role) })
 			st := s.Approval.Count(people)
 			switch {

@@ -117,8 +117,11 @@ func lintSteps(rb pointsman.Runbook, at func(int, string, string, ...any), top f
 		top("steps", "a runbook needs at least one step")
 	}
 	for i, s := range rb.Steps {
-		path := fmt.Sprintf("steps[%d]", i)
+		path := rb.PathOf(i)
 		switch {
+		case s.Group.Name != "" && slices.Contains(patient, s.Kind):
+			at(s.Line, path+".kind", "a step of kind %s waits; put it before or after the group", s.Kind)
+			continue
 		case !nameForm.MatchString(s.Name):
 			at(s.Line, path+".name", "%q is no name of a step; use a-z, 0-9 and dashes", s.Name)
 		case slices.ContainsFunc(rb.Steps[:i], func(t pointsman.RunbookStep) bool { return t.Name == s.Name }):

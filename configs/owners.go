@@ -24,7 +24,7 @@ func (c *checker) owners() {
 				continue
 			}
 			c.warnings = append(c.warnings, pointsman.Fault{
-				File: rb.File, Line: s.Line, Path: fmt.Sprintf("steps[%d].with.owner", i),
+				File: rb.File, Line: s.Line, Path: rb.PathOf(i) + ".with.owner",
 				Text: fmt.Sprintf("%s is neither a person nor a role of the configuration, so nobody is told when step %s is late%s", owner, s.Name, maybe(owner, known)),
 			})
 		}

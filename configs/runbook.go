@@ -135,7 +135,13 @@ type paramFile struct {
 	Line    int      `yaml:"-"`
 }
 
+// stepFile is an entry under steps: a step, or a group with its members.
 type stepFile struct {
+	memberFile `yaml:",inline"`
+	Parallel   []memberFile `yaml:"parallel"`
+}
+
+type memberFile struct {
 	Name         string         `yaml:"name"`
 	Kind         string         `yaml:"kind"`
 	With         map[string]any `yaml:"with"`
@@ -160,7 +166,7 @@ type skipping struct {
 	By []string `yaml:"by"`
 }
 
-func (s stepFile) noun() pointsman.RunbookStep {
+func (s memberFile) noun() pointsman.RunbookStep {
 	out := pointsman.RunbookStep{
 		Name: s.Name, Kind: s.Kind, With: s.With, Timeout: s.Timeout, Irreversible: s.Irreversible,
 		Ungraceful: s.Ungraceful, SkipBy: s.Skip.By, Line: s.Line,
@@ -235,9 +241,12 @@ func DecodeRunbook(file string, data []byte) (pointsman.Runbook, []pointsman.Fau
 		rb.Modes = append(rb.Modes, pointsman.Mode(m))
 	}
 	for _, s := range w.Steps {
-		rb.Steps = append(rb.Steps, s.noun())
+		rb.Steps = append(rb.Steps, s.nouns()...)
 	}
 	rb.Answers, rb.Params = d.answers(w.Answers), d.params(&w.Params)
+	if len(d.faults) == 0 {
+		d.parallel(w.Steps)
+	}
 	if len(d.faults) == 0 { // what was not read cannot be judged
 		d.lint(rb)
 	}

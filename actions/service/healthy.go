@@ -30,6 +30,25 @@ func (k check) Healthy(ctx context.Context, name string) (bool, string, error) {
 	return well, "", nil
 }
 
+// Beside implements actions.Together.
+func (k check) Beside(in actions.Input) (pointsman.Target, error) {
+	w, err := k.args(in)
+	if err != nil || open(w.service, in) {
+		return pointsman.Target{Kind: "service", Name: w.service}, err
+	}
+	t, err := k.pick(w.service, in)
+	return pointsman.Target{Kind: "service", Name: t.Name}, err
+}
+
+// Beside implements actions.Together.
+func (k run) Beside(in actions.Input) (pointsman.Target, error) {
+	var a runArgs
+	if err := in.Args(&a); err != nil || open(a.Service, in) {
+		return pointsman.Target{Kind: "service", Name: a.Service}, err
+	}
+	return k.Aims(in)
+}
+
 // Aims implements actions.Aimed.
 func (k run) Aims(in actions.Input) (pointsman.Target, error) {
 	var a runArgs
