@@ -52,29 +52,11 @@ func accepted(p ProposalView) string {
 	if take := append(append([]string(nil), p.Bounds...), p.Risks...); len(take) > 0 {
 		s += ". You accept: " + cut(line(strings.Join(take, "; ")), 190)
 	}
-	var steps []string
-	for _, st := range p.Steps {
-		t := st.Text
-		if st.Irreversible {
-			t += " (cannot be undone)"
-		}
-		steps = append(steps, t)
-	}
-	return cut(line(s+". Steps: "+strings.Join(steps, ", ")), maxConfirm)
+	return cut(line(s+". Steps: "+strings.Join(flow(p.Steps), ", ")), maxConfirm)
 }
 
 // gateAccepted is the text of the dialog: what goes on when the gate opens.
 func gateAccepted(p ProposalView, r RunView) string {
-	var next []string
-	for _, st := range p.Steps {
-		if st.State != pointsman.StepPending {
-			continue
-		}
-		t := st.Text
-		if st.Irreversible {
-			t += " (cannot be undone)"
-		}
-		next = append(next, t)
-	}
-	return cut(line(fmt.Sprintf("%s, plan %s, %s. Next: %s", r.ID, r.Digest, r.Step, strings.Join(next, ", "))), maxConfirm)
+	next := strings.Join(flow(pending(p.Steps)), ", ")
+	return cut(line(fmt.Sprintf("%s, plan %s, %s. Next: %s", r.ID, r.Digest, r.Step, next)), maxConfirm)
 }

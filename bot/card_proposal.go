@@ -101,16 +101,8 @@ func (c caps) loss(p ProposalView) string {
 
 // plan draws the steps and, between them, the point of no return.
 func (c caps) plan(p ProposalView) slack.Block {
-	var out []string
-	passed := false
-	for _, s := range p.Steps {
-		if s.Irreversible && !passed {
-			passed = true
-			out = append(out, "━━ ⛔ _point of no return_ ━━")
-		}
-		out = append(out, fmt.Sprintf("%d. %s", s.N, md(s.Text, c.text)))
-	}
-	return listed("*What will happen*", out, c.steps+1)
+	one := func(s StepView) string { return fmt.Sprintf("%s. %s", s.At, md(s.Text, c.text)) }
+	return listed("*What will happen*", steps(p, one), c.steps+1)
 }
 
 func (c caps) approvals(p ProposalView) string {
@@ -179,14 +171,7 @@ func (c caps) short(v View, p ProposalView) slack.Block {
 
 // alternative is a second proposal that could run: what it does on one line, what it costs, and its own button.
 func (c caps) alternative(v View, p ProposalView, name string) slack.Block {
-	steps := make([]string, len(p.Steps))
-	for i, s := range p.Steps {
-		steps[i] = s.Text
-		if s.Irreversible {
-			steps[i] += " (cannot be undone)"
-		}
-	}
-	s := "↳ or " + name + "\n" + md(strings.Join(steps, " → "), 2*c.text)
+	s := "↳ or " + name + "\n" + md(strings.Join(flow(p.Steps), " → "), 2*c.text)
 	if l := c.loss(p); l != "" {
 		s += "\n" + l
 	}

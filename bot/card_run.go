@@ -146,20 +146,11 @@ func objective(want, took time.Duration) string {
 
 // progress lists the steps with what became of them.
 func (c caps) progress(p ProposalView) slack.Block {
-	var out []string
-	passed := false
-	for _, s := range p.Steps {
-		if s.Irreversible && !passed {
-			passed = true
-			out = append(out, "━━ ⛔ _point of no return_ ━━")
-		}
-		out = append(out, c.step(s))
-	}
-	return listed("*Steps*", out, c.steps+1)
+	return listed("*Steps*", steps(p, c.step), c.steps+1)
 }
 
 func (c caps) step(s StepView) string {
-	t := fmt.Sprintf("%s %d. %s", stepIcon(s.State), s.N, md(s.Text, c.text))
+	t := fmt.Sprintf("%s %s. %s", stepIcon(s.State), s.At, md(s.Text, c.text))
 	if s.Attempt > 1 {
 		t += fmt.Sprintf(" (attempt %d)", s.Attempt)
 	}

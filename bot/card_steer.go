@@ -83,7 +83,7 @@ func (c caps) left(r RunView) []slack.Block {
 	}
 	var out []string
 	for _, l := range r.Left {
-		s := "▫️ " + number(l.N) + ". " + md(l.Step, 60) + ": " + md(became(l.State), 20)
+		s := "▫️ " + l.At().String() + ". " + md(l.Step, 60) + ": " + md(became(l.State), 20)
 		for _, cmd := range l.Commands {
 			s += "\n" + code(cmd, 250)
 		}

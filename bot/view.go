@@ -77,7 +77,8 @@ type ProposalView struct {
 
 // StepView is one step, before or during its execution.
 type StepView struct {
-	N            int
+	At           pointsman.Place
+	Group        string // whose member it is; empty for a step that stands alone
 	Text         string
 	Irreversible bool
 	State        pointsman.StepState

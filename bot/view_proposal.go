@@ -54,8 +54,9 @@ func (v *ProposalView) resolve(plan pointsman.Plan) {
 		pins = append(pins, strings.ReplaceAll(k, "_", " ")+" "+plan.Pins[k])
 	}
 	v.Pins = strings.Join(pins, ", ")
+	places := pointsman.Places(plan.Steps)
 	for i, s := range plan.Steps {
-		v.Steps = append(v.Steps, StepView{N: i + 1, Text: cmp.Or(s.Summary, s.Name), Irreversible: s.Irreversible, State: pointsman.StepPending})
+		v.Steps = append(v.Steps, StepView{At: places[i], Group: s.Group.Name, Text: cmp.Or(s.Summary, s.Name), Irreversible: s.Irreversible, State: pointsman.StepPending})
 	}
 }
 
@@ -116,8 +117,9 @@ func pressing(facts []pointsman.Fact) []pointsman.Fact {
 
 func ranSteps(r pointsman.Run) []StepView {
 	var out []StepView
+	places := pointsman.Places(r.Steps)
 	for i, s := range r.Steps {
-		v := StepView{N: i + 1, Text: cmp.Or(s.Summary, s.Name), Irreversible: s.Irreversible, State: s.State, Attempt: s.Attempt, Note: s.Note, Started: s.StartedAt}
+		v := StepView{At: places[i], Group: s.Group.Name, Text: cmp.Or(s.Summary, s.Name), Irreversible: s.Irreversible, State: s.State, Attempt: s.Attempt, Note: s.Note, Started: s.StartedAt}
 		if !s.EndedAt.IsZero() && !s.StartedAt.IsZero() {
 			v.Took = s.EndedAt.Sub(s.StartedAt)
 		}
@@ -141,9 +143,9 @@ func runView(r pointsman.Run) *RunView {
 		v.Wish = fmt.Sprintf("%s said %s: %s", w.By, w.Verb, r.Foretell(w.Verb))
 	}
 	if i := r.Undoing(); i >= 0 {
-		v.Step = fmt.Sprintf("step %d of %d, %s", i+1, len(r.Steps), r.Steps[i].Name)
+		v.Step = r.Nth(i) + ", " + r.Steps[i].Name
 	} else if i := r.Current(); i < len(r.Steps) {
-		v.Step, v.Kind = fmt.Sprintf("step %d of %d, %s", i+1, len(r.Steps), r.Steps[i].Name), r.Steps[i].Kind
+		v.Step, v.Kind = r.Position(i)+", "+r.Called(i), r.Steps[i].Kind
 		if r.State == pointsman.RunWaiting && r.WakeAt.IsZero() && r.Steps[i].Kind != pointsman.KindGate {
 			v.Manual, v.Duty = cmp.Or(manual(r.Plan, i), r.Steps[i].Note, r.Steps[i].Summary), r.Steps[i].Duty
 		}

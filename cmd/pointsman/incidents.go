@@ -75,8 +75,12 @@ func printState(w io.Writer, st pointsman.State) {
 	}
 	for _, r := range st.Runs {
 		fmt.Fprintf(w, "\n%s %s: %s\n", r.ID, r.State, orDash(clean(r.Note)))
-		for n, s := range r.Steps {
-			line := fmt.Sprintf("  %d. %-9s %s", n+1, s.State, clean(s.Summary))
+		for n, at := range pointsman.Places(r.Steps) {
+			s := r.Steps[n]
+			if at.Member == 1 {
+				fmt.Fprintf(w, "  %d. %s, at the same time:\n", at.N, clean(s.Group.Name))
+			}
+			line := fmt.Sprintf("  %s. %-9s %s", at, s.State, clean(s.Summary))
 			if s.Note != "" {
 				line += ": " + clean(s.Note)
 			}
@@ -102,12 +106,15 @@ func printProposal(w io.Writer, p pointsman.Proposal) {
 	if err != nil {
 		return
 	}
-	for n, s := range plan.Steps {
-		mark := ""
+	for n, at := range pointsman.Places(plan.Steps) {
+		s, mark := plan.Steps[n], ""
+		if at.Member == 1 {
+			fmt.Fprintf(w, "  step %d: %s, at the same time:\n", at.N, clean(s.Group.Name))
+		}
 		if s.Irreversible {
 			mark = "  <- point of no return"
 		}
-		fmt.Fprintf(w, "  step %d: %s%s\n", n+1, clean(s.Summary), mark)
+		fmt.Fprintf(w, "  step %s: %s%s\n", at, clean(s.Summary), mark)
 	}
 	for _, b := range plan.Bounds {
 		fmt.Fprintf(w, "  accepts: %s\n", clean(b.Text))
