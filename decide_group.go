@@ -46,8 +46,11 @@ func (t *turn) endMember(r *Run, i, again int, note string) Answer {
 		return t.passOn(r)
 	}
 	stop := t.groupStop(r, i)
-	if stop == "" {
+	switch {
+	case stop == "":
 		t.fillGroup(r, i, again, note)
+	case again >= 0:
+		t.progress(r, again, "it was not done and does not begin again: "+stop)
 	}
 	if len(r.AtWork()) > 0 {
 		return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID}

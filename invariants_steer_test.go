@@ -10,6 +10,9 @@ import (
 func nothingAfterAHalt(m move) error {
 	for _, ev := range m.events {
 		r, _ := m.before.Run(ev.Run)
+		if _, wished := ofGroup(r, ev); wished && r.Wish.Verb != VerbAbort {
+			continue // a pause waits for the group, which is one step
+		}
 		if ev.Type == EvStepStarted && r.Wish.Verb != "" {
 			return fmt.Errorf("step %d of %s began after %s said %s", ev.StepN, r.ID, r.Wish.By, r.Wish.Verb)
 		}
@@ -49,11 +52,11 @@ func undoneOnce(m move) error {
 			switch {
 			case s.Irreversible && (s.State == StepDone || s.State == StepUnknown || s.State == StepStarted || s.State == StepFailed):
 				return fmt.Errorf("%s undoes step %d although step %d is %s", r.ID, ev.StepN, i+1, s.State)
-			case i > ev.StepN-1 && s.State == StepDone && s.MarkedBy == "":
+			case i > row(r, ev) && s.State == StepDone && s.MarkedBy == "":
 				return fmt.Errorf("%s undoes step %d before step %d", r.ID, ev.StepN, i+1)
 			}
 		}
-		if s := r.Steps[ev.StepN-1]; !s.UndoAt.IsZero() {
+		if s := r.Steps[row(r, ev)]; !s.UndoAt.IsZero() {
 			return fmt.Errorf("step %d of %s is undone twice", ev.StepN, r.ID)
 		}
 	}
@@ -71,7 +74,7 @@ func skippedByRight(m move) error {
 		if err != nil {
 			return err
 		}
-		p := plan.Steps[ev.StepN-1]
+		p := plan.Steps[row(r, ev)]
 		if p.When != nil && ev.Actor.Door == DoorEngine {
 			continue // its condition left it out: conditionsRule
 		}

@@ -51,34 +51,35 @@ func (b ballots) after(m move) ballots {
 
 // invariants are the promises that hold on every transition, by the names that the design gives them.
 var invariants = map[string]func(m move) error{
-	"I1 nothing runs without its quorum":                   quorumBehindEverything,
-	"I2 an attempt follows only an answered one":           attemptsInOrder,
-	"I4 epochs never fall and stale ones change nothing":   epochsRise,
-	"I5 a run's lock and a person's exclude each other":    locksExclude,
-	"I8 nothing changes without an event":                  noSilentChange,
-	"I10 what is decided stays decided":                    decidedStays,
-	"I11 nothing begins while it is frozen":                nothingWhileFrozen,
-	"fencing tokens rise with every lock":                  tokensRise,
-	"I12 nothing begins in a run that is not running":      nothingAfterTheEnd,
-	"I12 nothing begins after a decision to halt":          nothingAfterAHalt,
-	"a paused run stands and keeps its lock":               pausedStands,
-	"what is undone is undone once, before the return":     undoneOnce,
-	"a step is skipped only by right":                      skippedByRight,
-	"every decision on a run is told":                      steeringIsTold,
-	"nothing begins after the deadline":                    nothingAfterTheDeadline,
-	"I13 a parked run pages":                               parkedPages,
-	"a condition is answered before its step begins":       conditionsRule,
-	"I1 a gate opens by its own quorum":                    quorumAtGates,
-	"only who may steer or owns a step says it is done":    wordCounts,
-	"a person's step is chased in order":                   chasedInOrder,
-	"every event and answer can be read":                   readable,
-	"a resolved incident is quiet":                         resolvedIsQuiet,
-	"one run per target":                                   oneRunPerTarget,
-	"votes stand for the digest they were given":           votesMatch,
-	"an open run has its approval":                         runsHaveApproval,
-	"the count of firing alerts is right":                  firingCounted,
-	"a page is acknowledged and resolved only while it is": pagesInOrder,
-	"a tick leaves nothing due and is idempotent":          tickSettles,
+	"I1 nothing runs without its quorum":                              quorumBehindEverything,
+	"I2 an attempt follows only an answered one":                      attemptsInOrder,
+	"I4 epochs never fall and stale ones change nothing":              epochsRise,
+	"I5 a run's lock and a person's exclude each other":               locksExclude,
+	"I8 nothing changes without an event":                             noSilentChange,
+	"I10 what is decided stays decided":                               decidedStays,
+	"I11 nothing begins while it is frozen":                           nothingWhileFrozen,
+	"fencing tokens rise with every lock":                             tokensRise,
+	"I12 nothing begins in a run that is not running":                 nothingAfterTheEnd,
+	"I12 nothing begins after a decision to halt":                     nothingAfterAHalt,
+	"a paused run stands and keeps its lock":                          pausedStands,
+	"what is undone is undone once, before the return":                undoneOnce,
+	"a step is skipped only by right":                                 skippedByRight,
+	"every decision on a run is told":                                 steeringIsTold,
+	"nothing begins after the deadline":                               nothingAfterTheDeadline,
+	"a member begins only beside good ones, and only so many at once": membersInOrder,
+	"I13 a parked run pages":                                          parkedPages,
+	"a condition is answered before its step begins":                  conditionsRule,
+	"I1 a gate opens by its own quorum":                               quorumAtGates,
+	"only who may steer or owns a step says it is done":               wordCounts,
+	"a person's step is chased in order":                              chasedInOrder,
+	"every event and answer can be read":                              readable,
+	"a resolved incident is quiet":                                    resolvedIsQuiet,
+	"one run per target":                                              oneRunPerTarget,
+	"votes stand for the digest they were given":                      votesMatch,
+	"an open run has its approval":                                    runsHaveApproval,
+	"the count of firing alerts is right":                             firingCounted,
+	"a page is acknowledged and resolved only while it is":            pagesInOrder,
+	"a tick leaves nothing due and is idempotent":                     tickSettles,
 }
 
 func (m move) check() error {
@@ -209,8 +210,8 @@ func nothingAfterTheEnd(m move) error {
 		if before.State.Terminal() || after.State != RunRunning {
 			return fmt.Errorf("%s: step %d began while it was %s", ev.Run, ev.StepN, before.State)
 		}
-		for i := range ev.StepN - 1 {
-			if s := after.Steps[i].State; s != StepDone && s != StepSkipped {
+		for i := range row(after, ev) {
+			if s := after.Steps[i].State; s != StepDone && s != StepSkipped && after.At(i).N != ev.StepN {
 				return fmt.Errorf("%s: step %d began while step %d is %s", ev.Run, ev.StepN, i+1, s)
 			}
 		}
@@ -224,7 +225,7 @@ func wordCounts(m move) error {
 			continue
 		}
 		before, _ := m.before.Run(ev.Run)
-		owner := before.Steps[ev.StepN-1].Duty.Owner
+		owner := before.Steps[row(before, ev)].Duty.Owner
 		if who := ev.Actor.Person; !who.Has("dba") && (owner == "" || !who.Has(owner) || before.State != RunWaiting) {
 			return fmt.Errorf("%s ended step %d of %s", ev.Actor, ev.StepN, ev.Run)
 		}

@@ -45,8 +45,11 @@ func wishes(r Run, add func(Command, string, ...any)) {
 // steerKey says what of an operator's decisions decides about the future of a run.
 func steerKey(r Run, rel func(time.Time) string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, " %s%t%s", r.Wish.Verb, r.Fresh, rel(r.Until))
+	fmt.Fprintf(&b, " %s%t%s%s", r.Wish.Verb, r.Fresh, rel(r.Until), rel(r.GroupUntil))
 	for _, s := range r.Steps {
+		if s.Group.Name != "" {
+			fmt.Fprintf(&b, "%t", s.open())
+		}
 		fmt.Fprintf(&b, " %t%t%t", s.Touched, s.Slow, s.UndoAt.IsZero())
 		if s.HarderFrom > 0 {
 			fmt.Fprintf(&b, "h%d", s.HarderFrom-s.Attempt)

@@ -73,6 +73,7 @@ type alphabet struct {
 	twoPlans  bool
 	conds     bool // the promotion has a condition
 	gates     bool // plan A has a gate before its point of no return
+	groups    bool // with wishes: what comes before the point of no return is two members of a group
 	wishes    bool // people pause, resume, skip, abort at work; the plan allows all of it
 	holds     bool // people lock, unlock, freeze, unfreeze
 }
@@ -87,6 +88,9 @@ func newWalker(t *testing.T, a alphabet) *walker {
 		plan.Policy.Expires = 2 * unit
 		if a.wishes {
 			steerable(&plan)
+		}
+		if a.groups {
+			together(&plan)
 		}
 		if a.conds {
 			plan.Steps[1].When = &Condition{Fact: "lag", Is: "<=", Value: "3"}
@@ -151,6 +155,9 @@ func (s *walker) commands(n *spot) []labelled {
 			steering(r, n.now, add)
 			if s.wishes {
 				wishes(r, add)
+			}
+			if s.groups {
+				members(r, add)
 			}
 		}
 		if s.gates {
@@ -246,7 +253,7 @@ func steering(r Run, now time.Time, add func(Command, string, ...any)) {
 		if i >= len(r.Steps) {
 			break
 		}
-		if verb == VerbRetry && r.Steps[i].Attempt >= 3 {
+		if verb == VerbRetry && (r.Steps[i].Attempt >= 3 || r.howFar(i) != "" && attempts(r, i) >= 5) {
 			continue
 		}
 		for _, by := range []Actor{dbaA, eve} {

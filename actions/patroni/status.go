@@ -45,6 +45,12 @@ func (k Status) Describe(in actions.Input) (string, error) {
 	return fmt.Sprintf("look whether Patroni can make a %s in %s", args.Want, args.Cluster), nil
 }
 
+// Beside implements actions.Together.
+func (k Status) Beside(in actions.Input) (pointsman.Target, error) {
+	args, err := k.args(in)
+	return pointsman.Target{Kind: "patroni", Name: args.Cluster}, err
+}
+
 func (Status) args(in actions.Input) (StatusArgs, error) {
 	var args StatusArgs
 	if err := in.Args(&args); err != nil {

@@ -11,7 +11,15 @@ var (
 	_ actions.Aimed = Repoint{}
 	_ actions.Aimed = Rejoin{}
 	_ actions.Aimed = Terminate{}
+
+	_ actions.Together = Lag{}
 )
+
+// Beside implements actions.Together.
+func (l Lag) Beside(in actions.Input) (pointsman.Target, error) {
+	args, err := l.args(in)
+	return pointsman.Target{Kind: "postgres", Name: args.Cluster}, err
+}
 
 // Aims implements actions.Aimed.
 func (a Fencing) Aims(in actions.Input) (pointsman.Target, error) {
