@@ -54,7 +54,7 @@ func (h *Holds) look(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("what is held: %w", err)
 	}
-	now := time.Now()
+	now := h.Warden.Kinds.clock().Now()
 	force := now.UTC().Format("2006-01-02 15:04")
 	for _, p := range held.Protections {
 		if p.Hold.Lasts(now) {

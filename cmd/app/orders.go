@@ -16,6 +16,7 @@ type orders struct {
 		Checking(ctx context.Context) ([]pointsman.Proposal, error)
 		Undecided(ctx context.Context) ([]pointsman.Proposal, error)
 	}
+	now  func() time.Time // the store's clock
 	warn func(msg string, args ...any)
 }
 
@@ -30,7 +31,7 @@ func (o orders) watch(ctx context.Context) error {
 	tick := time.NewTicker(ordersEvery)
 	defer tick.Stop()
 	for {
-		if err := o.tell(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		if err := o.tell(ctx, o.now()); err != nil && ctx.Err() == nil {
 			o.warn("orders to engage not looked for", "err", err)
 		}
 		select {

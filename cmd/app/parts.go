@@ -47,7 +47,7 @@ func newParts(cfg *configs.Config, a *App) (parts, error) {
 	built.Switches.OnChange = a.switchChanged
 	p.switches = &switches{store: a.store, offer: a.catalog.Offer, status: func() []api.SwitchStatus { return statuses(built) }, log: a.log.With("room", "switches")}
 	if len(cfg.Targets.KillSwitch) > 0 {
-		p.loops = append(p.loops, orders{store: a.store, warn: a.log.With("room", "switches").Warn}.watch)
+		p.loops = append(p.loops, orders{store: a.store, now: a.store.Now, warn: a.log.With("room", "switches").Warn}.watch)
 	}
 	if cfg.Slack.Enabled {
 		if p.bot, err = newBot(cfg, a, p.switches); err != nil {

@@ -17,7 +17,7 @@ func (a *App) prune(ctx context.Context) error {
 	tick := time.NewTicker(pruneEvery)
 	defer tick.Stop()
 	for {
-		n, err := a.store.Prune(ctx, time.Now().Add(-a.cfg.Storage.Keep))
+		n, err := a.store.Prune(ctx, a.store.Now().Add(-a.cfg.Storage.Keep))
 		switch {
 		case err != nil && ctx.Err() == nil:
 			a.log.Warn("old deliveries not deleted", "err", err)
