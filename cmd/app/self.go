@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pointsman/pointsman"
@@ -31,10 +32,12 @@ func Entanglements(ctx context.Context, cfg *configs.Config) []pointsman.Fact {
 			targets[key] = append(targets[key], addrs...)
 		}
 	}
+	all := needs(cfg)
+	where := resolve(ctx, all, targets)
 	var out []pointsman.Fact
-	for _, n := range needs(cfg) {
+	for _, n := range all {
 		for _, key := range slices.Sorted(maps.Keys(targets)) {
-			if f, bad := worst(ctx, n, key, targets[key]); bad {
+			if f, bad := where.worst(n, key, targets[key]); bad {
 				out = append(out, f)
 			}
 		}
@@ -42,13 +45,60 @@ func Entanglements(ctx context.Context, cfg *configs.Config) []pointsman.Fact {
 	return out
 }
 
+// resolveWithin bounds the names of all of it together: a server that starts in an outage must not wait for a name server
+// that is away.
+const resolveWithin = 2 * time.Second
+
+// machines are the addresses behind host names. What does not resolve is on no machine that we know.
+type machines map[string][]string
+
+// resolve asks for all names at once, each once.
+func resolve(ctx context.Context, all []need, targets map[string][]string) machines {
+	where := machines{}
+	for _, n := range all {
+		where[host(n.addr)] = nil
+	}
+	for _, addrs := range targets {
+		for _, addr := range addrs {
+			where[host(addr)] = nil
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, resolveWithin)
+	defer cancel()
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, name := range slices.Collect(maps.Keys(where)) {
+		if name == "" {
+			continue
+		}
+		wg.Go(func() {
+			if found, err := net.DefaultResolver.LookupHost(ctx, name); err == nil {
+				mu.Lock()
+				defer mu.Unlock()
+				where[name] = found
+			}
+		})
+	}
+	wg.Wait()
+	return where
+}
+
+// host is empty for what has no host and port.
+func host(addr string) string {
+	h, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return ""
+	}
+	return h
+}
+
 // worst is what most stands against a need and a target: one line is enough for both.
-func worst(ctx context.Context, n need, key string, addrs []string) (found pointsman.Fact, bad bool) {
+func (w machines) worst(n need, key string, addrs []string) (found pointsman.Fact, bad bool) {
 	if n.addr == "" && strings.HasPrefix(key, "service/") {
 		return found, false // what restarts a service beside us leaves us alone
 	}
 	for _, addr := range addrs {
-		if f, ok := entangled(ctx, n, key, addr); ok && (!bad || f.Kind == pointsman.Hard && found.Kind != pointsman.Hard) {
+		if f, ok := w.entangled(n, key, addr); ok && (!bad || f.Kind == pointsman.Hard && found.Kind != pointsman.Hard) {
 			found, bad = f, true
 		}
 	}
@@ -127,17 +177,17 @@ func nameServers(file string) []string {
 }
 
 // entangled compares a need with a target's server.
-func entangled(ctx context.Context, n need, target, addr string) (pointsman.Fact, bool) {
+func (w machines) entangled(n need, target, addr string) (pointsman.Fact, bool) {
 	f := pointsman.Fact{
 		Guard: "G25", Kind: pointsman.Warn, Name: n.what + " and " + target, Value: "one machine", Result: pointsman.Fail, At: time.Now(),
 		Clears: "move one of them: what must be repaired must not be needed for the repair",
 	}
-	theirs := ips(ctx, addr)
+	theirs, ours := w[host(addr)], w[host(n.addr)]
 	switch {
-	case n.addr != "" && n.addr == addr, n.addr != "" && port(n.addr) == port(addr) && meet(ips(ctx, n.addr), theirs):
+	case n.addr != "" && n.addr == addr, n.addr != "" && port(n.addr) == port(addr) && meet(ours, theirs):
 		f.Kind, f.Value = pointsman.Hard, "one server"
 		f.Text = fmt.Sprintf("%s is the server %s, which is a part of %s: a failover would take it away", n.what, addr, target)
-	case n.addr == "" && meet(ownIPs(), theirs), n.addr != "" && meet(ips(ctx, n.addr), theirs):
+	case n.addr == "" && meet(ownIPs(), theirs), n.addr != "" && meet(ours, theirs):
 		f.Text = fmt.Sprintf("%s is on the machine of %s, which is a part of %s", n.what, addr, target)
 	default:
 		return f, false
@@ -152,21 +202,6 @@ func port(addr string) string {
 
 func meet(a, b []string) bool {
 	return slices.ContainsFunc(a, func(ip string) bool { return slices.Contains(b, ip) })
-}
-
-// ips resolves host:port; what does not resolve is on no machine that we know.
-func ips(ctx context.Context, addr string) []string {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	found, err := net.DefaultResolver.LookupHost(ctx, host)
-	if err != nil {
-		return nil
-	}
-	return found
 }
 
 func ownIPs() []string {

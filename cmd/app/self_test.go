@@ -1,9 +1,12 @@
 package app
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions/endpoint"
@@ -127,5 +130,30 @@ func TestTheDoctorFindsOurStoreInATargetByItsOwnWord(t *testing.T) {
 	}
 	if len(found) != 1 || found[0] != "our own store in postgres/orders" {
 		t.Errorf("found %q", found)
+	}
+}
+
+// The name server is away just when everything else is. The start must not wait for each name.
+func TestTheLookAtNamesIsBounded(t *testing.T) {
+	t.Parallel()
+	cfg := configs.Default()
+	var nodes []postgres.Node
+	for i := range 200 {
+		nodes = append(nodes, postgres.Node{Name: fmt.Sprint(i), Address: postgres.Address{DSN: fmt.Sprintf("postgres://p@node-%d.invalid:5432/app", i)}})
+	}
+	cfg.Targets.Postgres = postgres.Config{{Name: "orders", Nodes: nodes}}
+	done := make(chan []pointsman.Fact, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	go func() { done <- Entanglements(ctx, &cfg) }()
+	select {
+	case facts := <-done:
+		for _, f := range facts {
+			if strings.Contains(f.Text, "invalid") {
+				t.Errorf("%+v", f)
+			}
+		}
+	case <-ctx.Done():
+		t.Error("200 names without an answer took longer than a minute, limit for all of them 2 s")
 	}
 }
