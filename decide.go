@@ -66,6 +66,8 @@ func (t *turn) decide(cmd Command) Answer {
 		return t.beginUndo(c)
 	case EndUndo:
 		return t.endUndo(c)
+	case TellUnsent:
+		return t.tellUnsent(c)
 	case TellSlow:
 		return t.tellSlow(c)
 	case WriteUpdate:

@@ -14,7 +14,7 @@ func (t *turn) enterGroup(r *Run, i int) {
 	}
 	for _, m := range r.remaining(i) {
 		r.Steps[m].Touched = r.Steps[m].mayHold()
-		r.Steps[m].State = StepPending // a person let the group go on; what is done stays done
+		r.Steps[m].State, r.Steps[m].Tries = StepPending, Tries{} // a person let the group go on; what is done stays done
 	}
 	t.fillGroup(r, i, -1, "")
 }

@@ -123,6 +123,9 @@ func (t *turn) begin(r *Run, note string) {
 func (t *turn) attempt(r *Run, i int, note string) {
 	s := &r.Steps[i]
 	s.Touched = s.mayHold()
+	if s.State == StepFailed || !s.Unsent() {
+		s.Tries = Tries{}
+	}
 	t.moveStep(r, i, EvStepStarted)
 	s.Attempt++
 	s.Slow = false
@@ -209,6 +212,9 @@ func (t *turn) endStep(c EndStep) Answer {
 	}
 	t.moveStep(r, c.Step, ev)
 	s := &r.Steps[c.Step]
+	if c.Unsent && c.State == StepFailed {
+		s.sentNothing()
+	}
 	s.EndedAt, s.Note, r.Facts = t.now, c.Note, r.evidence(*s, c.Facts)
 	r.learn(c.Facts)
 	took := Span(t.now.Sub(s.StartedAt))
@@ -359,12 +365,16 @@ func (t *turn) retryStep(c RetryStep) Answer {
 	if n := r.Steps[c.Step].Attempt; n != c.Attempt {
 		return answer(CodeConflict, "step %s of %s is at attempt %d, not %d", r.At(c.Step), r.ID, n, c.Attempt)
 	}
-	if s := &r.Steps[c.Step]; s.Group.Name != "" {
-		s.Touched, s.State = s.mayHold(), StepPending // seen not to have happened; it begins anew if nothing stands in the way
+	s := &r.Steps[c.Step]
+	s.Touched = s.mayHold()
+	if s.State != StepStarted || r.Wish.Verb != "" && s.Group.Name == "" {
+		s.Tries = Tries{} // it was looked at, or a person halts it: its time begins anew
+	}
+	if s.Group.Name != "" {
+		s.State = StepPending // seen not to have happened; it begins anew if nothing stands in the way
 		return t.endMember(r, c.Step, c.Step, c.Note)
 	}
-	if s := &r.Steps[c.Step]; r.Wish.Verb != "" {
-		s.Touched = s.mayHold()
+	if r.Wish.Verb != "" {
 		s.State = StepPending // seen not to have happened; after the pause it begins anew
 	}
 	t.begin(r, c.Note)

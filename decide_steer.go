@@ -103,7 +103,7 @@ func (t *turn) anew(r *Run) {
 	for _, i := range r.remaining(at) {
 		s := &r.Steps[i]
 		s.Touched = s.mayHold()
-		s.State = StepPending
+		s.State, s.Tries = StepPending, Tries{}
 	}
 }
 

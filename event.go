@@ -53,6 +53,7 @@ const (
 	EvStepCondition EventType = "step.condition"  // the condition of a step was answered
 	EvStepProgress  EventType = "step.progress"   // how far a long step has come
 	EvStepSlow      EventType = "step.slow"       // it takes longer than nearly all earlier ones
+	EvStepUnsent    EventType = "step.unsent"     // nothing of the attempt was sent, and another one follows
 	EvStepHarder    EventType = "step.ungraceful" // an operator switched the rest of the run to the harder forms
 
 	EvStepUndoing   EventType = "step.undoing"

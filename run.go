@@ -128,6 +128,7 @@ type RunStep struct {
 	// HarderFrom is the first attempt that is made in the ungraceful form; zero for none.
 	HarderFrom int       `json:"harder_from,omitempty"`
 	Slow       bool      `json:"slow,omitempty"` // it was told that this attempt takes long
+	Tries      Tries     `json:"tries,omitzero"` // of which nothing was sent
 	UndoAt     time.Time `json:"undo_at,omitzero"`
 	Group      Group     `json:"group,omitzero"` // whose member it is, as planned
 }

@@ -38,6 +38,9 @@ func wishes(r Run, add func(Command, string, ...any)) {
 	}
 	add(EndUndo{Run: r.ID, Epoch: r.Epoch, Step: r.Current(), State: StepDone}, "%s: an undoing that is no outcome", r.ID)
 	if i := r.Current(); i < len(r.Steps) {
+		if r.Steps[i].Attempt == 1 {
+			add(TellUnsent{Run: r.ID, Epoch: r.Epoch, Step: i, Attempt: r.Steps[i].Attempt, Why: "connection refused", Wait: time.Second, Of: 4}, "%s: step %d sent nothing", r.ID, i+1)
+		}
 		add(TellSlow{Run: r.ID, Epoch: r.Epoch, Step: i, Attempt: r.Steps[i].Attempt, Usual: time.Second, Of: 5}, "%s: step %d is slow", r.ID, i+1)
 	}
 }
@@ -51,6 +54,9 @@ func steerKey(r Run, rel func(time.Time) string) string {
 			fmt.Fprintf(&b, "%t", s.open())
 		}
 		fmt.Fprintf(&b, " %t%t%t", s.Touched, s.Slow, s.UndoAt.IsZero())
+		if s.Unsent() || s.InVain() > 0 {
+			fmt.Fprintf(&b, "u%t%d", s.Unsent(), s.InVain())
+		}
 		if s.HarderFrom > 0 {
 			fmt.Fprintf(&b, "h%d", s.HarderFrom-s.Attempt)
 		}

@@ -153,6 +153,9 @@ func (r Run) leaves() []Left {
 
 // mayHold reports whether the step's effect holds or may hold.
 func (s RunStep) mayHold() bool {
+	if s.Unsent() && (s.State == StepStarted || s.State == StepUnknown || s.State == StepFailed) {
+		return s.Touched // nothing of this attempt was sent
+	}
 	switch s.State {
 	case StepDone, StepStarted, StepUnknown, StepFailed, StepUndoing, StepNotUndone:
 		return true

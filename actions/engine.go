@@ -39,6 +39,7 @@ type Engine struct {
 	Beat         time.Duration // between heartbeats
 	Sweep        time.Duration // between looks for runs whose owner died
 	CheckTimeout time.Duration
+	Tries        int           // how many attempts at most that send nothing; 0 means DefaultTries
 	Grace        time.Duration // how long a stop waits for the steps at work
 	Log          *slog.Logger
 

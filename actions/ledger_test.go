@@ -215,6 +215,9 @@ type points struct {
 	slow       time.Duration // how long a check takes
 	risk       string        // an ACK guard that is not passed
 	takes      time.Duration // how long Apply takes
+	refused    int           // how many connections are refused before one is taken
+	tried      []time.Time   // when Apply was called
+	keys       []string      // and with which keys
 	lines      []string      // the arguments with which Apply was called
 	stuck      chan struct{} // Check heeds no context until it is closed
 	stuckApply chan struct{} // nor does Apply, and it has no effect
@@ -275,6 +278,12 @@ func (p *points) Apply(ctx context.Context, in Input) (Outcome, error) {
 	p.mu.Lock()
 	p.applied++
 	p.lines = append(p.lines, string(in.With))
+	p.tried, p.keys = append(p.tried, time.Now()), append(p.keys, in.Key)
+	if p.refused > 0 {
+		p.refused--
+		p.mu.Unlock()
+		return Outcome{}, NotSent(errors.New("connection refused"))
+	}
 	takes := p.takes
 	panics, refuse, hang, lose := p.panics, p.refuse+p.deny, p.hang, p.lose
 	if refuse == "" && p.stuckApply == nil {

@@ -88,10 +88,7 @@ func waitUntil(in Input, started time.Time) (time.Time, error) {
 func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan, end pointsman.EndStep, act Action) (pointsman.Command, error) {
 	s := plan.Steps[end.Step]
 	in := e.input(run, plan, end.Step, Start)
-	deadline := run.Steps[end.Step].StartedAt.Add(s.Timeout)
-	if until := run.GroupUntil; s.Group.Timeout > 0 && until.Before(deadline) {
-		deadline = until
-	}
+	deadline := e.deadline(run, s, end.Step)
 	if run.Steps[end.Step].State == pointsman.StepUnknown {
 		in.Phase, in.Memo, in.Applied = Recover, run.Steps[end.Step].Memo, run.Steps[end.Step].StartedAt
 		if no := e.reconfigured(plan); len(no) > 0 {
@@ -105,12 +102,17 @@ func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan
 		if lost := context.Cause(ctx); lost != nil {
 			return nil, lost
 		}
+		if blind := untold(end.Facts); blind != nil && run.Steps[end.Step].InVain() > 0 {
+			return e.unsent(ctx, run, end, blind, deadline)
+		}
 		return end, nil
 	}
 	pointsman.Failpoint("step.before-apply", s.Kind)
 	// The clock and not the context is asked, last of all: the timers of a process that stood still have not fired yet
 	// when it wakes up, and by then a successor may have seen that nothing was done, and begun again.
-	if e.until(deadline) <= 0 {
+	if e.until(deadline) <= 0 && run.Steps[end.Step].InVain() > 0 {
+		return e.unsent(ctx, run, end, errors.New("its time was over"), deadline)
+	} else if e.until(deadline) <= 0 {
 		return late(run, end), nil
 	}
 	ticking, stop := context.WithCancel(ctx)
@@ -131,6 +133,9 @@ func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan
 	}
 	if lost := context.Cause(ctx); lost != nil {
 		return nil, lost // not ours any more, or stopping: a successor observes
+	}
+	if none, ok := errors.AsType[*NotSentError](err); ok && !run.Steps[end.Step].Touched {
+		return e.unsent(ctx, run, end, none, deadline)
 	}
 	in.Memo = out.Memo
 	if len(out.Memo) > 0 {
@@ -158,7 +163,8 @@ func (e *Engine) before(ctx context.Context, run pointsman.Run, plan pointsman.P
 		return true
 	}
 	again, p := run.Steps[end.Step].Attempt > 1, plan.Steps[end.Step]
-	if again && !p.Irreversible {
+	waited := run.Steps[end.Step].InVain() > 0 // for a connection; no attempt of the row can have done it, but the world went on
+	if again && !waited && !p.Irreversible {
 		ev, err := e.check(ctx, act, in)
 		end.Facts = ev.Facts
 		switch {
@@ -169,7 +175,7 @@ func (e *Engine) before(ctx context.Context, run pointsman.Run, plan pointsman.P
 			end.State, end.Note = pointsman.StepDone, "an earlier attempt or somebody else had done it"
 		}
 	}
-	if end.State == "" && p.Group.Name == "" && (p.Irreversible || p.When != nil) { // the guards of one with a condition were put off until now
+	if end.State == "" && p.Group.Name == "" && (p.Irreversible || p.When != nil || waited) { // the guards of one with a condition were put off until now
 		facts := e.recheck(ctx, run, plan, end.Step)
 		no := pointsman.Refusals(facts)
 		if end.Facts = facts; len(no) > 0 {

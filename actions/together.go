@@ -166,6 +166,8 @@ func (e *Engine) member(ctx context.Context, run pointsman.Run, plan pointsman.P
 		end.State, end.Note = pointsman.StepFailed, "this version knows no action kind "+s.Kind
 	case s.Timeout <= 0:
 		end.State, end.Note = pointsman.StepFailed, "it has no timeout, so nobody could tell when it is over"
+	case untold(no) != nil && run.Steps[end.Step].InVain() > 0:
+		return e.unsent(ctx, run, end, untold(no), e.deadline(run, s, end.Step))
 	case len(no) > 0 && run.Steps[end.Step].State == pointsman.StepStarted:
 		end.State, end.Note, end.Facts = pointsman.StepRefused, joined(no), no
 	default:

@@ -21,6 +21,9 @@ func (c caps) approved(p ProposalView) []slack.Block {
 	out := []slack.Block{section(c.headline(p, r)), c.progress(p), small(by, code(r.ID, 40))}
 	switch r.State {
 	case pointsman.RunRunning:
+		if r.Trying != "" {
+			out = append(out, small("🔁 "+md(r.Trying, 600)))
+		}
 		if r.Wish != "" {
 			out = append(out, section("✋ *"+md(r.Wish, 600)+".*"))
 		}

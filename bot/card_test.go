@@ -106,6 +106,10 @@ func TestCard(t *testing.T) {
 		"running": func(s *tale) *tale {
 			return s.running().stepEnds(0, pointsman.StepDone, "").stepEnds(1, pointsman.StepDone, "pg-1 is stopped")
 		},
+		"trying": func(s *tale) *tale {
+			s.running().stepEnds(0, pointsman.StepDone, "")
+			return s.must(pointsman.TellUnsent{Run: "INC-7/R1", Epoch: 1, Step: 1, Attempt: 1, Why: "pg-1 does not answer: connection refused", Wait: time.Second, Of: 4})
+		},
 		"parked": (*tale).parked,
 		"locked": func(s *tale) *tale {
 			return s.ready().must(pointsman.Protect{

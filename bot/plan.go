@@ -56,6 +56,7 @@ var threadIcons = map[pointsman.EventType]string{
 	pointsman.EvStepSkipped:       "⤼",
 	pointsman.EvStepHarder:        "⚡",
 	pointsman.EvStepSlow:          "🐢",
+	pointsman.EvStepUnsent:        "🔁",
 	pointsman.EvRunParked:         "🛑",
 	pointsman.EvRunDone:           "🏁",
 	pointsman.EvRunAborted:        "⏹️",

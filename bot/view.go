@@ -104,6 +104,7 @@ type RunView struct {
 	Took     time.Duration
 	Past     bool             // the point of no return is behind
 	Verbs    []pointsman.Verb // the decisions that it takes
+	Trying   string           // why the step at work is tried again
 	Wish     string           // a decision that waits for the end of the step at work
 	Left     []pointsman.Left // what an aborted run leaves to a person
 	Facts    []pointsman.Fact

@@ -146,6 +146,13 @@ func runView(r pointsman.Run) *RunView {
 		v.Step = r.Nth(i) + ", " + r.Steps[i].Name
 	} else if i := r.Current(); i < len(r.Steps) {
 		v.Step, v.Kind = r.Position(i)+", "+r.Called(i), r.Steps[i].Kind
+		var trying []string
+		for _, n := range r.AtWork() {
+			if told := r.Steps[n].Trying(); told != "" {
+				trying = append(trying, r.Steps[n].Name+": "+told)
+			}
+		}
+		v.Trying = strings.Join(trying, "; ")
 		if r.State == pointsman.RunWaiting && r.WakeAt.IsZero() && r.Steps[i].Kind != pointsman.KindGate {
 			v.Manual, v.Duty = cmp.Or(manual(r.Plan, i), r.Steps[i].Note, r.Steps[i].Summary), r.Steps[i].Duty
 		}

@@ -198,6 +198,9 @@ func (c *checker) timings() {
 	within("lease", t.Lease, 300*time.Millisecond, time.Minute)
 	within("sweep", t.Sweep, 50*time.Millisecond, 10*time.Second)
 	within("check_timeout", t.CheckTimeout, 500*time.Millisecond, time.Minute)
+	if t.Tries < 1 || t.Tries > 10 {
+		c.fault("timings.tries", "%d is outside 1 to 10", t.Tries)
+	}
 	if t.Heartbeat <= 0 || t.Heartbeat*2 > t.Lease {
 		c.fault("timings.heartbeat", "%s does not fit twice into the lease of %s; one lost heartbeat must not lose a run", pointsman.Span(t.Heartbeat), pointsman.Span(t.Lease))
 	}

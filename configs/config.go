@@ -51,6 +51,7 @@ type Timings struct {
 	Heartbeat    time.Duration `yaml:"heartbeat"`     // how often a lease is renewed
 	Sweep        time.Duration `yaml:"sweep"`         // how often ended leases and due timers are looked for
 	CheckTimeout time.Duration `yaml:"check_timeout"` // the deadline of one check
+	Tries        int           `yaml:"tries"`         // how many attempts of a step at most that send nothing
 }
 
 // Audit is what makes tampering with the log visible.
@@ -69,7 +70,7 @@ func Default() Config {
 	return Config{
 		Web:     Web{Listen: "127.0.0.1:9096", Socket: "/run/pointsman/pointsman.sock"},
 		Storage: store.Config{Driver: "sqlite", Path: "data/pointsman.db", Keep: store.DefaultKeep},
-		Timings: Timings{UpdateEvery: 10 * time.Minute, Lease: 6 * time.Second, Heartbeat: 2 * time.Second, Sweep: time.Second, CheckTimeout: 3 * time.Second},
+		Timings: Timings{UpdateEvery: 10 * time.Minute, Lease: 6 * time.Second, Heartbeat: 2 * time.Second, Sweep: time.Second, CheckTimeout: 3 * time.Second, Tries: actions.DefaultTries},
 		Guards:  actions.DefaultGuards(),
 		Audit:   Audit{KeyFile: "data/audit.key"},
 		Log:     Log{Level: "info", Format: "text"},

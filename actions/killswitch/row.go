@@ -107,7 +107,9 @@ func (s Switch) release(ctx context.Context, approved row, reason string) (writt
 // commit.
 func (s Switch) change(ctx context.Context, w *written, write func(pgx.Tx) error) error {
 	conn, err := s.connect(ctx)
-	if err != nil {
+	if actions.NoConnection(err) {
+		return actions.NotSent(fmt.Errorf("%s cannot be reached, so nothing was written: %w", s.Name, err))
+	} else if err != nil {
 		return actions.Refuse("%s cannot be reached, so nothing was written: %v", s.Name, err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))

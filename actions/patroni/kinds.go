@@ -105,7 +105,7 @@ func (s Situation) ask(ctx context.Context, r request, m *memo) error {
 			return fmt.Errorf("patroni answers %d: %s", answer.Status, answer.Text)
 		}
 	}
-	return actions.Refuse("no member could be asked, so nothing was begun: %s", strings.Join(unreachable, "; "))
+	return actions.NotSent(fmt.Errorf("no member could be asked, so nothing was begun: %s", strings.Join(unreachable, "; ")))
 }
 
 // first puts the named members before the others, as the order in which they are asked.

@@ -153,7 +153,9 @@ func (a Checkpoint) Apply(ctx context.Context, in actions.Input) (actions.Outcom
 	}
 	n, _ := cluster.node(args.Node)
 	f, conn, err := n.control(ctx, cluster.ReadTimeout)
-	if err != nil {
+	if actions.NoConnection(err) {
+		return actions.Outcome{}, actions.NotSent(fmt.Errorf("%s cannot be reached: %w", args.Node, err))
+	} else if err != nil {
 		return actions.Outcome{}, actions.Refuse("%s does not tell its last checkpoint: %v", args.Node, err)
 	}
 	defer discard(conn)

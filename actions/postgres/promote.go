@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions"
@@ -127,14 +128,16 @@ func (a Promote) Apply(ctx context.Context, in actions.Input) (actions.Outcome, 
 }
 
 // promote asks for the promotion and returns when the server has left recovery, with the number of nudges. Every
-// error means that it may happen yet.
+// error but a NotSentError means that it may happen yet.
 func promote(ctx context.Context, conn *pgx.Conn, log *slog.Logger) (nudges int, err error) {
 	return promoteNudging(ctx, conn, log, nudgeEvery)
 }
 
 func promoteNudging(ctx context.Context, conn *pgx.Conn, log *slog.Logger, every time.Duration) (nudges int, err error) {
 	var asked bool
-	if err := conn.QueryRow(ctx, "SELECT pg_promote(false)").Scan(&asked); err != nil {
+	if err := conn.QueryRow(ctx, "SELECT pg_promote(false)").Scan(&asked); pgconn.SafeToRetry(err) {
+		return 0, actions.NotSent(scrubbed(err, nil)) // the connection had ended before a byte of it was written
+	} else if err != nil {
 		return 0, scrubbed(err, nil)
 	}
 	if !asked {

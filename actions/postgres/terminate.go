@@ -165,7 +165,9 @@ func (a Terminate) Apply(ctx context.Context, in actions.Input) (actions.Outcome
 	defer cancel()
 	n, _ := cluster.node(args.Node)
 	conn, err := n.connect(ctx, "")
-	if err != nil {
+	if actions.NoConnection(err) {
+		return actions.Outcome{}, actions.NotSent(fmt.Errorf("%s cannot be reached: %w", args.Node, err))
+	} else if err != nil {
 		return actions.Outcome{}, actions.Refuse("%s does not answer: %v", args.Node, err)
 	}
 	defer discard(conn)

@@ -136,7 +136,7 @@ func (k run) Apply(ctx context.Context, in actions.Input) (actions.Outcome, erro
 	began := time.Now()
 	end, err := process{path: path, argv: c.argv, env: env}.run(ctx)
 	if err != nil {
-		return actions.Outcome{}, actions.Refuse("%s was not started: %v", c, err)
+		return actions.Outcome{}, actions.NotSent(fmt.Errorf("%s was not started: %w", c, err))
 	}
 	took := pointsman.Span(time.Since(began))
 	m := memo{Exit: end.exit, Killed: end.killed, Tail: tail(end.output, secrets)}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -81,8 +82,8 @@ func printState(w io.Writer, st pointsman.State) {
 				fmt.Fprintf(w, "  %d. %s, at the same time:\n", at.N, clean(s.Group.Name))
 			}
 			line := fmt.Sprintf("  %s. %-9s %s", at, s.State, clean(s.Summary))
-			if s.Note != "" {
-				line += ": " + clean(s.Note)
+			if note := cmp.Or(s.Note, s.Trying()); note != "" {
+				line += ": " + clean(note)
 			}
 			fmt.Fprintln(w, line)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions"
 	"github.com/pointsman/pointsman/store"
 	"github.com/pointsman/pointsman/store/audit"
 )
@@ -35,7 +36,7 @@ func (w *world) judge(ctx context.Context, t *testing.T) {
 	j := &ruling{
 		world: w, votes: map[string]map[string]string{}, first: map[string]time.Time{}, queued: map[string]time.Time{}, ended: map[string]bool{}, told: map[string]bool{},
 		denied: map[string]bool{}, holder: map[string]string{}, attempts: map[string]int{}, answered: map[string]pointsman.EventType{}, epochs: map[string]int64{},
-		holds: map[string]pointsman.Hold{}, open: map[string]string{}, updates: map[string]int{}, word: map[string]bool{}, truths: map[string]pointsman.Truth{},
+		holds: map[string]pointsman.Hold{}, open: map[string]string{}, updates: map[string]int{}, word: map[string]bool{}, unsent: map[string]int{}, truths: map[string]pointsman.Truth{},
 	}
 	for i, ev := range w.events {
 		if ev.Seq != int64(i+1) {
@@ -115,6 +116,7 @@ type ruling struct {
 	open     map[string]string // key -> incident
 	updates  map[string]int
 	word     map[string]bool            // run -> a person said how it goes on
+	unsent   map[string]int             // step -> attempts in a row that sent nothing
 	truths   map[string]pointsman.Truth // step -> what its condition was answered with last
 	parked   int
 }
@@ -228,10 +230,17 @@ func (j *ruling) steps(ev pointsman.Event) {
 		if j.attempts[key]++; j.attempts[key] != ev.Attempt {
 			j.violated("I2: %s began as attempt %d after %d", key, ev.Attempt, j.attempts[key]-1)
 		}
-		if ev.Attempt > 1 && !j.word[ev.Run] && !strings.HasSuffix(ev.Text, "(observed not to have happened)") && !strings.HasSuffix(ev.Text, "nothing was done)") {
+		if ev.Attempt > 1 && !j.word[ev.Run] && !strings.HasSuffix(ev.Text, "(observed not to have happened)") && !(j.unsent[key] > 0 && strings.HasSuffix(ev.Text, "(nothing had been sent)")) && !strings.HasSuffix(ev.Text, "nothing was done)") {
 			j.violated("I2: %s began again without a word of a person and without having been seen not to have happened", key)
 		}
+		if !strings.HasSuffix(ev.Text, "(nothing had been sent)") {
+			delete(j.unsent, key)
+		}
 		delete(j.word, ev.Run)
+	case pointsman.EvStepUnsent:
+		if j.unsent[key]++; j.unsent[key] >= actions.DefaultTries {
+			j.violated("%s is tried again after %d attempts that sent nothing", key, j.unsent[key])
+		}
 	case pointsman.EvStepDone:
 		if ev.Step == "watch" {
 			j.watched(ev)

@@ -57,6 +57,8 @@ func (l lever) Apply(ctx context.Context, in actions.Input) (actions.Outcome, er
 		return actions.Outcome{}, ctx.Err()
 	case l.strikes(10, "never arrived", l.name):
 		return actions.Outcome{}, errors.New("connection refused")
+	case l.strikes(15, "not sent", l.name):
+		return actions.Outcome{}, actions.NotSent(errors.New("connection refused"))
 	case l.strikes(5, "refused", l.name):
 		return actions.Outcome{}, actions.Refuse("a train is on the points")
 	case l.strikes(30, "slow", l.name):
