@@ -148,8 +148,12 @@ func runView(r pointsman.Run) *RunView {
 		v.Step, v.Kind = r.Position(i)+", "+r.Called(i), r.Steps[i].Kind
 		var trying []string
 		for _, n := range r.AtWork() {
-			if told := r.Steps[n].Trying(); told != "" {
-				trying = append(trying, r.Steps[n].Name+": "+told)
+			told := r.Steps[n].Trying()
+			if told != "" && r.Steps[n].Group.Name != "" {
+				told = r.Steps[n].Name + ": " + told
+			}
+			if told != "" {
+				trying = append(trying, told)
 			}
 		}
 		v.Trying = strings.Join(trying, "; ")
