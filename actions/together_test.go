@@ -2,6 +2,7 @@ package actions
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,6 +32,7 @@ type arm struct {
 	blind        error
 	takes        time.Duration
 	applied      int
+	refused      int // how many connections are refused before one is taken
 	from, to     time.Time
 	undone       time.Time
 	neverSettles bool // Apply ends, and the effect is not there
@@ -81,6 +83,11 @@ func (k *arms) Apply(ctx context.Context, in Input) (Outcome, error) {
 	a.applied++
 	a.from = time.Now()
 	k.keys = append(k.keys, in.Key)
+	if a.refused > 0 {
+		a.refused--
+		k.mu.Unlock()
+		return Outcome{}, NotSent(errors.New("connection refused"))
+	}
 	k.atOnce++
 	k.most = max(k.most, k.atOnce)
 	takes, release, deaf := a.takes, k.release, a.deaf

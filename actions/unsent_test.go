@@ -157,6 +157,42 @@ func TestAProcessThatDiesBetweenAttemptsIsObserved(t *testing.T) {
 	})
 }
 
+func TestAMemberOfAGroupIsTriedAgainBesideTheOthers(t *testing.T) {
+	grouped(t, []string{"a", "b", "c"}, func(w *world, k *arms) {
+		k.arm("b", func(a *arm) { a.refused = 2 })
+		k.arm("c", func(a *arm) { a.takes = 9 * time.Second })
+		defer w.work("a")()
+		w.approve(w.propose())
+		settle(500 * time.Millisecond)
+		if r := w.wantRun(pointsman.RunRunning, ""); !strings.HasPrefix(r.Steps[2].Trying(), "nothing was sent in attempt 1 (1 of 4)") || r.Steps[3].Trying() != "" {
+			t.Errorf("%q, %q", r.Steps[2].Trying(), r.Steps[3].Trying())
+		}
+		settle(time.Minute)
+		r := w.wantRun(pointsman.RunDone, "all 3 steps done")
+		if r.Steps[1].Attempt != 1 || r.Steps[2].Attempt != 3 || r.Steps[3].Attempt != 1 || w.ledger.count(pointsman.EvStepUnsent) != 2 {
+			t.Errorf("attempts %d, %d, %d", r.Steps[1].Attempt, r.Steps[2].Attempt, r.Steps[3].Attempt)
+		}
+		if took := r.Steps[2].EndedAt.Sub(r.Steps[1].StartedAt); took > 5*time.Second {
+			t.Errorf("the member waited %s; the others take their time beside it", took)
+		}
+	})
+}
+
+func TestAMemberThatNeverReachesAnybodyEndsAlsoWhileAPauseIsWanted(t *testing.T) {
+	grouped(t, []string{"a", "b"}, func(w *world, k *arms) {
+		k.arm("b", func(a *arm) { a.refused = 100 })
+		defer w.work("a")()
+		w.approve(w.propose())
+		settle(500 * time.Millisecond)
+		w.steer(pointsman.VerbPause)
+		settle(2 * time.Minute)
+		r := w.wantRun(pointsman.RunParked, "nothing was sent in")
+		if got := states(r); got != "done done failed pending" || r.Steps[2].Attempt > DefaultTries {
+			t.Errorf("%s after %d attempts", got, r.Steps[2].Attempt)
+		}
+	})
+}
+
 func TestAnErrorThatProvesNothingIsNotTriedAgain(t *testing.T) {
 	story(t, func(w *world) {
 		w.fence.change(func(p *points) { p.lose, p.deny = errors.New("connection reset"), "" })

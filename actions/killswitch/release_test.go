@@ -1,6 +1,7 @@
 package killswitch_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -42,6 +43,23 @@ func TestRelease(t *testing.T) {
 		in.Memo = out.Memo
 		if ev, err := k.Verify(t.Context(), in); err != nil || !ev.Holds {
 			t.Errorf("evidence %+v, error %v", ev, err)
+		}
+	})
+	t.Run("a database that takes no call was sent nothing", func(t *testing.T) {
+		t.Parallel()
+		pg, k, _ := setup(t, engaged)
+		in := input("quotes are right again")
+		ev, err := k.Check(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := pg.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		in.Pins = ev.Pins
+		_, err = k.Apply(t.Context(), in)
+		if _, ok := errors.AsType[*actions.NotSentError](err); !ok {
+			t.Errorf("%v, want an error that proves that nothing was written", err)
 		}
 	})
 	t.Run("refuses when it was engaged anew since the approval", func(t *testing.T) {
