@@ -16,8 +16,8 @@ import (
 
 // Call is one request to the Web API, as it arrived.
 type Call struct {
-	Method string // "chat.postMessage"
-	At     time.Time
+	Method string            // "chat.postMessage"
+	At     time.Time         // of its arrival: what this Slack does with it comes after
 	Args   map[string]string // form values, or the top-level JSON members
 	Error  string            // the error code that was answered, "" when it went well
 }
@@ -25,6 +25,7 @@ type Call struct {
 // call is a request while it is answered.
 type call struct {
 	method string
+	at     time.Time
 	args   map[string]json.RawMessage
 }
 
@@ -78,9 +79,9 @@ func methods() map[string]method {
 }
 
 func (s *Slack) api(w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("method")
+	c := &call{method: r.PathValue("method"), at: s.cfg.Now()}
 	args, err := arguments(r)
-	c := &call{method: name, args: args}
+	c.args = args
 	mode := s.takeFault(c)
 	if mode.before(s, w, r) {
 		s.record(c, string(mode))
@@ -157,7 +158,7 @@ func (s *Slack) noteCall(c *call, code string) {
 			args[name] = c.text(name)
 		}
 	}
-	s.calls = append(s.calls, Call{Method: c.method, At: s.cfg.Now(), Args: args, Error: code})
+	s.calls = append(s.calls, Call{Method: c.method, At: c.at, Args: args, Error: code})
 	s.notify()
 }
 

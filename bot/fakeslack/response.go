@@ -30,8 +30,9 @@ func (s *Slack) newHook(c *room, user, original string) string {
 
 // answerHook takes a POST to a response_url. FailNext knows it as the method "response_url".
 func (s *Slack) answerHook(w http.ResponseWriter, r *http.Request) {
+	c := &call{method: "response_url", at: s.cfg.Now()}
 	args, err := arguments(r)
-	c := &call{method: "response_url", args: args}
+	c.args = args
 	mode := s.takeFault(c)
 	if mode.before(s, w, r) {
 		s.record(c, string(mode))
