@@ -99,6 +99,13 @@ type Relook struct {
 	Why        string
 }
 
+// TellHold says on the card of an open run that a freeze began or ended. It changes nothing.
+type TellHold struct {
+	Run  string
+	Text string
+	Once string // names the freeze, so that of several replicas one says it
+}
+
 // CastVote is a person's decision on the digest they were shown: of a proposal, or of a run that waits at a gate.
 type CastVote struct {
 	Proposal string
@@ -215,6 +222,9 @@ func (c Ready) Subject() Subject { return Subject{Incident: IncidentOf(c.Proposa
 
 // Subject implements Command.
 func (c Recheck) Subject() Subject { return Subject{Incident: IncidentOf(c.Proposal), Once: c.Once} }
+
+// Subject implements Command.
+func (c TellHold) Subject() Subject { return Subject{Incident: IncidentOf(c.Run), Once: c.Once} }
 
 // Subject implements Command.
 func (c Relook) Subject() Subject { return Subject{Incident: IncidentOf(c.Proposal)} }

@@ -42,6 +42,8 @@ func (t *turn) decide(cmd Command) Answer {
 		return t.recheck(c)
 	case Relook:
 		return t.relook(c)
+	case TellHold:
+		return t.tellHold(c)
 	case CastVote:
 		return t.vote(c)
 	case Tick:

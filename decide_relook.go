@@ -15,3 +15,16 @@ func (t *turn) relook(c Relook) Answer {
 	t.again(p, Actor{Door: DoorEngine}, fmt.Sprintf("%s is checked again: %s", p.ID, c.Why))
 	return Answer{Code: CodeAccepted, Text: "the checks of " + p.ID + " run again", ID: p.ID}
 }
+
+// tellHold puts the beginning or the end of a freeze into the incident of a run that is open, so that its card shows it.
+func (t *turn) tellHold(c TellHold) Answer {
+	r := t.run(c.Run)
+	switch {
+	case r == nil:
+		return answer(CodeNotFound, "there is no run %s", c.Run)
+	case r.State.Terminal():
+		return answer(CodeDuplicate, "%s is %s; nothing holds it", r.ID, r.State)
+	}
+	t.say(EvRunHeld, Actor{Door: DoorEngine}, fmt.Sprintf("%s: %s", r.ID, c.Text), aboutRun(r))
+	return Answer{Code: CodeAccepted, Text: "told", ID: r.ID}
+}

@@ -23,3 +23,18 @@ func TestALookAgainCountsOncePerGeneration(t *testing.T) {
 		t.Errorf("an approved proposal is %s", s.state.Proposals[0].State)
 	}
 }
+
+// A run that waits shows a freeze at once; one that is over has nothing to show.
+func TestAFreezeIsToldToOpenRuns(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	s.approved()
+	before := s.state
+	s.want(s.do(TellHold{Run: "INC-1/R1", Text: "the freeze is over"}), CodeAccepted, "told")
+	if got := s.last(EvRunHeld); got != "INC-1/R1: the freeze is over" || !same(before, s.state) {
+		t.Errorf("the log says %q, and the state changed: %t", got, !same(before, s.state))
+	}
+	s.want(s.do(TellHold{Run: "INC-1/R9", Text: "the freeze is over"}), CodeNotFound, "there is no run")
+	s.want(s.cast(dbaB, Deny, s.state.Proposals[0].Digest), CodeAccepted, "nothing will run")
+	s.want(s.do(TellHold{Run: "INC-1/R1", Text: "the freeze is over"}), CodeDuplicate, "is aborted; nothing holds it")
+}

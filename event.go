@@ -38,6 +38,7 @@ const (
 	EvRunResumed EventType = "run.resumed"
 	EvRunWished  EventType = "run.wished" // an operator decided while a step was at work
 	EvRunPaused  EventType = "run.paused"
+	EvRunHeld    EventType = "run.held"    // a freeze began or ended while the run is open; nothing of it changes
 	EvRunUndoing EventType = "run.undoing" // aborted before the point of no return: what was done is undone
 	EvRunParked  EventType = "run.parked"
 	EvRunDone    EventType = "run.done"

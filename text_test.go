@@ -10,7 +10,7 @@ import (
 // A time that somebody left out is far away from every other one: the difference must neither end the program nor be said.
 func TestATimeThatWasNotSaidIsNotSaid(t *testing.T) {
 	t.Parallel()
-	if got := Span(time.Time{}.Sub(time.Now())); !strings.HasPrefix(got, "-106751d") {
+	if got := Span(time.Time{}.Sub(night)); !strings.HasPrefix(got, "-106751d") {
 		t.Errorf("the longest time back is %q", got)
 	}
 	if got := Span(math.MaxInt64); !strings.HasPrefix(got, "106751d") {

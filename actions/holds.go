@@ -25,7 +25,8 @@ type Holds struct {
 	Warden *Warden
 	Log    *slog.Logger
 
-	last string // what was in force at the last look
+	last   string                // what was in force at the last look; empty before the first
+	frozen *pointsman.Protection // the freeze of the last look, if there was one
 }
 
 // holdsEvery is how soon a card shows a lock; a look that finds nothing new reads one small table.
@@ -36,7 +37,7 @@ func (h *Holds) Run(ctx context.Context) error {
 	tick := time.NewTicker(holdsEvery)
 	defer tick.Stop()
 	for {
-		if err := h.look(ctx); err != nil && ctx.Err() == nil {
+		if err := h.Look(ctx); err != nil && ctx.Err() == nil {
 			h.Log.Warn("holds not compared", "err", err)
 		}
 		select {
@@ -47,9 +48,9 @@ func (h *Holds) Run(ctx context.Context) error {
 	}
 }
 
-// look compares what each proposal was refused for with what is in force, when that may have changed: with a person's word,
+// Look compares what each proposal was refused for with what is in force, when that may have changed: with a person's word,
 // with the end of one, and each minute for windows, which open and close at full minutes.
-func (h *Holds) look(ctx context.Context) error {
+func (h *Holds) Look(ctx context.Context) error {
 	held, err := h.Warden.Records.Held(ctx)
 	if err != nil {
 		return fmt.Errorf("what is held: %w", err)
@@ -77,7 +78,37 @@ func (h *Holds) look(ctx context.Context) error {
 			return fmt.Errorf("look again at %s: %w", p.ID, err)
 		}
 	}
+	if err := h.tellRuns(ctx, held, now); err != nil {
+		return err
+	}
 	h.last = force // only now: what failed is tried again at the next look
+	return nil
+}
+
+// tellRuns puts a freeze that began or ended on the cards of open runs. A lock needs none: while a run is open nobody can
+// lock its target.
+func (h *Holds) tellRuns(ctx context.Context, held pointsman.Held, now time.Time) error {
+	var frozen *pointsman.Protection
+	if p := held.Of(pointsman.Everything); p.Hold.Lasts(now) {
+		frozen = &p
+	}
+	var text, once string
+	switch before := h.frozen; {
+	case h.last == "": // what began or ended before this process did was told by the ones before it
+	case frozen != nil && (before == nil || before.Hold.Token != frozen.Hold.Token):
+		text, once = frozen.Sentence()+" ("+frozen.Clears()+")", fmt.Sprintf("freeze/%d/on/", frozen.Hold.Token)
+	case frozen == nil && before != nil:
+		text, once = "the freeze is over", fmt.Sprintf("freeze/%d/off/", before.Hold.Token)
+	}
+	for _, l := range held.Runs {
+		if text == "" {
+			break
+		}
+		if _, err := h.Store.Do(ctx, pointsman.TellHold{Run: l.Run, Text: text, Once: once + l.Run}); err != nil {
+			return fmt.Errorf("tell %s of the freeze: %w", l.Run, err)
+		}
+	}
+	h.frozen = frozen
 	return nil
 }
 
