@@ -4,4 +4,4 @@ package pointsman
 
 // usualStates is how many states each search visits; make test runs the searches without the race detector, because
 // under it they are twenty times slower and no wiser.
-const usualStates = 10_000
+const usualStates = 18_000

@@ -26,7 +26,7 @@ type spot struct {
 	trail   *trail
 	index   int32
 	ends    bool   // quiet, or beyond the alphabet's limits
-	packed  []byte // the state, where it waits for its level
+	packed  []byte // the state, where it waits for its turn
 }
 
 // trail is what led to a state, for the counterexample. It does not hold the states on the way: millions of them would

@@ -13,7 +13,7 @@ import (
 )
 
 // releaseStates is how many states each search visits before a release: more than five million in all.
-const releaseStates = 620_000
+const releaseStates = 520_000
 
 var wantStates = flag.Int("states", usualStates, "how many distinct states each search visits at least; zero for all, POINTSMAN_SOAK=1 makes it a release's")
 
@@ -56,15 +56,17 @@ func (s *walker) walk(t *testing.T, limit int) int {
 	packs := limit == 0 || limit > 100_000
 	root := &spot{state: State{Incident: Incident{ID: "INC-1"}}, now: night}
 	seen := map[key]int32{s.key(root): 0}
-	all, level, moves := []visited{{nil, s.ends(root)}}, []*spot{root}, 0
+	all, queue, moves := []visited{{nil, s.ends(root)}}, []*spot{root}, 0
 	back := [][]int32{nil} // the states that lead to each state
 	started, deepest := time.Now(), 0
-	for len(level) > 0 && (limit == 0 || len(all) < limit) {
-		steps, err := s.expand(level, seen, packs)
+	for len(queue) > 0 && (limit == 0 || len(all) < limit) {
+		n := min(len(queue), atATime)
+		steps, err := s.expand(queue[:n], seen, packs)
 		if err != nil {
 			t.Fatal(err)
 		}
-		level = level[:0:0]
+		clear(queue[:n]) // what was looked into needs no memory any more
+		queue = queue[n:]
 		for _, part := range steps {
 			moves += len(part)
 			for _, st := range part {
@@ -73,7 +75,7 @@ func (s *walker) walk(t *testing.T, limit int) int {
 					i = int32(len(all))
 					seen[st.key], st.to.index = i, i
 					all, back = append(all, visited{st.to.trail, st.to.ends}), append(back, nil)
-					level, deepest = append(level, st.to), st.to.depth()
+					queue, deepest = append(queue, st.to), st.to.depth()
 				}
 				if to := back[i]; len(to) == 0 || to[len(to)-1] != st.from {
 					back[i] = append(to, st.from)
@@ -82,9 +84,13 @@ func (s *walker) walk(t *testing.T, limit int) int {
 		}
 	}
 	t.Logf("%d states, %d transitions, depth %d, %s", len(all), moves, deepest, time.Since(started).Round(time.Millisecond))
-	findTraps(t, all, back, len(all)-len(level))
+	findTraps(t, all, back, len(all)-len(queue))
 	return len(all)
 }
+
+// atATime is how many states are looked into before what was found is put together: enough for all processors, few enough
+// for their memory.
+const atATime = 2048
 
 // visited is what is kept of a state once it was looked into.
 type visited struct {
@@ -94,8 +100,8 @@ type visited struct {
 
 func (s *walker) ends(n *spot) bool { return n.quiet() || !s.looksInto(n) }
 
-// findTraps walks backwards from the quiet states and from those that were not looked into, the last level and what
-// lies beyond the alphabet's limits. What it does not reach can never come to rest.
+// findTraps walks backwards from the quiet states and from those that were not looked into, the newest and what lies
+// beyond the alphabet's limits. What it does not reach can never come to rest.
 func findTraps(t *testing.T, all []visited, back [][]int32, looked int) {
 	t.Helper()
 	out := make([]bool, len(all))
@@ -127,8 +133,8 @@ type step struct {
 	to   *spot // nil if the state was known before
 }
 
-// expand decides every command in every state of a level, on all processors. seen is only read.
-func (s *walker) expand(level []*spot, seen map[key]int32, packs bool) ([][]step, error) {
+// expand decides every command in every one of the states, on all processors. seen is only read.
+func (s *walker) expand(some []*spot, seen map[key]int32, packs bool) ([][]step, error) {
 	workers := runtime.GOMAXPROCS(0)
 	parts, errs := make([][]step, workers), make([]error, workers)
 	var wg sync.WaitGroup
@@ -138,8 +144,8 @@ func (s *walker) expand(level []*spot, seen map[key]int32, packs bool) ([][]step
 			if packs {
 				f.packer = &packer{}
 			}
-			for i := w; i < len(level) && errs[w] == nil; i += workers {
-				errs[w] = f.from(level[i])
+			for i := w; i < len(some) && errs[w] == nil; i += workers {
+				errs[w] = f.from(some[i])
 			}
 			parts[w] = f.out
 		})
