@@ -20,6 +20,7 @@ type ledger struct {
 	guarded []pointsman.Protection // one row for each target and one for everything, whatever the incident
 	changed chan struct{}
 	down    error         // set: every call fails with it
+	silent  int           // how many more times Held alone fails
 	ahead   time.Duration // of the clock of the process
 }
 
@@ -94,6 +95,10 @@ func (l *ledger) runLocks() []pointsman.Lock {
 func (l *ledger) Held(context.Context) (pointsman.Held, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.silent > 0 {
+		l.silent--
+		return pointsman.Held{}, errDown
+	}
 	return pointsman.Held{Protections: slices.Clone(l.guarded), Runs: l.runLocks()}, l.down
 }
 

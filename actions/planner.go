@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -94,6 +95,10 @@ func (p *Planner) answer(ctx context.Context, prop pointsman.Proposal) {
 	found := p.Resolver.Resolve(ctx, prop, Propose)
 	if ctx.Err() != nil {
 		return // the successor asks again; the proposal is still being checked
+	}
+	if slices.ContainsFunc(found.Facts, untold) {
+		p.Log.Warn("what is held cannot be told; the proposal is checked again when the store answers", "proposal", prop.ID)
+		return
 	}
 	pointsman.Failpoint("plan.checked", prop.Runbook)
 	_, err := p.Desk.Do(ctx, pointsman.Ready{

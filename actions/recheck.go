@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/pointsman/pointsman"
 )
@@ -26,6 +27,7 @@ func (e *Engine) rechecked(ctx context.Context, run pointsman.Run, plan pointsma
 	if no := e.reconfigured(plan); len(no) > 0 {
 		return no // what the checks would find is of other servers
 	}
+	held := e.told(ctx, matter{plan: plan, run: run.ID, suggested: run.Suggested}) // first: it may have to wait, and the checks must be fresh
 	found := make([]checked, len(plan.Steps))
 	var wg sync.WaitGroup
 	for i, s := range plan.Steps {
@@ -63,7 +65,7 @@ func (e *Engine) rechecked(ctx context.Context, run pointsman.Run, plan pointsma
 	for i := range plan.Steps {
 		facts = append(facts, outside(plan, i, found[i].evidence)...)
 	}
-	facts = append(facts, e.Warden.facts(ctx, matter{plan: plan, run: run.ID, suggested: run.Suggested})...)
+	facts = append(facts, held...)
 	for i, f := range facts {
 		if why := unaccepted(plan, f); why != "" {
 			facts[i].Kind, facts[i].Text = pointsman.Hard, why+f.Sentence()
@@ -71,6 +73,21 @@ func (e *Engine) rechecked(ctx context.Context, run pointsman.Run, plan pointsma
 	}
 	return facts
 }
+
+// told asks the warden until it can tell what is held. That our own store cannot be reached says nothing about the target,
+// and is no reason to void an approval: nothing begins before the store answers anyway.
+func (e *Engine) told(ctx context.Context, m matter) []pointsman.Fact {
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		facts := e.Warden.facts(ctx, m)
+		if ctx.Err() != nil || !slices.ContainsFunc(facts, untold) {
+			return facts
+		}
+		_ = pause(ctx, wait) // a context that has ended is noticed by the next look
+	}
+}
+
+// untold is the fact that our own store did not tell what is held.
+func untold(f pointsman.Fact) bool { return f.Source == sourceStore && f.Result == pointsman.Unknown }
 
 // unaccepted says why the approval does not cover a risk: another one, or the same with a greater figure.
 func unaccepted(plan pointsman.Plan, f pointsman.Fact) string {
