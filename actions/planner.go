@@ -96,7 +96,7 @@ func (p *Planner) answer(ctx context.Context, prop pointsman.Proposal) {
 	if ctx.Err() != nil {
 		return // the successor asks again; the proposal is still being checked
 	}
-	if slices.ContainsFunc(found.Facts, untold) {
+	if slices.ContainsFunc(found.Facts, storeSilent) {
 		p.Log.Warn("what is held cannot be told; the proposal is checked again when the store answers", "proposal", prop.ID)
 		return
 	}

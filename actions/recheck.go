@@ -79,15 +79,15 @@ func (e *Engine) rechecked(ctx context.Context, run pointsman.Run, plan pointsma
 func (e *Engine) told(ctx context.Context, m matter) []pointsman.Fact {
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		facts := e.Warden.facts(ctx, m)
-		if ctx.Err() != nil || !slices.ContainsFunc(facts, untold) {
+		if ctx.Err() != nil || !slices.ContainsFunc(facts, storeSilent) {
 			return facts
 		}
 		_ = pause(ctx, wait) // a context that has ended is noticed by the next look
 	}
 }
 
-// untold is the fact that our own store did not tell what is held.
-func untold(f pointsman.Fact) bool { return f.Source == sourceStore && f.Result == pointsman.Unknown }
+// storeSilent is the fact that our own store did not tell what is held.
+func storeSilent(f pointsman.Fact) bool { return f.Source == sourceStore && f.Result == pointsman.Unknown }
 
 // unaccepted says why the approval does not cover a risk: another one, or the same with a greater figure.
 func unaccepted(plan pointsman.Plan, f pointsman.Fact) string {
