@@ -87,7 +87,9 @@ func (e *Engine) told(ctx context.Context, m matter) []pointsman.Fact {
 }
 
 // storeSilent is the fact that our own store did not tell what is held.
-func storeSilent(f pointsman.Fact) bool { return f.Source == sourceStore && f.Result == pointsman.Unknown }
+func storeSilent(f pointsman.Fact) bool {
+	return f.Source == sourceStore && f.Result == pointsman.Unknown
+}
 
 // unaccepted says why the approval does not cover a risk: another one, or the same with a greater figure.
 func unaccepted(plan pointsman.Plan, f pointsman.Fact) string {
