@@ -170,9 +170,6 @@ func (s *Store) setClock(ctx context.Context, tests func() time.Time) error {
 	if err != nil {
 		return fmt.Errorf("clock: %w", err)
 	}
-	if off := s.Ahead(); off.Abs() > clockLimit {
-		s.log.Warn("the clock of this machine is not the one that counts", "ahead", off, "limit", clockLimit)
-	}
 	return nil
 }
 

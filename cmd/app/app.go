@@ -217,7 +217,7 @@ func (a *App) Run(ctx context.Context) error {
 	a.server.start()
 	a.log.Info("listening", "addr", a.Addr().String(), "socket", a.cfg.Web.Socket, "version", a.opts.Version)
 	g, gctx := errgroup.WithContext(ctx)
-	for _, loop := range append(a.parts.loops, a.planner.Run, a.holds.Run, a.engine.Run, a.talk.Run, a.clock.Run, a.signCheckpoints, a.watchTail, a.prune) {
+	for _, loop := range append(a.parts.loops, a.planner.Run, a.holds.Run, a.engine.Run, a.talk.Run, a.clock.Run, a.signCheckpoints, a.watchTail, (&clockWatch{ahead: a.store.Ahead, log: a.log}).run, a.prune) {
 		g.Go(func() error { return loop(gctx) })
 	}
 	g.Go(func() error {
