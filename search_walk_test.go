@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -23,6 +24,7 @@ func TestExhaustiveSearch(t *testing.T) {
 	release := os.Getenv("POINTSMAN_SOAK") != ""
 	if release {
 		*wantStates = max(*wantStates, releaseStates)
+		debug.SetMemoryLimit(3 << 30) // collect more often rather than need twice as much
 	}
 	var total atomic.Int64
 	t.Cleanup(func() { t.Logf("%d states in all", total.Load()) })
