@@ -102,7 +102,7 @@ func (w *world) propose() pointsman.Proposal {
 		Offer: pointsman.Offer{Runbook: "switch-track", Title: "Switch the track", Target: pointsman.Target{Kind: "yard", Name: "north"}, Params: map[string]string{"yard": "north"}},
 	})
 	synctest.Wait()
-	return w.ledger.states["INC-1"].Proposals[0]
+	return w.ledger.state("INC-1").Proposals[0]
 }
 
 func (w *world) approve(p pointsman.Proposal) pointsman.Answer {

@@ -43,14 +43,14 @@ func TestAProposalOfAnUnknownRunbookIsLeftToTheOtherReplicas(t *testing.T) {
 		<-time.After(4 * time.Second)
 		stop := w.work("newer")
 		synctest.Wait()
-		if p := w.ledger.states["INC-1"].Proposals[0]; p.State != pointsman.ProposalReady {
+		if p := w.ledger.state("INC-1").Proposals[0]; p.State != pointsman.ProposalReady {
 			t.Errorf("the proposal is %s: %s", p.State, p.Problem)
 		}
 		stop()
 		w.do(pointsman.Recheck{Proposal: "INC-1/P1", By: pointsman.Actor{Person: ana, Door: pointsman.DoorSlack}})
 		<-time.After(10 * time.Second)
 		synctest.Wait()
-		if p := w.ledger.states["INC-1"].Proposals[0]; p.Problem != "runbook switch-track is not in the configuration any more" {
+		if p := w.ledger.state("INC-1").Proposals[0]; p.Problem != "runbook switch-track is not in the configuration any more" {
 			t.Errorf("nobody has the runbook, and the proposal is %s: %s", p.State, p.Problem)
 		}
 	})
