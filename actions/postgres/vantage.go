@@ -33,9 +33,8 @@ func vantageOf(cfg Config) vantage {
 // trusting makes a client that trusts the file's authorities and no others; without a file it is the usual one, with
 // those of this machine. The file is read for each new connection, so that a renewed authority needs no restart.
 func trusting(caFile string) *http.Client {
-	if caFile == "" {
-		return http.DefaultClient
-	}
+	// A cluster's nodes are asked about beside each other, and each look should find the connections of the one before.
+	way := &http.Transport{IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: 8}
 	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
 		pem, err := os.ReadFile(caFile)
 		if err != nil {
@@ -48,8 +47,13 @@ func trusting(caFile string) *http.Client {
 		d := tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}}
 		return d.DialContext(ctx, network, addr)
 	}
+	if caFile == "" {
+		way.Proxy = http.ProxyFromEnvironment
+	} else {
+		way.DialTLSContext = dial
+	}
 	return &http.Client{
-		Transport: &http.Transport{DialTLSContext: dial, IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: 8},
+		Transport: way,
 		// A redirect would carry the token, and the question whether a primary is gone, somewhere that nobody configured.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
