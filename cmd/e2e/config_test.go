@@ -72,7 +72,7 @@ targets:
 {{- with .Endpoints}}
   endpoint: [{{.}}]
 {{- end}}
-guards: {lock: {roles: [dba]}, freeze: {roles: [incident-commander]}}
+guards: {lock: {roles: [dba]}, freeze: {roles: [incident-commander]}{{with .Guards}}, {{.}}{{end}}}
 route: {{.Route}}
 timings: {{.Timings}}
 {{- with .Runbooks}}
@@ -93,7 +93,7 @@ func (s *stage) configure() {
 		"Port": port, "Dir": s.dir, "Slack": s.slack.Config(), "Channel": channel, "WebhookToken": webhookToken, "PagerKey": pagerKey,
 		"UID": os.Getuid(), "Token": tokenOf, "Services": s.as.services, "Endpoints": s.as.endpoints, "Patroni": s.as.patroni, "Route": cmp.Or(s.as.route, "{update_every: 10m}"),
 		"Timings": cmp.Or(s.as.timings, "{lease: 2s, heartbeat: 500ms, sweep: 200ms, check_timeout: 30s}"),
-		"Storage": s.storage(), "Runbooks": s.books(),
+		"Guards":  s.as.guards, "Storage": s.storage(), "Runbooks": s.books(),
 	}
 	if s.as.switches {
 		data["Switches"] = s.openSwitches()

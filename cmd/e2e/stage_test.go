@@ -40,6 +40,7 @@ type setting struct {
 	patroni   string                         // YAML of targets.patroni
 	route     string                         // YAML of route
 	timings   string                         // YAML of timings
+	guards    string                         // YAML beside the roles under guards
 	runbooks  func(name, text string) string // edits the shipped runbooks
 	books     map[string]string              // files in place of the shipped runbooks
 	edit      func(*configs.Config)          // changes what was read; inside the test only
