@@ -18,7 +18,7 @@ func TestPlaces(t *testing.T) {
 	for _, p := range slices.Concat(places, morePlaces) {
 		killed = append(killed, strings.Fields(p)[0])
 	}
-	killed = append(slices.AppendSeq(killed, maps.Keys(undoPlaces)), groupPlaces...)
+	killed = append(slices.AppendSeq(killed, maps.Keys(undoPlaces)), slices.Concat(groupPlaces, unsentPlaces)...)
 	call := regexp.MustCompile(`\bFailpoint\("([^"]+)"`)
 	found := map[string]bool{}
 	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
@@ -29,7 +29,7 @@ func TestPlaces(t *testing.T) {
 		for _, m := range call.FindAllStringSubmatch(string(text), -1) {
 			found[m[1]] = true
 			if !slices.Contains(killed, m[1]) {
-				t.Errorf("%s: the failpoint %s is in no list of kills_test.go, undo_test.go or group_test.go", path, m[1])
+				t.Errorf("%s: the failpoint %s is in no list of kills_test.go, undo_test.go, group_test.go or unsent_test.go", path, m[1])
 			}
 		}
 		return err
