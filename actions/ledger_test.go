@@ -289,7 +289,7 @@ func (p *points) Apply(ctx context.Context, in Input) (Outcome, error) {
 		p.mu.Unlock()
 		return Outcome{}, NotSent(errors.New("connection refused"))
 	}
-	takes := p.takes
+	takes, stuck := p.takes, p.stuckApply
 	panics, refuse, hang, lose := p.panics, p.refuse+p.deny, p.hang, p.lose
 	if refuse == "" && p.stuckApply == nil {
 		p.set = true
@@ -298,8 +298,8 @@ func (p *points) Apply(ctx context.Context, in Input) (Outcome, error) {
 	if takes > 0 {
 		time.Sleep(takes)
 	}
-	if p.stuckApply != nil {
-		<-p.stuckApply
+	if stuck != nil {
+		<-stuck
 		return Outcome{}, nil
 	}
 	switch {
