@@ -203,6 +203,9 @@ func (s *walker) about(n *spot, p Proposal, add func(Command, string, ...any)) {
 		add(ready, "%s: a late answer", p.ID)
 	}
 	add(Recheck{Proposal: p.ID, By: dbaB}, "ben refreshes %s", p.ID)
+	for generation := p.Generation - 1; generation <= p.Generation; generation++ {
+		add(Relook{Proposal: p.ID, Generation: generation, Why: "the freeze is over"}, "%s is looked at again, generation %d", p.ID, generation)
+	}
 	for _, by := range s.people {
 		add(CastVote{Proposal: p.ID, Digest: p.Digest, Verdict: Approve, By: by}, "%s approves %s", by, p.ID)
 	}
@@ -213,6 +216,7 @@ func (s *walker) about(n *spot, p Proposal, add func(Command, string, ...any)) {
 }
 
 func (s *walker) aboutRun(r Run, add func(Command, string, ...any)) {
+	add(TellHold{Run: r.ID, Text: "the freeze is over"}, "%s is told of a freeze", r.ID)
 	if r.State.Terminal() {
 		add(StartRun{Run: r.ID, Epoch: r.Epoch + 1, People: crew}, "%s starts after its end", r.ID)
 		add(EndStep{Run: r.ID, Epoch: r.Epoch, Step: r.Current(), State: StepDone}, "%s: a step ends after the end", r.ID)
