@@ -48,10 +48,10 @@ func Places[S interface{ InGroup() Group }](steps []S) []Place {
 	var last Place
 	var group string
 	for i, s := range steps {
-		switch name := s.InGroup().Name; {
-		case name == "":
+		switch s.InGroup().Name {
+		case "":
 			last = Place{N: last.N + 1}
-		case name == group:
+		case group:
 			last.Member++
 		default:
 			last = Place{N: last.N + 1, Member: 1}

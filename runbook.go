@@ -29,8 +29,8 @@ type Runbook struct {
 }
 
 // PathOf is where step i stands in the file: steps[2], or steps[2].parallel[0] for the first member of a group.
-func (rb Runbook) PathOf(i int) string {
-	at := Places(rb.Steps)[i]
+func (r Runbook) PathOf(i int) string {
+	at := Places(r.Steps)[i]
 	path := "steps[" + itoa(at.N-1) + "]"
 	if at.Member > 0 {
 		path += ".parallel[" + itoa(at.Member-1) + "]"

@@ -26,7 +26,7 @@ func TestLint_groups(t *testing.T) {
 		pair("    timeout: 15s\n", ""):                                                              "6: steps[0].parallel[1].timeout: the group has 15s, less than the 20s of its member us; give the group more or leave its timeout out",
 		pair("    kind: exec.run\n", ""):                                                            "6: steps[0]: a group has name, parallel, when, skip and timeout; what is done stands under its members",
 		pair("    irreversible: true\n", ""):                                                        "6: steps[0]: a group has name, parallel, when, skip and timeout; what is done stands under its members",
-		pair("    paralel: []\n", ""):                                                               "10: steps[0].paralel: unknown key, did you mean parallel?",
+		pair("    parallels: []\n", ""):                                                             "10: steps[0].parallels: unknown key, did you mean parallel?",
 		pair("", ", irreversible: true"):                                                            "9: steps[0].parallel[1].irreversible: a point of no return has its position to itself; put it into a step of its own",
 		pair("", ", when: {fact: f, is: ==, value: v}"):                                             "9: steps[0].parallel[1].when: the condition belongs to the group; put it beside parallel",
 		pair("", ", skip: {by: [dba]}"):                                                             "9: steps[0].parallel[1].skip: a group is left out as a whole; put skip beside parallel",

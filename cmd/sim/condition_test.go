@@ -2,7 +2,6 @@ package sim
 
 import (
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -36,10 +35,11 @@ func (l lever) rails() pointsman.Fact {
 // told and a person said so; the engine leaves it out only after a no. The answer follows from the facts beside it, and
 // what was left out had no effect, whoever died in between.
 func (j *ruling) conditions(ev pointsman.Event) {
-	if ev.StepN == 0 || ev.StepN > len(j.cat.runbook.Steps) || j.cat.runbook.Steps[ev.StepN-1].When == nil {
+	step, known := j.cat.stepOf(ev)
+	if !known || step.When == nil {
 		return
 	}
-	key := fmt.Sprint(ev.Run, "/", ev.StepN)
+	key := keyOf(ev)
 	last := j.truths[key]
 	switch ev.Type {
 	case pointsman.EvStepCondition:
@@ -50,7 +50,7 @@ func (j *ruling) conditions(ev pointsman.Event) {
 		if err := json.Unmarshal(ev.Data, &said); err != nil {
 			j.violated("the answer to the condition of %s cannot be read: %v", key, err)
 		}
-		if is, _ := said.Condition.Holds(said.Facts); string(is) != ev.Reason || said.Condition != *j.cat.runbook.Steps[ev.StepN-1].When {
+		if is, _ := said.Condition.Holds(said.Facts); string(is) != ev.Reason || said.Condition != *step.When {
 			j.violated("the condition of %s is called %s and is %s", key, ev.Reason, is)
 		}
 		j.truths[key] = pointsman.Truth(ev.Reason)
@@ -65,9 +65,11 @@ func (j *ruling) conditions(ev pointsman.Event) {
 	}
 }
 
-// sanded: the effect is that of the step with the condition. Where nobody can tell whether it happened, an abort hands it
-// to a person and takes back what was seen done before it.
+// sanded: the effect is that of the step with the condition, or of a member of a group. Where nobody can tell whether it
+// happened, an abort hands it to a person and takes back what was seen done before it.
 func (w *world) sanded(key string) bool {
-	n, err := strconv.Atoi(key[strings.LastIndexByte(key, '/')+1:])
-	return err == nil && n <= len(w.cat.runbook.Steps) && w.cat.runbook.Steps[n-1].When != nil
+	parts := strings.Split(key, "/") // INC-1, R1, the position and for a member its number
+	n, err := strconv.Atoi(parts[2])
+	step, known := w.cat.stepOf(pointsman.Event{StepN: n})
+	return err != nil || len(parts) > 3 || known && step.When != nil
 }

@@ -37,6 +37,7 @@ func (w *world) judge(ctx context.Context, t *testing.T) {
 		world: w, votes: map[string]map[string]string{}, first: map[string]time.Time{}, queued: map[string]time.Time{}, ended: map[string]bool{}, told: map[string]bool{},
 		denied: map[string]bool{}, holder: map[string]string{}, attempts: map[string]int{}, answered: map[string]pointsman.EventType{}, epochs: map[string]int64{},
 		holds: map[string]pointsman.Hold{}, open: map[string]string{}, updates: map[string]int{}, word: map[string]bool{}, unsent: map[string]int{}, truths: map[string]pointsman.Truth{},
+		begun: map[string]time.Time{}, busy: map[string]map[int]bool{}, bad: map[string]bool{}, halting: map[string]bool{},
 	}
 	for i, ev := range w.events {
 		if ev.Seq != int64(i+1) {
@@ -46,6 +47,8 @@ func (w *world) judge(ctx context.Context, t *testing.T) {
 		j.runs(ev.Event)
 		j.conditions(ev.Event)
 		j.steps(ev.Event)
+		j.groups(ev.Event)
+		j.rest(ev.Event)
 		j.halts(ev.Event)
 		j.protections(ev.Event)
 		j.incidents(ev.Event)
@@ -118,6 +121,10 @@ type ruling struct {
 	word     map[string]bool            // run -> a person said how it goes on
 	unsent   map[string]int             // step -> attempts in a row that sent nothing
 	truths   map[string]pointsman.Truth // step -> what its condition was answered with last
+	begun    map[string]time.Time       // run -> when a step began on a person's word
+	busy     map[string]map[int]bool    // group -> members at work
+	bad      map[string]bool            // groups of which a member ended badly
+	halting  map[string]bool            // runs that pause when the step at work has ended
 	parked   int
 }
 
@@ -211,7 +218,7 @@ func (j *ruling) runs(ev pointsman.Event) {
 }
 
 func (j *ruling) steps(ev pointsman.Event) {
-	key := fmt.Sprint(ev.Run, "/", ev.StepN)
+	key := keyOf(ev)
 	gate := fmt.Sprint(key, "/", ev.Attempt)
 	switch ev.Type {
 	case pointsman.EvGateCounted:
@@ -230,11 +237,14 @@ func (j *ruling) steps(ev pointsman.Event) {
 		if j.attempts[key]++; j.attempts[key] != ev.Attempt {
 			j.violated("I2: %s began as attempt %d after %d", key, ev.Attempt, j.attempts[key]-1)
 		}
-		if ev.Attempt > 1 && !j.word[ev.Run] && !strings.HasSuffix(ev.Text, "(observed not to have happened)") && !(j.unsent[key] > 0 && strings.HasSuffix(ev.Text, "(nothing had been sent)")) && !strings.HasSuffix(ev.Text, "nothing was done)") {
+		if ev.Attempt > 1 && !j.word[ev.Run] && j.begun[ev.Run] != ev.At && !strings.HasSuffix(ev.Text, "(observed not to have happened)") && !(j.unsent[key] > 0 && strings.HasSuffix(ev.Text, "(nothing had been sent)")) && !strings.HasSuffix(ev.Text, "nothing was done)") {
 			j.violated("I2: %s began again without a word of a person and without having been seen not to have happened", key)
 		}
 		if !strings.HasSuffix(ev.Text, "(nothing had been sent)") {
 			delete(j.unsent, key)
+		}
+		if j.word[ev.Run] {
+			j.begun[ev.Run] = ev.At // the word is for all members that begin with this one
 		}
 		delete(j.word, ev.Run)
 	case pointsman.EvStepUnsent:
@@ -247,7 +257,8 @@ func (j *ruling) steps(ev pointsman.Event) {
 			return
 		}
 		if ev.Step == "look" {
-			j.count(ev, gate, j.cat.runbook.Steps[ev.StepN-1].Approval.Needed())
+			s, _ := j.cat.stepOf(ev)
+			j.count(ev, gate, s.Approval.Needed())
 			return
 		}
 		if n := j.effects[key]; ev.Step != "settle" && ev.Actor.Door == pointsman.DoorEngine && n != 1 {

@@ -37,7 +37,7 @@ func (l lever) Undo(ctx context.Context, in actions.Input) (actions.Outcome, err
 	case l.strikes(5, "undo refused", l.name):
 		return actions.Outcome{}, actions.Refuse("a train is on the points")
 	}
-	run := in.Key[:strings.LastIndexByte(in.Key, '/')]
+	run := strings.Join(strings.Split(in.Key, "/")[:2], "/")
 	l.mu.Lock()
 	l.undone[in.Key]++
 	n, thrown := l.undone[in.Key], 0
@@ -76,9 +76,10 @@ func (j *ruling) halts(ev pointsman.Event) {
 		if err := json.Unmarshal(ev.Data, &w); err != nil {
 			j.violated("the wish for %s cannot be read: %v", ev.Run, err)
 		}
+		j.halting[ev.Run] = w.Verb != pointsman.VerbAbort
 		j.told[ev.Run] = w.Verb == pointsman.VerbAbort || !j.told[ev.Run] // a second one takes the first back
 	case pointsman.EvRunPaused, pointsman.EvRunUndoing:
-		j.told[ev.Run] = true
+		j.told[ev.Run], j.halting[ev.Run] = true, false
 	case pointsman.EvRunParked:
 		j.told[ev.Run] = false
 	case pointsman.EvRunWaiting:
@@ -86,6 +87,9 @@ func (j *ruling) halts(ev pointsman.Event) {
 			j.told[ev.Run] = false
 		}
 	case pointsman.EvStepStarted:
+		if ev.Member > 0 && j.halting[ev.Run] {
+			return // a pause waits for the group, which is one step
+		}
 		if j.told[ev.Run] {
 			j.violated("I12: step %d of %s began after it was told to halt", ev.StepN, ev.Run)
 		}

@@ -21,7 +21,8 @@ func (w *world) watch() pointsman.RunbookStep {
 // watched: a watch is done only after so many looks that they cover its time, however often its worker died and whatever
 // the clocks said. What a person says is their word.
 func (j *ruling) watched(done pointsman.Event) {
-	every, err := time.ParseDuration(fmt.Sprint(j.cat.runbook.Steps[done.StepN-1].With["every"]))
+	s, _ := j.cat.stepOf(done)
+	every, err := time.ParseDuration(fmt.Sprint(s.With["every"]))
 	if err != nil {
 		j.violated("the watch of %s has no pace: %v", done.Run, err)
 	}
