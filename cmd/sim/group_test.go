@@ -2,10 +2,23 @@ package sim
 
 import (
 	"fmt"
+	"slices"
+	"testing"
 	"time"
 
 	"github.com/pointsman/pointsman"
 )
+
+// grouped adds a group to the runbook of some schedules. Whose answer comes first within one instant is up to the scheduler
+// there, so the same seed is not the same history; the promises are the same.
+func grouped(open func(*testing.T, *world) backing) func(*testing.T, *world) backing {
+	return func(t *testing.T, w *world) backing {
+		if len(w.cat.runbook.Steps) == 3 && w.draw(2, "grouped") == 0 {
+			w.cat.runbook.Steps = slices.Insert(w.cat.runbook.Steps, 1, w.signals()...)
+		}
+		return open(t, w)
+	}
+}
 
 // signals are steps that are at work at the same time, more of them than may be at once.
 func (w *world) signals() []pointsman.RunbookStep {

@@ -34,12 +34,12 @@ func number(asked, usual, release int) int {
 // TestSchedules runs many histories with crashes, processes that stand still past their lease, clocks that are wrong,
 // lost calls and lost answers, store outages, alerts that come and go, repeated clicks, denials, expiries, locks.
 func TestSchedules(t *testing.T) {
-	many(t, number(*schedules, usualSchedules, 1_000_000), onMemory)
+	many(t, number(*schedules, usualSchedules, 1_000_000), grouped(onMemory))
 }
 
 // TestSchedulesOnSQLite does it on the store that ships.
 func TestSchedulesOnSQLite(t *testing.T) {
-	many(t, number(*onDisk, usualOnSQLite, 100_000), onSQLite)
+	many(t, number(*onDisk, usualOnSQLite, 100_000), grouped(onSQLite))
 }
 
 func many(t *testing.T, n int, open func(*testing.T, *world) backing) {
@@ -54,7 +54,7 @@ func many(t *testing.T, n int, open func(*testing.T, *world) backing) {
 	}
 	name, started := t.Name(), time.Now()
 	var mu sync.Mutex
-	ends, truths, events, halts := map[pointsman.RunState]int{}, map[pointsman.Truth]int{}, 0, 0
+	ends, truths, events, halts, members := map[pointsman.RunState]int{}, map[pointsman.Truth]int{}, 0, 0, 0
 	parts := runtime.GOMAXPROCS(0)
 	t.Run("all", func(t *testing.T) {
 		for part := range parts {
@@ -70,6 +70,9 @@ func many(t *testing.T, n int, open func(*testing.T, *world) backing) {
 					for _, ev := range w.events {
 						if ev.Type == pointsman.EvRunWished || ev.Type == pointsman.EvRunAborted {
 							halts++
+						}
+						if ev.Member > 0 && ev.Type == pointsman.EvStepStarted {
+							members++
 						}
 						if ev.Type == pointsman.EvStepCondition {
 							truths[pointsman.Truth(ev.Reason)]++
@@ -87,6 +90,9 @@ func many(t *testing.T, n int, open func(*testing.T, *world) backing) {
 	})
 	took := time.Since(started)
 	t.Logf("%d schedules in %s, %.0f a second; %d events; %d times a person said halt; runs ended %v, conditions %v", n, took.Round(time.Millisecond), float64(n)/took.Seconds(), events, halts, ends, truths)
+	if n >= 500 && members == 0 {
+		t.Fatal("the schedules reach no group")
+	}
 	if n >= 500 && len(truths) < 3 {
 		t.Fatalf("the schedules do not reach every answer of a condition: %v", truths)
 	}

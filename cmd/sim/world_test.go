@@ -146,8 +146,6 @@ func (w *world) runbook() pointsman.Runbook {
 		rb.Steps = append(rb.Steps, w.watch())
 	} else if w.draw(3, "conditional") == 0 {
 		rb.Steps = slices.Insert(rb.Steps, len(rb.Steps)-1, w.sand())
-	} else if w.draw(2, "grouped") == 0 {
-		rb.Steps = slices.Insert(rb.Steps, 1, w.signals()...)
 	}
 	return rb
 }
