@@ -26,7 +26,7 @@ func openSQLite(ctx context.Context, cfg Config) (*database, error) {
 		return nil, err
 	}
 	// FULL makes each commit reach the disk: an intent or an audit record must survive the loss of power.
-	writer, err := sql.Open("sqlite", sqliteDSN(cfg.Path, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)")+"&_txlock=immediate")
+	writer, err := sql.Open("sqlite", sqliteDSN(cfg.Path, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", fullAt)+"&_txlock=immediate")
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", cfg.Path, err), unlock())
 	}
@@ -57,10 +57,11 @@ func openSQLite(ctx context.Context, cfg Config) (*database, error) {
 	}
 	d.clock = newClock(cfg.Wall, nil)
 	d.now, d.lease = d.clock.now, func(context.Context) (time.Time, error) { return d.clock.now(), nil }
+	var beside *emptier
 	d.close = func() error {
-		var err error
+		err := beside.close()
 		if reader != writer {
-			err = reader.Close() // first, so that the writer is the last one and empties the write-ahead log
+			err = errors.Join(err, reader.Close()) // first, so that the writer is the last one and empties the write-ahead log
 		}
 		return errors.Join(err, closeWriter(writer), unlock())
 	}
@@ -74,6 +75,11 @@ func openSQLite(ctx context.Context, cfg Config) (*database, error) {
 	if err := undamaged(ctx, writer, cfg.Path); err != nil {
 		_ = d.close() // it is damaged: closing would only say the same again
 		return nil, err
+	}
+	if cfg.Path != inMemory {
+		if beside, err = newEmptier(cfg.Path, health, emptyEvery); err != nil {
+			return nil, errors.Join(err, d.close())
+		}
 	}
 	return d, nil
 }
