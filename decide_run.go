@@ -230,7 +230,7 @@ func (t *turn) endStep(c EndStep) Answer {
 		return t.abort(r, r.Wish.By, r.Wish.Reason)
 	}
 	if c.State != StepDone {
-		t.park(r, r.ended(c.Step)+because(c.Note))
+		t.parkAsking(r, c)
 		return Answer{Code: CodeAccepted, Text: r.Note, ID: r.ID}
 	}
 	return t.passOn(r)

@@ -30,6 +30,8 @@ func (t *turn) steer(c Steer) Answer {
 		return t.abort(r, c.By, c.Reason)
 	case VerbUngraceful:
 		return t.harder(r, c)
+	case VerbAccept:
+		return t.accept(r, c)
 	case VerbDone:
 		t.markDone(r, c)
 	case VerbSkip:
@@ -167,7 +169,10 @@ func (t *turn) maySteer(r *Run, c Steer) (Answer, bool) {
 	if why := r.Refuses(c.Verb, t.now); why != "" {
 		return answer(CodeInvalid, "%s", why), false
 	}
-	if why := t.heldBack(r); why != "" && (c.Verb == VerbRetry || c.Verb == VerbResume) && r.State != RunRunning {
+	if c.Verb == VerbAccept && !r.Question.shown(c.Digest) {
+		return answer(CodeChanged, "%s asks %s now, you were shown %s; look at the card again", r.ID, ShortDigest(r.Question.Digest), orNone(ShortDigest(c.Digest))), false
+	}
+	if why := t.heldBack(r); why != "" && (c.Verb == VerbRetry || c.Verb == VerbAccept || c.Verb == VerbResume) && r.State != RunRunning {
 		return answer(CodeLocked, "%s may not go on: %s", r.ID, why), false
 	}
 	if strings.TrimSpace(c.Reason) == "" {
@@ -179,7 +184,7 @@ func (t *turn) maySteer(r *Run, c Steer) (Answer, bool) {
 // halts: the verb only keeps steps from beginning, so it counts wherever the run has come to meanwhile.
 func (v Verb) halts() bool { return v == VerbPause || v == VerbStop || v == VerbAbort }
 
-// steersman says whether the person may. To skip takes a role that the step names; whose task it is may say that it is
+// steersman says whether the person may. To skip takes a role that the step names, to accept a grown figure one more approver; whose task it is may say that it is
 // done; everything else is for those who may approve.
 func (t *turn) steersman(r *Run, p *Proposal, c Steer) (Answer, bool) {
 	if c.Verb == VerbSkip {
@@ -191,6 +196,9 @@ func (t *turn) steersman(r *Run, p *Proposal, c Steer) (Answer, bool) {
 	}
 	if i, owed := r.owed(); owed && c.Verb == VerbDone && r.Steps[i].Duty.Of(c.By) {
 		return Answer{}, true // without a voice in the rest of the run
+	}
+	if c.Verb == VerbAccept {
+		return t.acceptor(r, p, c.By)
 	}
 	pol := p.Policy
 	pol.RequesterMayApprove = true // whoever asked may carry on what others approved

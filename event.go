@@ -31,19 +31,20 @@ const (
 	EvVotesVoided EventType = "votes.voided" // the plan changed, so its votes are gone
 	EvGateCounted EventType = "gate.counted" // an approval at a gate in the middle of a run
 
-	EvRunQueued  EventType = "run.queued"
-	EvRunStarted EventType = "run.started"
-	EvRunTaken   EventType = "run.taken" // a worker took over a run whose lease had ended
-	EvRunWaiting EventType = "run.waiting"
-	EvRunResumed EventType = "run.resumed"
-	EvRunWished  EventType = "run.wished" // an operator decided while a step was at work
-	EvRunPaused  EventType = "run.paused"
-	EvRunHeld    EventType = "run.held"    // a freeze began or ended while the run is open; nothing of it changes
-	EvRunUndoing EventType = "run.undoing" // aborted before the point of no return: what was done is undone
-	EvRunParked  EventType = "run.parked"
-	EvRunDone    EventType = "run.done"
-	EvRunAborted EventType = "run.aborted"
-	EvRunVoided  EventType = "run.voided"
+	EvRunQueued   EventType = "run.queued"
+	EvRunStarted  EventType = "run.started"
+	EvRunTaken    EventType = "run.taken" // a worker took over a run whose lease had ended
+	EvRunWaiting  EventType = "run.waiting"
+	EvRunResumed  EventType = "run.resumed"
+	EvRunWished   EventType = "run.wished"   // an operator decided while a step was at work
+	EvRunAccepted EventType = "run.accepted" // one more approver accepted more than was approved
+	EvRunPaused   EventType = "run.paused"
+	EvRunHeld     EventType = "run.held"    // a freeze began or ended while the run is open; nothing of it changes
+	EvRunUndoing  EventType = "run.undoing" // aborted before the point of no return: what was done is undone
+	EvRunParked   EventType = "run.parked"
+	EvRunDone     EventType = "run.done"
+	EvRunAborted  EventType = "run.aborted"
+	EvRunVoided   EventType = "run.voided"
 
 	EvStepStarted   EventType = "step.started"
 	EvStepDone      EventType = "step.done"

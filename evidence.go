@@ -37,6 +37,7 @@ type Fact struct {
 	Text    string     `json:"text,omitempty"`    // one sentence with the number and the limit, for a refusal or a note
 	Clears  string     `json:"clears,omitempty"`  // what would clear it
 	BeforeN int        `json:"before,omitempty"`  // for Later: the number (from 1) of the step before which it is checked
+	Excess  *Excess    `json:"excess,omitempty"`  // set where the refusal is only that it is more than was approved
 	Measure *float64   `json:"measure,omitempty"` // the value as a number, where an accepted bound can be compared with it
 }
 

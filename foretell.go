@@ -44,6 +44,8 @@ func (r Run) Refuses(v Verb, now time.Time) string {
 		if r.State != RunParked {
 			return fmt.Sprintf("%s is %s at %s; there is nothing to retry", r.ID, r.State, step)
 		}
+	case VerbAccept:
+		return r.refusesAccept(step, now)
 	case VerbDone:
 		switch {
 		case r.State != RunParked && r.State != RunWaiting:
@@ -68,6 +70,16 @@ func (r Run) Refuses(v Verb, now time.Time) string {
 func (r Run) refusesAbort() string {
 	if r.Wish.Verb == VerbAbort && r.State != RunParked {
 		return fmt.Sprintf("%s is being aborted already, by %s", r.ID, r.Wish.By)
+	}
+	return ""
+}
+
+func (r Run) refusesAccept(step string, now time.Time) string {
+	switch {
+	case r.State != RunParked || r.Question == nil:
+		return fmt.Sprintf("%s is %s at %s and asks nothing that could be accepted", r.ID, r.State, step)
+	case !now.Before(r.Question.Until):
+		return fmt.Sprintf("the figures of %s could be accepted until %s and are old now; retry looks anew and asks again", r.ID, Clock(r.Question.Until))
 	}
 	return ""
 }
@@ -100,7 +112,11 @@ func (r Run) refusesSkip(step string, now time.Time) string {
 
 // Asks says where the run stands and how to decide exactly that, to a person who named a verb without what they saw.
 func (r Run) Asks(v Verb) string {
-	return fmt.Sprintf("nothing was changed: %s; to say %s to exactly that, name the run and where it stands: run %s, at %s", r.Standing(), v, r.ID, r.Mark())
+	exact := ""
+	if v == VerbAccept && r.Question != nil {
+		exact = ", digest " + ShortDigest(r.Question.Digest)
+	}
+	return fmt.Sprintf("nothing was changed: %s; to say %s to exactly that, name the run and where it stands: run %s, at %s%s", r.Standing(), v, r.ID, r.Mark(), exact)
 }
 
 // Foretell says in one sentence what the verb will do to the run as it stands.
@@ -124,6 +140,11 @@ func (r Run) Foretell(v Verb) string {
 		return fmt.Sprintf("everything that is left is checked anew, and %s begins if it is still as approved", step)
 	case VerbRetry:
 		return step + r.again(i) + " after its own checks"
+	case VerbAccept:
+		if r.Question == nil {
+			return "nothing is asked"
+		}
+		return fmt.Sprintf("%s; %s begins again and goes on within that, after its own checks; above it, it asks again", r.Question.Sentence(), step)
 	case VerbDone:
 		if names := r.counted(i); names != "" {
 			return names + " of " + step + " count as done on your word, and the run goes on with what is left of it"

@@ -66,6 +66,7 @@ var invariants = map[string]func(m move) error{
 	"nothing begins after the deadline":                               nothingAfterTheDeadline,
 	"a member begins only beside good ones, and only so many at once": membersInOrder,
 	"I13 a parked run pages":                                          parkedPages,
+	"more than was approved is accepted by one more, exactly":         grantedByRight,
 	"a condition is answered before its step begins":                  conditionsRule,
 	"I1 a gate opens by its own quorum":                               quorumAtGates,
 	"only who may steer or owns a step says it is done":               wordCounts,

@@ -86,6 +86,14 @@ func (p Policy) Eligible(who Actor, requester Actor) (bool, string) {
 	return false, fmt.Sprintf("%s has none of the roles that decide here; it needs %s", who, p)
 }
 
+// OneMore is the policy with the approver whom a risk asks for in addition: one of the first role.
+func (p Policy) OneMore(why string) Policy {
+	if len(p.Require) > 0 {
+		p.Require = append(slices.Clone(p.Require), Requirement{Count: 1, Role: p.Require[0].Role, Why: why})
+	}
+	return p
+}
+
 // Standing is how far the votes have come.
 type Standing struct {
 	Met  bool

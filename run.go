@@ -90,6 +90,10 @@ type Run struct {
 	Facts      []Fact    `json:"facts,omitempty"`  // of the last re-check or verification
 	// Regardless: a person decided to go on although every alert had resolved; they are not asked before each step.
 	Regardless bool `json:"regardless,omitempty"`
+	// Question is what a parked run asks of one more approver; nil where it asks nothing.
+	Question *Question `json:"question,omitempty"`
+	// Granted is what was accepted in the course of the run, beside the plan.
+	Granted []Grant `json:"granted,omitempty"`
 	// Halt is why the next step may not begin, until a person says retry.
 	Halt string `json:"halt,omitempty"`
 	// Wish is what an operator decided while a step was at work; it is carried out when that step has ended.

@@ -49,6 +49,7 @@ func wishes(r Run, add func(Command, string, ...any)) {
 func steerKey(r Run, rel func(time.Time) string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, " %s%t%s%s", r.Wish.Verb, r.Fresh, rel(r.Until), rel(r.GroupUntil))
+	b.WriteString(growKey(r, rel))
 	for _, s := range r.Steps {
 		if s.Group.Name != "" {
 			fmt.Fprintf(&b, "%t", s.open())

@@ -72,6 +72,7 @@ type alphabet struct {
 	steers    bool // runs are parked, steered, taken over
 	twoPlans  bool
 	conds     bool // the promotion has a condition
+	grows     bool // what would be lost is more than was approved, and one more approver accepts it
 	gates     bool // plan A has a gate before its point of no return
 	groups    bool // with wishes: what comes before the point of no return is two members of a group
 	wishes    bool // people pause, resume, skip, abort at work; the plan allows all of it
@@ -158,6 +159,9 @@ func (s *walker) commands(n *spot) []labelled {
 			}
 			if s.groups {
 				members(r, add)
+			}
+			if s.grows {
+				growing(r, add)
 			}
 		}
 		if s.gates {

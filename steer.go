@@ -15,6 +15,7 @@ const (
 	VerbStop       Verb = "stop"       // stop after this step: a pause, said while a step is at work
 	VerbResume     Verb = "resume"     // a paused run goes on, after everything that is left was checked anew
 	VerbRetry      Verb = "retry"      // run the step again
+	VerbAccept     Verb = "accept"     // more than was approved may be lost: exactly what the run asks, and no more
 	VerbDone       Verb = "done"       // it is done: a manual task, or a parked step that was seen to have happened
 	VerbSkip       Verb = "skip"       // leave the step out, where the runbook allows it
 	VerbUngraceful Verb = "ungraceful" // from now on the steps that have a harder form are done in it
@@ -23,18 +24,21 @@ const (
 
 // Verbs are all of them, in the order in which people are told of them.
 func Verbs() []Verb {
-	return []Verb{VerbPause, VerbStop, VerbResume, VerbRetry, VerbDone, VerbSkip, VerbUngraceful, VerbAbort}
+	return []Verb{VerbPause, VerbStop, VerbResume, VerbRetry, VerbAccept, VerbDone, VerbSkip, VerbUngraceful, VerbAbort}
 }
 
 // Exact reports whether the verb is about one step, the one at which the run stands: said of the next one it would be
 // another decision. Every door asks for the Mark that the person saw.
-func (v Verb) Exact() bool { return v == VerbRetry || v == VerbDone || v == VerbSkip }
+func (v Verb) Exact() bool {
+	return v == VerbRetry || v == VerbAccept || v == VerbDone || v == VerbSkip
+}
 
 // Steer is an operator's decision on an open run.
 type Steer struct {
 	Run    string
 	Verb   Verb
 	Mark   string // Run.Mark as the person saw it; empty where nothing was shown
+	Digest string // for accept: of the Question that the person saw, at least 12 digits
 	Reason string // never empty: it is what others read afterwards
 	By     Actor
 	Once   string

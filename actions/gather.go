@@ -38,6 +38,9 @@ func badness(f pointsman.Fact) int {
 	switch f.Kind {
 	case pointsman.Hard:
 		n += 3
+		if f.Refuses() && f.Excess == nil {
+			n += 20 // nobody may accept it, so it must not be hidden by what somebody may
+		}
 	case pointsman.Ack:
 		n += 2
 	case pointsman.Warn:

@@ -27,6 +27,7 @@ func (e *Engine) rechecked(ctx context.Context, run pointsman.Run, plan pointsma
 	if no := e.reconfigured(plan); len(no) > 0 {
 		return no // what the checks would find is of other servers
 	}
+	plan = run.Raised(plan)
 	held := e.told(ctx, matter{plan: plan, run: run.ID, suggested: run.Suggested}) // first: it may have to wait, and the checks must be fresh
 	found := make([]checked, len(plan.Steps))
 	var wg sync.WaitGroup
@@ -68,7 +69,7 @@ func (e *Engine) rechecked(ctx context.Context, run pointsman.Run, plan pointsma
 	facts = append(facts, held...)
 	for i, f := range facts {
 		if why := unaccepted(plan, f); why != "" {
-			facts[i].Kind, facts[i].Text = pointsman.Hard, why+f.Sentence()
+			facts[i].Kind, facts[i].Text, facts[i].Excess = pointsman.Hard, why+f.Sentence(), riskier(plan, f)
 		}
 	}
 	return facts
@@ -105,6 +106,23 @@ func unaccepted(plan pointsman.Plan, f pointsman.Fact) string {
 	return ""
 }
 
+// riskier is what one more approver would accept of a risk; nil where it cannot be told.
+func riskier(plan pointsman.Plan, f pointsman.Fact) *pointsman.Excess {
+	if f.Result != pointsman.Fail || f.Measure != nil && (math.IsNaN(*f.Measure) || math.IsInf(*f.Measure, 0)) {
+		return nil
+	}
+	x := &pointsman.Excess{Name: f.Key(), Guard: true, Max: f.Measure, Text: f.Sentence()}
+	if _, limited := plan.Figures[f.Key()]; limited && f.Measure == nil {
+		return nil // it had a figure when it was accepted
+	}
+	if i := slices.Index(plan.Accepted, f.Key()); i >= len(plan.Acknowledge) {
+		x.Was = "accepted in the course of the run"
+	} else if i >= 0 {
+		x.Was = plan.Acknowledge[i]
+	}
+	return x
+}
+
 // alreadyDone names the fact that a step's effect holds without us. The number belongs to it: that a later step has
 // happened is no reason to take this one for done.
 func alreadyDone(at pointsman.Place) string { return fmt.Sprintf("step %s already done", at) }
@@ -113,27 +131,27 @@ func alreadyDone(at pointsman.Place) string { return fmt.Sprintf("step %s alread
 func outside(plan pointsman.Plan, i int, ev pointsman.Evidence) []pointsman.Fact {
 	var out []pointsman.Fact
 	s := plan.Steps[i]
-	refuse := func(name, value, limit, text string) {
+	refuse := func(name, value, limit, text string, more *pointsman.Excess) {
 		out = append(out, pointsman.Fact{
 			Guard: "G6", Kind: pointsman.Hard, Name: name, Value: value, Limit: limit,
-			Source: s.Kind, Result: pointsman.Fail, Text: text, Clears: "approve the new plan",
+			Source: s.Kind, Result: pointsman.Fail, Text: text, Clears: "approve the new plan", Excess: more,
 		})
 	}
 	for _, name := range slices.Sorted(maps.Keys(ev.Pins)) {
 		if planned, pinned := plan.Pins[name]; pinned && planned != ev.Pins[name] {
-			refuse(name, ev.Pins[name], planned, fmt.Sprintf("the approved plan has %s %s, now it would be %s", name, planned, ev.Pins[name]))
+			refuse(name, ev.Pins[name], planned, fmt.Sprintf("the approved plan has %s %s, now it would be %s", name, planned, ev.Pins[name]), nil)
 		}
 	}
 	for _, b := range ev.Bounds {
 		switch accepted, ok := plan.Bound(b.Name); {
 		case !ok:
-			refuse(b.Name, b.Text, "none", fmt.Sprintf("nobody accepted %s: it was not known when the plan was approved", b.Text))
+			refuse(b.Name, b.Text, "none", fmt.Sprintf("nobody accepted %s: it was not known when the plan was approved", b.Text), pointsman.Exceeds(b, ""))
 		case b.Max > accepted.Max || math.IsNaN(b.Max):
-			refuse(b.Name, b.Text, accepted.Text, fmt.Sprintf("approved was %s, now it is %s", accepted.Text, b.Text))
+			refuse(b.Name, b.Text, accepted.Text, fmt.Sprintf("approved was %s, now it is %s", accepted.Text, b.Text), pointsman.Exceeds(b, accepted.Text))
 		}
 	}
 	if s.Irreversible && ev.Already {
-		refuse(alreadyDone(pointsman.Places(plan.Steps)[i]), "yes", "no", fmt.Sprintf("%s has happened already, by %s", s.Summary, by(ev)))
+		refuse(alreadyDone(pointsman.Places(plan.Steps)[i]), "yes", "no", fmt.Sprintf("%s has happened already, by %s", s.Summary, by(ev)), nil)
 	}
 	return out
 }

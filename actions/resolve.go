@@ -128,8 +128,7 @@ func withAcknowledgement(plan *pointsman.Plan, facts []pointsman.Fact) {
 			plan.Figures[f.Key()] = max(*f.Measure, plan.Figures[f.Key()])
 		}
 	}
-	one := pointsman.Requirement{Count: 1, Role: plan.Policy.Require[0].Role, Why: strings.Join(plan.Acknowledge, "; ")}
-	plan.Policy.Require = append(slices.Clone(plan.Policy.Require), one)
+	plan.Policy = plan.Policy.OneMore(strings.Join(plan.Acknowledge, "; "))
 }
 
 // eligible names the people who may approve, the requester left out where the policy says so.

@@ -25,13 +25,14 @@ const (
 	doClose   = "close"
 
 	doUngraceful = "ungraceful"
+	doAccept     = "accept"
 )
 
 // route is what a button carries: where the click belongs and what the person saw when they clicked. It gives no
 // right to anything; the server looks everything up again.
 type route struct {
 	ID     string // proposal, run or incident
-	Digest string // the first 12 digits of the plan that was shown; empty for runs
+	Digest string // the first 12 digits of the plan, or of the question, that was shown; empty for runs
 	Mark   string // the card's generation, or step and attempt of a run: "3.1"
 }
 

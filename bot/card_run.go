@@ -30,6 +30,9 @@ func (c caps) approved(p ProposalView) []slack.Block {
 	case pointsman.RunAborted:
 		out = append(out, c.left(r)...)
 	case pointsman.RunParked:
+		if q := r.Question; q != nil {
+			out = append(out, section("❓ *One more approver may accept this* until "+at(q.Until)+":\n"+md(q.Text, 900)+"\nQuestion "+code(q.Digest, 12)))
+		}
 		if len(r.Facts) > 0 {
 			out = append(out, c.evidence("*What is known*", r.Facts))
 		}

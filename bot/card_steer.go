@@ -38,6 +38,9 @@ func steering(p ProposalView) []slack.BlockElement {
 		}
 	}
 	var out []slack.BlockElement
+	if q := r.Question; q != nil {
+		out = append(out, button(doAccept, "Accept "+q.Figures+"…", route{ID: r.ID, Digest: q.Digest, Mark: r.Mark}.String(), slack.StylePrimary))
+	}
 	for _, d := range decisions {
 		if !r.takes(d.verb) {
 			continue

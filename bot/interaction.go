@@ -95,7 +95,7 @@ func (h *Handler) click(ctx context.Context, cb slack.InteractionCallback, a sla
 		return h.do(ctx, pointsman.Recheck{Proposal: r.ID, By: by, Once: once}, to)
 	case doPlan:
 		return h.showPlan(ctx, r, by, to)
-	case doPause, doStop, doResume, doRetry, doDone, doSkip, doUngraceful, doAbort:
+	case doPause, doStop, doResume, doRetry, doAccept, doDone, doSkip, doUngraceful, doAbort:
 		return h.askSteer(ctx, cb.TriggerID, r, pointsman.Verb(verb), by, to)
 	case doDeny, doUpdate, doClose:
 		return h.ask(ctx, cb.TriggerID, form{Do: verb, Route: r.String(), Channel: to.channel}, by, to)
@@ -176,6 +176,9 @@ func (h *Handler) askSteer(ctx context.Context, trigger string, r route, verb po
 	}
 	if why := run.Refuses(verb, h.deps.Now()); why != "" {
 		return h.say(to, "✋ "+why)
+	}
+	if verb == pointsman.VerbAccept && pointsman.ShortDigest(run.Question.Digest) != r.Digest {
+		return h.say(to, "✋ "+run.ID+" asks for other figures by now; look at the card again")
 	}
 	f.foretold = run.Foretell(verb)
 	return h.ask(ctx, trigger, f, by, to)

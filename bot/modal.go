@@ -43,6 +43,7 @@ var asks = map[string]struct{ title, submit, label, hint string }{
 	doStop:       {"Stop after this step", "Stop", "Why?", "The target stays locked until somebody resumes or aborts."},
 	doResume:     {"Resume the run", "Resume", "Why may it go on?", "It is what others read afterwards."},
 	doRetry:      {"Run the step again", "Retry", "Why is it safe to try again?", "The checks of the step come first."},
+	doAccept:     {"Accept these figures", "Accept", "Why is it acceptable?", "It holds for exactly these figures; above them it asks again."},
 	doDone:       {"Mark the step done", "Mark done", "What was done, and how do you know?", "The run goes on with the next step."},
 	doSkip:       {"Skip the step", "Skip", "Why is it not needed?", "It stays left out for the rest of the run."},
 	doAbort:      {"Abort the run", "Abort", "Why?", "It is what others read afterwards."},
@@ -81,7 +82,10 @@ func (h *Handler) ask(ctx context.Context, trigger string, f form, by pointsman.
 	about := f.Name
 	if r, ok := parseRoute(f.Route); ok {
 		about = r.ID
-		if r.Digest != "" {
+		switch {
+		case f.Do == doAccept:
+			about += ", question " + r.Digest
+		case r.Digest != "":
 			about += ", plan " + r.Digest
 		}
 	}
@@ -128,8 +132,8 @@ func (f form) command(r route, reason string, by pointsman.Actor, once string) p
 		return ballot(r, pointsman.Approve, reason, by, once)
 	case doDeny:
 		return ballot(r, pointsman.Deny, reason, by, once)
-	case doPause, doStop, doResume, doRetry, doDone, doSkip, doUngraceful, doAbort:
-		return pointsman.Steer{Run: r.ID, Verb: pointsman.Verb(f.Do), Mark: r.Mark, Reason: reason, By: by, Once: once}
+	case doPause, doStop, doResume, doRetry, doAccept, doDone, doSkip, doUngraceful, doAbort:
+		return pointsman.Steer{Run: r.ID, Verb: pointsman.Verb(f.Do), Mark: r.Mark, Digest: r.Digest, Reason: reason, By: by, Once: once}
 	case doUpdate:
 		return pointsman.WriteUpdate{Incident: r.ID, Text: reason, By: by, Once: once}
 	case doClose:

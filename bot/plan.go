@@ -49,6 +49,7 @@ var threadIcons = map[pointsman.EventType]string{
 	pointsman.EvRunTaken:          "🔀",
 	pointsman.EvRunWaiting:        "⏸️",
 	pointsman.EvRunWished:         "✋",
+	pointsman.EvRunAccepted:       "👍",
 	pointsman.EvRunPaused:         "⏸️",
 	pointsman.EvRunUndoing:        "↩️",
 	pointsman.EvStepUndone:        "↩️",

@@ -98,7 +98,8 @@ type RunView struct {
 	Manual   string // what a person has to do
 	Duty     pointsman.Duty
 	Gate     *GateView // the gate at which it waits
-	Digest   string    // 12 digits, for a vote at the gate
+	Question *QuestionView
+	Digest   string // 12 digits, for a vote at the gate
 	Started  time.Time
 	Wake     time.Time
 	Took     time.Duration
@@ -108,6 +109,14 @@ type RunView struct {
 	Wish     string           // a decision that waits for the end of the step at work
 	Left     []pointsman.Left // what an aborted run leaves to a person
 	Facts    []pointsman.Fact
+}
+
+// QuestionView is what a parked run asks of one more approver.
+type QuestionView struct {
+	Text    string // what is more than was approved, with the figures
+	Figures string // the same in short, for the button
+	Digest  string // 12 digits
+	Until   time.Time
 }
 
 // GateView is an approval in the middle of a run.
@@ -146,7 +155,7 @@ func ViewOf(s pointsman.State, now time.Time) View {
 		if p.State == pointsman.ProposalReady && !now.Before(p.ExpiresAt) {
 			p.State = pointsman.ProposalExpired // the clock has not come by yet, and a live button would be a lie
 		}
-		v.Proposals = append(v.Proposals, proposalView(s, p))
+		v.Proposals = append(v.Proposals, proposalView(s, p, now))
 	}
 	_, running := s.OpenRun()
 	v.Closable = inc.State == pointsman.IncidentOpen && inc.Firing == 0 && !running

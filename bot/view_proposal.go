@@ -12,7 +12,7 @@ import (
 	"github.com/pointsman/pointsman"
 )
 
-func proposalView(s pointsman.State, p pointsman.Proposal) ProposalView {
+func proposalView(s pointsman.State, p pointsman.Proposal, now time.Time) ProposalView {
 	v := ProposalView{
 		ID: p.ID, Title: cmp.Or(p.Title, p.Runbook), Runbook: p.Runbook, Target: where(p.Target), Mode: p.Mode, State: p.State, Why: why(s.Incident, p),
 		Facts: pressing(p.Facts), Checked: p.CheckedAt, Digest: pointsman.ShortDigest(p.Digest), Generation: p.Generation,
@@ -38,7 +38,7 @@ func proposalView(s pointsman.State, p pointsman.Proposal) ProposalView {
 	if r, ok := s.Run(p.Run); ok {
 		v.Steps = ranSteps(r)
 		v.Run = runView(r)
-		v.Run.Gate = gateView(r, p.Requester)
+		v.Run.Gate, v.Run.Question = gateView(r, p.Requester), questionView(r, now)
 	}
 	return v
 }
@@ -176,6 +176,15 @@ func gateView(r pointsman.Run, requester pointsman.Actor) *GateView {
 		v.Voters = append(v.Voters, voter(g.Policy, vote))
 	}
 	return v
+}
+
+// questionView is what the run asks; nil where it asks nothing, or nothing any more.
+func questionView(r pointsman.Run, now time.Time) *QuestionView {
+	if r.Refuses(pointsman.VerbAccept, now) != "" {
+		return nil
+	}
+	q := r.Question
+	return &QuestionView{Text: q.Sentence(), Figures: q.Figures(), Digest: pointsman.ShortDigest(q.Digest), Until: q.Until}
 }
 
 // manual is the text of a manual step as its runbook's author wrote it.

@@ -124,7 +124,7 @@ func exceeds(in actions.Input, b pointsman.Bound, s Situation) (pointsman.Fact, 
 	}
 	return pointsman.Fact{
 		Guard: "G5", Kind: pointsman.Hard, Name: b.Name, Value: b.Text, Limit: accepted.Text, Source: "/cluster of all members", At: s.At, Result: pointsman.Fail,
-		Text: fmt.Sprintf("approved was %s, now it is %s", accepted.Text, b.Text), Clears: "approve the new figure",
+		Text: fmt.Sprintf("approved was %s, now it is %s", accepted.Text, b.Text), Clears: "approve the new figure", Excess: pointsman.Exceeds(b, accepted.Text),
 	}, true
 }
 

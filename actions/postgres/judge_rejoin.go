@@ -89,7 +89,7 @@ func (j rejoining) judge() pointsman.Evidence {
 	ev.Facts = append(ev.Facts, j.data(), j.divergence())
 	if j.fault == nil && j.found.diverged() > 0 {
 		n := j.found.diverged()
-		ev.Bounds = []pointsman.Bound{{Name: DivergedBytes, Max: float64(n), Text: "rewound <= " + pointsman.Bytes(n)}}
+		ev.Bounds = []pointsman.Bound{rewound(n)}
 		ev.Facts = append(ev.Facts, j.rewindable())
 	}
 	return ev
@@ -223,10 +223,15 @@ func (j rejoining) divergence() pointsman.Fact {
 		f.Kind = pointsman.Hard // after a planned switchover there is nothing to lose, so something is wrong
 		f.Clears = "rejoin it in a run of its own"
 	case j.applying && (!ok || size > bound.Max):
-		f.Kind = pointsman.Hard
+		f.Kind, f.Excess = pointsman.Hard, pointsman.Exceeds(rewound(n), bound.Text)
 		f.Clears = "approve the rewind with this figure"
 	}
 	return f
+}
+
+// rewound is the figure that an approval of a rewind accepts.
+func rewound(n int64) pointsman.Bound {
+	return pointsman.Bound{Name: DivergedBytes, Max: float64(n), Text: "rewound <= " + pointsman.Bytes(n)}
 }
 
 func (j rejoining) rewindable() pointsman.Fact {

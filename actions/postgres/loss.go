@@ -134,7 +134,7 @@ func (l loss) outside(accepted []pointsman.Bound) []pointsman.Fact {
 			f.Value, f.Result = "unknown", pointsman.Unknown
 			f.Text = fmt.Sprintf("approved was %s, now the loss is unknown", a.Text)
 		case now.Max > a.Max:
-			f.Value, f.Result = now.Text, pointsman.Fail
+			f.Value, f.Result, f.Excess = now.Text, pointsman.Fail, pointsman.Exceeds(now, a.Text)
 			f.Text = fmt.Sprintf("approved was %s, now it is %s", a.Text, now.Text)
 		default:
 			f.Value = now.Text

@@ -142,9 +142,13 @@ func (c crowd) judge(args TerminateArgs) pointsman.Evidence {
 	if c.total() == 0 {
 		ev.Already, ev.AlreadyBy = true, "itself: there is no such session"
 	}
-	most := accepted(c.total())
-	ev.Bounds = []pointsman.Bound{{Name: Sessions, Max: most, Text: fmt.Sprintf("sessions to end <= %.0f", most)}}
+	ev.Bounds = []pointsman.Bound{sessionBound(c.total())}
 	return ev
+}
+
+func sessionBound(n int) pointsman.Bound {
+	most := accepted(n)
+	return pointsman.Bound{Name: Sessions, Max: most, Text: fmt.Sprintf("sessions to end <= %.0f", most)}
 }
 
 // leastAccepted is the smallest figure that an approval accepts.
@@ -179,13 +183,22 @@ func (a Terminate) Apply(ctx context.Context, in actions.Input) (actions.Outcome
 		return actions.Outcome{}, &actions.RefusedError{Facts: no}
 	}
 	if b, ok := in.Bound(Sessions); ok && float64(c.total()) > b.Max {
-		return actions.Outcome{}, actions.Refuse("approved was %s, now there are %d", b.Text, c.total())
+		return actions.Outcome{}, &actions.RefusedError{Facts: []pointsman.Fact{tooMany(b, c, args.Node)}}
 	}
 	memo := TerminateMemo{At: c.now}
 	memo.Ended, err = endSessions(ctx, conn, args, c.now)
 	raw, merr := json.Marshal(memo)
 	note := fmt.Sprintf("asked %s on %s to end: %s", pointsman.Count(memo.Ended, "session"), args.Node, c.told())
 	return actions.Outcome{Memo: raw, Note: note}, errors.Join(err, merr)
+}
+
+// tooMany refuses more sessions than were approved.
+func tooMany(b pointsman.Bound, c crowd, node string) pointsman.Fact {
+	return pointsman.Fact{
+		Guard: "G15", Kind: pointsman.Hard, Name: "approved " + Sessions, Value: fmt.Sprint(c.total()), Limit: b.Text, Source: node, At: c.at,
+		Result: pointsman.Fail, Text: fmt.Sprintf("approved was %s, now there are %d", b.Text, c.total()), Clears: "approve the new figure",
+		Excess: pointsman.Exceeds(sessionBound(c.total()), b.Text),
+	}
 }
 
 // Verify implements actions.Action: no session of that time is left. Clients that came back since are new sessions.

@@ -10,15 +10,16 @@ import (
 )
 
 // steer takes a decision on an open run. Decisions about one step carry "at", the Run.Mark of where the person saw the
-// run stand: without it, "done" would mark whatever step the run has reached by the time the request arrives.
+// run stand: without it, "done" would mark whatever step the run has reached by the time the request arrives. Accept also
+// carries the digest of the question, which has the figures in it.
 func (s *Server) steer(c echo.Context) error {
-	var in struct{ Run, Verb, At, Reason string }
+	var in struct{ Run, Verb, At, Digest, Reason string }
 	if ok, err := body(c, &in); !ok {
 		return err
 	}
 	verb := pointsman.Verb(in.Verb)
 	short := !strings.Contains(in.Run, "/") // INC-7 means its open run, which may be another one than was seen
-	if short || verb.Exact() && in.At == "" {
+	if short || verb.Exact() && in.At == "" || verb == pointsman.VerbAccept && in.Digest == "" {
 		r, found, err := s.runOf(c, in.Run)
 		switch {
 		case err != nil:
@@ -31,7 +32,7 @@ func (s *Server) steer(c echo.Context) error {
 		}
 		in.Run = r.ID
 	}
-	return s.do(c, pointsman.Steer{Run: in.Run, Verb: verb, Mark: in.At, Reason: in.Reason, By: caller(c), Once: once(c)})
+	return s.do(c, pointsman.Steer{Run: in.Run, Verb: verb, Mark: in.At, Digest: in.Digest, Reason: in.Reason, By: caller(c), Once: once(c)})
 }
 
 // runOf finds the run that an id means: INC-7/R1 itself, or the open one of INC-7.

@@ -84,9 +84,9 @@ func requestCommand() *cobra.Command {
 }
 
 func steerCommand() *cobra.Command {
-	var at, reason string
+	var at, digest, reason string
 	cmd := &cobra.Command{
-		Use:   "steer INC-1/R1 pause|stop|resume|retry|done|skip|ungraceful|abort [--at 3.1] --reason WHY",
+		Use:   "steer INC-1/R1 pause|stop|resume|retry|accept|done|skip|ungraceful|abort [--at 3.1] --reason WHY",
 		Short: "Decide how an open run goes on; who may is checked on the server",
 		Args:  takes(2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -94,13 +94,19 @@ func steerCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if pointsman.Verb(args[1]).Exact() && (at == "" || !strings.Contains(args[0], "/")) {
-				return c.stands(cmd, args[0], pointsman.Verb(args[1]))
+			verb := pointsman.Verb(args[1])
+			if verb.Exact() && (at == "" || !strings.Contains(args[0], "/")) || verb == pointsman.VerbAccept && digest == "" {
+				return c.stands(cmd, args[0], verb)
 			}
-			return c.answer(cmd, "/api/v1/steer", map[string]string{"run": args[0], "verb": args[1], "at": at, "reason": reason})
+			said := map[string]string{"run": args[0], "verb": args[1], "at": at, "reason": reason}
+			if digest != "" {
+				said["digest"] = digest
+			}
+			return c.answer(cmd, "/api/v1/steer", said)
 		},
 	}
-	cmd.Flags().StringVar(&at, "at", "", "the step and attempt at which you saw the run, for example 3.1; needed for retry, done and skip")
+	cmd.Flags().StringVar(&at, "at", "", "the step and attempt at which you saw the run, for example 3.1; needed for retry, accept, done and skip")
+	cmd.Flags().StringVar(&digest, "digest", "", "for accept: the digest of the question as shown, at least 12 digits")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; always needed")
 	return cmd
 }

@@ -87,6 +87,9 @@ func printState(w io.Writer, st pointsman.State) {
 			}
 			fmt.Fprintln(w, line)
 		}
+		if q := r.Question; q != nil {
+			fmt.Fprintf(w, "  asks one more approver: %s\n  question %s at %s, until %s\n", clean(q.Sentence()), pointsman.ShortDigest(q.Digest), r.Mark(), pointsman.Clock(q.Until))
+		}
 	}
 }
 

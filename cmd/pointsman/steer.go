@@ -30,6 +30,10 @@ func (c *client) stands(cmd *cobra.Command, id string, verb pointsman.Verb) erro
 	if why := r.Refuses(verb, time.Now()); why != "" {
 		return errors.New(why)
 	}
-	fmt.Fprintf(out, "\nWhat would happen: %s. To say it to exactly this:\n  pointsman steer %s %s --at %s --reason WHY\n", clean(r.Foretell(verb)), r.ID, verb, r.Mark())
-	return errors.New("nothing was changed: --at is needed, and the run by its own name")
+	exact, needs := "--at "+r.Mark(), "--at is needed"
+	if verb == pointsman.VerbAccept {
+		exact, needs = exact+" --digest "+pointsman.ShortDigest(r.Question.Digest), "--at and --digest are needed"
+	}
+	fmt.Fprintf(out, "\nWhat would happen: %s. To say it to exactly this:\n  pointsman steer %s %s %s --reason WHY\n", clean(r.Foretell(verb)), r.ID, verb, exact)
+	return errors.New("nothing was changed: " + needs + ", and the run by its own name")
 }
