@@ -224,6 +224,7 @@ type points struct {
 	tried      []time.Time   // when Apply was called
 	keys       []string      // and with which keys
 	lines      []string      // the arguments with which Apply was called
+	limits     []float64     // and the accepted figures
 	stuck      chan struct{} // Check heeds no context until it is closed
 	stuckApply chan struct{} // nor does Apply, and it has no effect
 }
@@ -283,6 +284,9 @@ func (p *points) Apply(ctx context.Context, in Input) (Outcome, error) {
 	p.mu.Lock()
 	p.applied++
 	p.lines = append(p.lines, string(in.With))
+	if b, ok := in.Bound("lag"); ok {
+		p.limits = append(p.limits, b.Max)
+	}
 	p.tried, p.keys = append(p.tried, time.Now()), append(p.keys, in.Key)
 	if p.refused > 0 {
 		p.refused--

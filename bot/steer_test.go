@@ -30,6 +30,26 @@ func (s *tale) says(who pointsman.Person, verb pointsman.Verb, why string) *tale
 	return s.after(time.Second).must(pointsman.Steer{Run: "INC-7/R1", Verb: verb, Reason: why, By: by(who)})
 }
 
+// losesMore refuses the promotion only because more would be lost than was approved.
+func (s *tale) losesMore() *tale {
+	s.t.Helper()
+	facts := moreLost(s.now)
+	return s.after(time.Second).must(pointsman.EndStep{Run: "INC-7/R1", Epoch: 1, Step: 2, State: pointsman.StepRefused, Note: facts[0].Text, Facts: facts})
+}
+
+func moreLost(at time.Time) []pointsman.Fact {
+	var facts []pointsman.Fact
+	for _, f := range []struct{ name, now, was string }{
+		{"lost_bytes", "loss <= 425,984 B", "loss <= 213,792 B"}, {"lost_seconds", "loss <= 10 s", "loss <= 4.1 s"},
+	} {
+		facts = append(facts, pointsman.Fact{
+			Guard: "G6", Kind: pointsman.Hard, Name: f.name, Value: f.now, Limit: f.was, Source: "postgres.promote", At: at, Result: pointsman.Fail,
+			Text: "approved was " + f.was + ", now it is " + f.now, Clears: "approve the new plan", Excess: pointsman.Exceeds(pointsman.Bound{Name: f.name, Max: 425_984, Text: f.now}, f.was),
+		})
+	}
+	return facts
+}
+
 func TestCardOfASteeredRun(t *testing.T) {
 	t.Parallel()
 	fenced := func(s *tale) *tale {
@@ -45,6 +65,10 @@ func TestCardOfASteeredRun(t *testing.T) {
 		"steer_paused": paused,
 		"steer_parked": func(s *tale) *tale {
 			return s.steerableRun().stepEnds(0, pointsman.StepDone, "").stepEnds(1, pointsman.StepFailed, "the stop hook for pg-1 did not end within 10 s and was killed")
+		},
+		"steer_asks": func(s *tale) *tale { return fenced(s).losesMore() },
+		"steer_asked_too_long_ago": func(s *tale) *tale {
+			return fenced(s).losesMore().after(20 * time.Minute)
 		},
 		"steer_skipped": func(s *tale) *tale {
 			s.steerableRun().stepEnds(0, pointsman.StepDone, "").stepEnds(1, pointsman.StepFailed, "the stop hook did not end")
@@ -106,4 +130,32 @@ func TestAFormSaysWhatWillHappenAndTheRunTakesIt(t *testing.T) {
 	if shown := textOf(Card(ViewOf(w.state, time.Now()))); !strings.Contains(shown, `"action_id":"resume"`) || strings.Contains(shown, `"action_id":"pause"`) {
 		t.Error(shown)
 	}
+}
+
+// The form names the exact figures; what is sent is the question that was on the card, so other figures are not accepted.
+func TestGrownFiguresAreAcceptedInAForm(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	card := w.asked(1)
+	card.Click("U0ANA", "Approve")
+	w.tell(pointsman.StartRun{Run: "INC-7/R1", Epoch: 1, People: map[string]pointsman.Person{"ana": ana}})
+	for i := range 2 {
+		w.tell(pointsman.EndStep{Run: "INC-7/R1", Epoch: 1, Step: i, State: pointsman.StepDone})
+	}
+	w.tell(pointsman.EndStep{Run: "INC-7/R1", Epoch: 1, Step: 2, State: pointsman.StepRefused, Facts: moreLost(time.Now())})
+	w.flush()
+	card = card.WaitText("One more approver may accept this", "loss &lt;= 425,984 B / 10 s")
+	const text = "Accept loss <= 425,984 B / 10 s…"
+	card.Click("U0ANA", text) // her approval carries the plan
+	w.story.Submit(w.story.WaitView("U0ANA", "Accept these figures"), map[string]string{"reason": "go on"})
+	if r := w.state.Runs[0]; len(r.Granted) != 0 {
+		t.Fatalf("who approved alone accepted alone: %+v", r.Granted)
+	}
+	card.Click("U0BEN", text)
+	w.story.Submit(w.story.WaitView("U0BEN", "What will happen", "approved was loss &lt;= 213,792 B / 4.1 s"), map[string]string{"reason": "drafts of an hour"})
+	if r := w.state.Runs[0]; len(r.Granted) != 1 || r.Granted[0].By.Person.ID != "ben" || r.State != pointsman.RunWaiting {
+		t.Fatalf("the run is %s, granted %+v", r.State, r.Granted)
+	}
+	card.Click("U0BEN", text) // an old card
+	w.room.WaitEphemeral("U0BEN", "asks nothing that could be accepted")
 }

@@ -22,16 +22,20 @@ func parked() pointsman.State {
 func TestEveryVerbIsBoundToWhatThePersonSaw(t *testing.T) {
 	t.Parallel()
 	uid := uint32(1000)
-	exact := map[pointsman.Verb]bool{pointsman.VerbRetry: true, pointsman.VerbDone: true, pointsman.VerbSkip: true}
+	exact := map[pointsman.Verb]bool{pointsman.VerbRetry: true, pointsman.VerbAccept: true, pointsman.VerbDone: true, pointsman.VerbSkip: true}
 	for _, verb := range pointsman.Verbs() {
 		t.Run(string(verb), func(t *testing.T) {
 			t.Parallel()
 			d := &desk{state: parked()}
+			digest := ""
+			if verb == pointsman.VerbAccept {
+				digest = "5f5f5f5f5f5f"
+			}
 			post := func(run, at string) (int, pointsman.Answer) {
 				t.Helper()
-				return d.ask(t, http.MethodPost, "/api/v1/steer", fmt.Sprintf(`{"run":%q,"verb":%q,"at":%q,"reason":"seen in psql"}`, run, verb, at), "", &uid)
+				return d.ask(t, http.MethodPost, "/api/v1/steer", fmt.Sprintf(`{"run":%q,"verb":%q,"at":%q,"digest":%q,"reason":"seen in psql"}`, run, verb, at, digest), "", &uid)
 			}
-			want := pointsman.Steer{Run: "INC-7/R2", Verb: verb, Mark: "1.2", Reason: "seen in psql"}
+			want := pointsman.Steer{Run: "INC-7/R2", Verb: verb, Mark: "1.2", Digest: digest, Reason: "seen in psql"}
 			reached := func(n int) pointsman.Steer {
 				t.Helper()
 				if len(d.done) != n {
@@ -74,5 +78,18 @@ func TestARunThatIsNotThereIsNotSteered(t *testing.T) {
 		if status != http.StatusNotFound || len(d.done) != 0 || !strings.Contains(ans.Text, run) {
 			t.Errorf("%s: %d %q", run, status, ans.Text)
 		}
+	}
+}
+
+// Figures are accepted by the digest of the question that was read; without it the answer says which that is.
+func TestFiguresAreAcceptedByTheirDigest(t *testing.T) {
+	t.Parallel()
+	uid := uint32(1000)
+	st := parked()
+	st.Runs[1].Question = &pointsman.Question{Digest: strings.Repeat("5f", 32)}
+	d := &desk{state: st}
+	status, ans := d.ask(t, http.MethodPost, "/api/v1/steer", `{"run":"INC-7/R2","verb":"accept","at":"1.2","reason":"drafts"}`, "", &uid)
+	if status != http.StatusUnprocessableEntity || len(d.done) != 0 || !strings.Contains(ans.Text, "run INC-7/R2, at 1.2, digest 5f5f5f5f5f5f") {
+		t.Errorf("%d %q", status, ans.Text)
 	}
 }
