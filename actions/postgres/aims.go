@@ -16,8 +16,8 @@ var (
 )
 
 // Beside implements actions.Together.
-func (l Lag) Beside(in actions.Input) (pointsman.Target, error) {
-	args, err := l.args(in)
+func (a Lag) Beside(in actions.Input) (pointsman.Target, error) {
+	args, err := a.args(in)
 	return pointsman.Target{Kind: "postgres", Name: args.Cluster}, err
 }
 

@@ -237,7 +237,7 @@ func (j *ruling) steps(ev pointsman.Event) {
 		if j.attempts[key]++; j.attempts[key] != ev.Attempt {
 			j.violated("I2: %s began as attempt %d after %d", key, ev.Attempt, j.attempts[key]-1)
 		}
-		if ev.Attempt > 1 && !j.word[ev.Run] && j.begun[ev.Run] != ev.At && !strings.HasSuffix(ev.Text, "(observed not to have happened)") && !(j.unsent[key] > 0 && strings.HasSuffix(ev.Text, "(nothing had been sent)")) && !strings.HasSuffix(ev.Text, "nothing was done)") {
+		if ev.Attempt > 1 && !j.word[ev.Run] && j.begun[ev.Run] != ev.At && !j.seenUndone(key, ev.Text) {
 			j.violated("I2: %s began again without a word of a person and without having been seen not to have happened", key)
 		}
 		if !strings.HasSuffix(ev.Text, "(nothing had been sent)") {
@@ -269,6 +269,12 @@ func (j *ruling) steps(ev pointsman.Event) {
 		}
 		j.answered[key] = ev.Type
 	}
+}
+
+// seenUndone reports whether the step begins again because it was seen not to have happened, or could not have.
+func (j *ruling) seenUndone(key, text string) bool {
+	return strings.HasSuffix(text, "(observed not to have happened)") || strings.HasSuffix(text, "nothing was done)") ||
+		j.unsent[key] > 0 && strings.HasSuffix(text, "(nothing had been sent)")
 }
 
 // protections: I11, and nothing on a target that a person holds.
