@@ -19,7 +19,12 @@ type database struct {
 	view   func(ctx context.Context) (transaction, error) // reads of one moment
 	direct Tx                                             // one statement, one transaction
 	reads  Tx                                             // reads that need no common moment
-	now    func() time.Time
+	// leases takes writes that need not outlive this process where no other one can be.
+	leases interface {
+		Exec(ctx context.Context, sql string, args ...any) (int64, error)
+		QueryRow(ctx context.Context, sql string, args ...any) Row
+	}
+	now func() time.Time
 	// lease is the clock of leases: the database's own on PostgreSQL, because it fences replicas off from each other.
 	lease func(ctx context.Context) (time.Time, error)
 	clock *clock // behind now, unless a test brings its own

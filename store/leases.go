@@ -40,7 +40,7 @@ func (s *Store) ClaimRun(ctx context.Context, owner string, lease time.Duration)
 		id := run.id
 		var c pointsman.Claim
 		var doc, state string
-		err := s.db.direct.QueryRow(ctx, `UPDATE runs SET epoch = epoch + 1, owner = $3, lease_until = $4
+		err := s.db.leases.QueryRow(ctx, `UPDATE runs SET epoch = epoch + 1, owner = $3, lease_until = $4
 			WHERE id = $5 AND `+claimable+` RETURNING epoch, state, doc`, micros(now), micros(s.Now()), owner, micros(now.Add(lease)), id).
 			Scan(&c.Epoch, &state, &doc)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -92,7 +92,7 @@ func (s *Store) Heartbeat(ctx context.Context, run string, epoch int64, lease ti
 	if err != nil {
 		return fmt.Errorf("heartbeat of %s: %w", run, err)
 	}
-	n, err := s.db.direct.Exec(ctx, `UPDATE runs SET lease_until = $1 WHERE id = $2 AND epoch = $3 AND lease_until > 0`,
+	n, err := s.db.leases.Exec(ctx, `UPDATE runs SET lease_until = $1 WHERE id = $2 AND epoch = $3 AND lease_until > 0`,
 		micros(now.Add(lease)), run, epoch)
 	if err != nil {
 		return fmt.Errorf("heartbeat of %s: %w", run, err)
@@ -106,7 +106,7 @@ func (s *Store) Heartbeat(ctx context.Context, run string, epoch int64, lease ti
 // Release gives a run back, so that the next worker need not wait for the end of the lease. It does nothing where the
 // lease is gone already.
 func (s *Store) Release(ctx context.Context, run string, epoch int64) error {
-	_, err := s.db.direct.Exec(ctx, `UPDATE runs SET owner = '', lease_until = 0 WHERE id = $1 AND epoch = $2`, run, epoch)
+	_, err := s.db.leases.Exec(ctx, `UPDATE runs SET owner = '', lease_until = 0 WHERE id = $1 AND epoch = $2`, run, epoch)
 	if err != nil {
 		return fmt.Errorf("release %s: %w", run, err)
 	}

@@ -63,6 +63,7 @@ func openPostgres(ctx context.Context, cfg Config) (*database, error) {
 			return beginPG(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 		},
 		direct:     pgTx{pool},
+		leases:     pgTx{pool},
 		reads:      pgTx{pool},
 		forUpdate:  " FOR UPDATE",
 		forShare:   " FOR SHARE",

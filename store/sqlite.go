@@ -47,6 +47,7 @@ func openSQLite(ctx context.Context, cfg Config) (*database, error) {
 			return beginSQL(ctx, reads, &sql.TxOptions{ReadOnly: true}, health)
 		},
 		direct:    sqlTx{writes, health},
+		leases:    unflushed{writer, health},
 		reads:     sqlTx{reads, health},
 		alone:     true,
 		unique:    sqliteCode(1555, 2067), // PRIMARY KEY and UNIQUE
