@@ -37,7 +37,7 @@ func (w *world) judge(ctx context.Context, t *testing.T) {
 		world: w, votes: map[string]map[string]string{}, first: map[string]time.Time{}, queued: map[string]time.Time{}, ended: map[string]bool{}, told: map[string]bool{},
 		denied: map[string]bool{}, holder: map[string]string{}, attempts: map[string]int{}, answered: map[string]pointsman.EventType{}, epochs: map[string]int64{},
 		holds: map[string]pointsman.Hold{}, open: map[string]string{}, updates: map[string]int{}, word: map[string]bool{}, unsent: map[string]int{}, truths: map[string]pointsman.Truth{},
-		begun: map[string]time.Time{}, busy: map[string]map[int]bool{}, bad: map[string]bool{}, halting: map[string]bool{},
+		begun: map[string]time.Time{}, busy: map[string]map[int]bool{}, bad: map[string]bool{}, halting: map[string]bool{}, granted: map[string]float64{},
 	}
 	for i, ev := range w.events {
 		if ev.Seq != int64(i+1) {
@@ -50,9 +50,11 @@ func (w *world) judge(ctx context.Context, t *testing.T) {
 		j.groups(ev.Event)
 		j.rest(ev.Event)
 		j.halts(ev.Event)
+		j.grants(ev.Event)
 		j.protections(ev.Event)
 		j.incidents(ev.Event)
 	}
+	j.limited()
 	j.atTheEnd()
 	if s, ok := w.store.(*store.Store); ok {
 		w.timely(s)
@@ -125,6 +127,7 @@ type ruling struct {
 	busy     map[string]map[int]bool    // group -> members at work
 	bad      map[string]bool            // groups of which a member ended badly
 	halting  map[string]bool            // runs that pause when the step at work has ended
+	granted  map[string]float64         // run -> the greatest figure that was accepted in its course
 	parked   int
 }
 

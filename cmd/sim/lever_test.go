@@ -39,7 +39,11 @@ func (l lever) Check(ctx context.Context, in actions.Input) (pointsman.Evidence,
 		return pointsman.Evidence{}, errors.New("no route to host")
 	}
 	fact := pointsman.Fact{Guard: "T1", Kind: pointsman.Hard, Name: l.kind, Value: "ok", At: time.Now(), Result: pointsman.Pass}
-	return pointsman.Evidence{Already: l.done(in), Facts: []pointsman.Fact{fact, l.rails()}, Pins: map[string]string{"candidate": l.candidate()}}, nil
+	ev := pointsman.Evidence{Already: l.done(in), Facts: []pointsman.Fact{fact, l.rails()}, Pins: map[string]string{"candidate": l.candidate()}}
+	if l.kind == "yard.throw" {
+		ev.Bounds = []pointsman.Bound{l.lag(in)}
+	}
+	return ev, nil
 }
 
 // candidate changes now and then, so that plans change under their votes.
@@ -69,6 +73,9 @@ func (l lever) Apply(ctx context.Context, in actions.Input) (actions.Outcome, er
 	}
 	if ctx.Err() != nil { // the last look before the request; from here on it happens
 		return actions.Outcome{}, ctx.Err()
+	}
+	if no := l.tooMuch(in); no != nil {
+		return actions.Outcome{}, no
 	}
 	l.mu.Lock()
 	l.effects[in.Key]++

@@ -77,6 +77,7 @@ func (w *world) people(ctx context.Context) {
 				w.steers(ctx, r)
 				w.operates(ctx, r)
 				w.opens(ctx, r)
+				w.accepts(ctx, r)
 			}
 			switch {
 			case w.strikes(2, "closes", st.Incident.ID):

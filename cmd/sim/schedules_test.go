@@ -54,7 +54,7 @@ func many(t *testing.T, n int, open func(*testing.T, *world) backing) {
 	}
 	name, started := t.Name(), time.Now()
 	var mu sync.Mutex
-	ends, truths, events, halts, members := map[pointsman.RunState]int{}, map[pointsman.Truth]int{}, 0, 0, 0
+	ends, truths, events, halts, members, accepted := map[pointsman.RunState]int{}, map[pointsman.Truth]int{}, 0, 0, 0, 0
 	parts := runtime.GOMAXPROCS(0)
 	t.Run("all", func(t *testing.T) {
 		for part := range parts {
@@ -70,6 +70,9 @@ func many(t *testing.T, n int, open func(*testing.T, *world) backing) {
 					for _, ev := range w.events {
 						if ev.Type == pointsman.EvRunWished || ev.Type == pointsman.EvRunAborted {
 							halts++
+						}
+						if ev.Type == pointsman.EvRunAccepted {
+							accepted++
 						}
 						if ev.Member > 0 && ev.Type == pointsman.EvStepStarted {
 							members++
@@ -89,7 +92,10 @@ func many(t *testing.T, n int, open func(*testing.T, *world) backing) {
 		}
 	})
 	took := time.Since(started)
-	t.Logf("%d schedules in %s, %.0f a second; %d events; %d times a person said halt; runs ended %v, conditions %v", n, took.Round(time.Millisecond), float64(n)/took.Seconds(), events, halts, ends, truths)
+	t.Logf("%d schedules in %s, %.0f a second; %d events; %d times a person said halt, %d times accepted more; runs ended %v, conditions %v", n, took.Round(time.Millisecond), float64(n)/took.Seconds(), events, halts, accepted, ends, truths)
+	if n >= 1000 && accepted == 0 {
+		t.Fatal("in no schedule a figure is accepted within a run")
+	}
 	if n >= 500 && members == 0 {
 		t.Fatal("the schedules reach no group")
 	}

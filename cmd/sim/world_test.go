@@ -45,13 +45,15 @@ type world struct {
 	outages  []window      // the store cannot be reached
 	fog      []window      // the target cannot be seen
 	moves    []window      // the target looks different, so plans change
+	grows    []window      // more would be lost
 	off      time.Duration // how wrong the wall clock was when the store was opened
 	jumps    []window      // the wall clock of the store's machine is wrong
 
 	mu      sync.Mutex
 	effects map[string]int // by idempotency key
 	undone  map[string]int
-	looks   map[string]int // checks, by the same
+	looks   map[string]int     // checks, by the same
+	limits  map[string]float64 // within which the effect happened
 	latest  []pointsman.State
 	claimed map[string]int64 // run -> the epoch handed out last
 	broken  []string         // promises that did not hold
@@ -60,7 +62,7 @@ type world struct {
 }
 
 func newWorld(seed uint64, f flaw) *world {
-	return &world{chance: chance{seed: seed}, flaw: f, effects: map[string]int{}, undone: map[string]int{}, looks: map[string]int{}, claimed: map[string]int64{}}
+	return &world{chance: chance{seed: seed}, flaw: f, effects: map[string]int{}, undone: map[string]int{}, looks: map[string]int{}, limits: map[string]float64{}, claimed: map[string]int64{}}
 }
 
 // handedOut notes an epoch of a run, and returns the one that was handed out before; zero asks only.
@@ -165,6 +167,7 @@ func simulate(t *testing.T, seed uint64, open func(*testing.T, *world) backing, 
 		w.outages = w.windows(2, 7*time.Second, "outage")
 		w.fog = w.windows(1, 12*time.Second, "fog")
 		w.moves = w.windows(1, 12*time.Second, "moves")
+		w.grows = w.windows(3, 10*time.Second, "grows")
 		w.jumps = w.windows(1, 20*time.Second, "jump")
 		w.store = open(t, w)
 		var wg sync.WaitGroup
