@@ -43,7 +43,7 @@ func TestHolds(t *testing.T) {
 	s.room.WaitMessage("everything is frozen by Ben Okafor since", "the network is being rebuilt")
 	card.WaitText("is refused", "everything is frozen by Ben Okafor since")
 	s.room.Slash("U0CHI", "/pointsman", "killswitch engage trading prices are wrong since ten")
-	s.room.WaitEphemeral("U0CHI", "trading is engaged and was read back as engaged")
+	s.room.WaitEphemeral("U0CHI", "trading is ", ordered)
 	s.row(1, true, "prices are wrong since ten")
 	if out, code := s.cli(nil, "incidents"); code != 0 || !strings.Contains(out, "everything is frozen by Ben Okafor since") {
 		t.Errorf("incidents: %d %s", code, out)
