@@ -156,3 +156,43 @@ func TestWhatWasAcceptedHoldsAlsoWhenARunIsResumed(t *testing.T) {
 		w.wantRun(pointsman.RunDone, "")
 	})
 }
+
+// A yes is to figures of the servers that were approved: when the configuration is another one by then, the new attempt is
+// refused, and that is no question.
+func TestAnAcceptanceDoesNotReachOtherServers(t *testing.T) {
+	story(t, func(w *world) {
+		defer w.work("a")()
+		w.midway(func(p *points) { p.lag = 250 })
+		q := w.asks("lag <= 250")
+		w.cat.digest.Store("other")
+		if ans := w.accept(cleo, q); !ans.OK() {
+			t.Fatal(ans)
+		}
+		synctest.Wait()
+		if r := w.wantRun(pointsman.RunParked, reconfigured); r.Question != nil || w.throw.times() != 0 {
+			t.Fatalf("asked %+v, thrown %d times", r.Question, w.throw.times())
+		}
+	})
+}
+
+// The guards of a step with a condition are put off until it begins, so there it is asked, too; what was accepted there for
+// all that is left is not asked once more at the point of no return.
+func TestAFigureThatGrowsBeforeAStepWithAConditionIsAskedOnce(t *testing.T) {
+	story(t, func(w *world) {
+		onlyIf(w, pointsman.Condition{Fact: "yard.throw guard", Is: "==", Value: "ok"})
+		w.cat.runbook.Steps = slices.Insert(w.cat.runbook.Steps, 0, pointsman.RunbookStep{Name: "settle", Kind: KindWait, With: map[string]any{"for": "3s"}})
+		defer w.work("a")()
+		w.midway(func(p *points) { p.lag = 250 })
+		q := w.asks("it would now be lag <= 250, approved was lag <= 100")
+		if w.fence.times() != 0 {
+			t.Fatal("the step with a condition was carried out beforehand")
+		}
+		w.accept(cleo, q)
+		<-time.After(time.Minute)
+		synctest.Wait()
+		r := w.wantRun(pointsman.RunDone, "")
+		if len(r.Granted) != 1 || !slices.Equal(w.throw.limits, []float64{250}) {
+			t.Fatalf("granted %+v, thrown within %v", r.Granted, w.throw.limits)
+		}
+	})
+}
