@@ -17,7 +17,6 @@ var newer struct{ build }
 // laterEdits are what the later version has changed: in each file the first text becomes the second.
 var laterEdits = []struct{ file, old, new string }{
 	{"run.go", "\tFresh bool `json:\"fresh,omitempty\"`\n", "\tFresh bool `json:\"fresh,omitempty\"`\n\tLater string `json:\"later,omitempty\"`\n"},
-	{"event.go", "\tEvRunQueued  EventType", "\tEvRunLater EventType = \"run.later\"\n\tEvRunQueued  EventType"},
 	// What it begins, and what a person says to it, it stores in its own way.
 	{"decide_run.go", "\tt.begin(r, \"\")\n\treturn Answer{Code: CodeAccepted, Text: r.ID + \" started\", ID: r.ID}", "\tr.Later = \"begun\"\n\tt.say(EvRunLater, engine, r.ID+\" was begun by the later version\", aboutRun(r))\n\tt.begin(r, \"\")\n\treturn Answer{Code: CodeAccepted, Text: r.ID + \" started\", ID: r.ID}"},
 	{"decide_steer.go", "\tt.acknowledgePage(c.By)\n\tswitch c.Verb {", "\tt.acknowledgePage(c.By)\n\tr.Later = \"steered\"\n\tswitch c.Verb {"},
@@ -26,6 +25,7 @@ var laterEdits = []struct{ file, old, new string }{
 
 // laterFiles are the files that it has added.
 var laterFiles = map[string]string{
+	"event_later.go":                   "package pointsman\n\nconst EvRunLater EventType = \"run.later\"\n",
 	"store/migrations/00099_later.sql": "-- +goose Up\nALTER TABLE runs ADD COLUMN later TEXT NOT NULL DEFAULT '';\nCREATE TABLE later (n BIGINT NOT NULL PRIMARY KEY);\nINSERT INTO later (n) VALUES (1);\n",
 	"actions/service/later.go":         "package service\n\ntype laterRun struct{ run }\n\nfunc (laterRun) Kind() string { return \"later.run\" }\n",
 }
