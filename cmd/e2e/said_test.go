@@ -36,7 +36,10 @@ func (tr *traffic) saidOnce() {
 		}
 		if first, again := said[key]; again {
 			looks := tr.looks(c.Args["thread_ts"], meta.About.Incident)
-			if slices.ContainsFunc(calls[first:i], looks) || !slices.ContainsFunc(calls[:first], looks) {
+			// A look that arrived after this request is somebody else's, of a process that came even later: its author looked first.
+			his := func(l fakeslack.Call) bool { return looks(l) && l.At.Before(c.At) }
+			if slices.ContainsFunc(calls[first:i], his) || !slices.ContainsFunc(calls[:first], his) {
+				tr.recall(calls, first, i, looks)
 				tr.t.Errorf("SAID TWICE: %s: %s", key, c.Args["text"])
 			} else {
 				tr.t.Logf("said twice, because the first one arrived after the author of the second one had looked: %s", key)
@@ -46,6 +49,16 @@ func (tr *traffic) saidOnce() {
 	}
 	for _, ref := range tr.column(`SELECT ref FROM deliveries WHERE follower = 'slack' AND state = 'sent' AND destination = 'thread' GROUP BY ref HAVING count(*) > 1`) {
 		tr.t.Errorf("two deliveries became one message: %s", ref)
+	}
+}
+
+// recall logs what was asked and said around two messages that say the same, in the order in which it took effect.
+func (tr *traffic) recall(calls []fakeslack.Call, first, second int, looks func(fakeslack.Call) bool) {
+	tr.t.Helper()
+	for i, c := range calls[:second+1] {
+		if i == first || i == second || looks(c) {
+			tr.t.Logf("call %d, arrived %s: %s", i, c.At.Format(time.StampMicro), c.Method)
+		}
 	}
 }
 
