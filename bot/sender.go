@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"strings"
 	"time"
 
@@ -223,7 +222,7 @@ func (s *Sender) searchThread(ctx context.Context, d pointsman.Delivery, ts stri
 	return "", false, nil
 }
 
-func stamp(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) + ".000000" }
+func stamp(t time.Time) string { return fmt.Sprintf("%d.%06d", t.Unix(), t.Nanosecond()/1000) }
 
 // is reports whether Slack answered with one of the codes.
 func is(err error, codes ...string) bool {

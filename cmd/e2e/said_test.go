@@ -64,7 +64,8 @@ func (tr *traffic) recall(calls []fakeslack.Call, first, second int, looks func(
 
 // looks tells calls that look for a line of the thread, or for the card of the incident where there is no thread.
 func (tr *traffic) looks(thread, incident string) func(fakeslack.Call) bool {
-	since := fmt.Sprintf("%d.000000", tr.now(incident).Incident.OpenedAt.Add(-10*time.Minute).Unix())
+	opened := tr.now(incident).Incident.OpenedAt.Add(-10 * time.Minute) // to the microsecond: others were opened in the same second
+	since := fmt.Sprintf("%d.%06d", opened.Unix(), opened.Nanosecond()/1000)
 	return func(c fakeslack.Call) bool {
 		if thread != "" {
 			return c.Error == "" && c.Method == "conversations.replies" && c.Args["ts"] == thread
