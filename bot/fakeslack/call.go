@@ -17,6 +17,7 @@ import (
 // Call is one request to the Web API, as it arrived.
 type Call struct {
 	Method string            // "chat.postMessage"
+	From   string            // the caller, where it used a base URL of its own
 	At     time.Time         // of its arrival: what this Slack does with it comes after
 	Args   map[string]string // form values, or the top-level JSON members
 	Error  string            // the error code that was answered, "" when it went well
@@ -25,6 +26,7 @@ type Call struct {
 // call is a request while it is answered.
 type call struct {
 	method string
+	from   string
 	at     time.Time
 	args   map[string]json.RawMessage
 }
@@ -79,7 +81,7 @@ func methods() map[string]method {
 }
 
 func (s *Slack) api(w http.ResponseWriter, r *http.Request) {
-	c := &call{method: r.PathValue("method"), at: s.cfg.Now()}
+	c := &call{method: r.PathValue("method"), from: r.PathValue("caller"), at: s.cfg.Now()}
 	args, err := arguments(r)
 	c.args = args
 	mode := s.takeFault(c)
@@ -158,7 +160,7 @@ func (s *Slack) noteCall(c *call, code string) {
 			args[name] = c.text(name)
 		}
 	}
-	s.calls = append(s.calls, Call{Method: c.method, At: c.at, Args: args, Error: code})
+	s.calls = append(s.calls, Call{Method: c.method, From: c.from, At: c.at, Args: args, Error: code})
 	s.notify()
 }
 

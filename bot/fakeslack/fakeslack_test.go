@@ -283,3 +283,18 @@ func TestWaitingEndsWithTheContextAndSaysWhatWasThere(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestCallersAreToldApart(t *testing.T) {
+	t.Parallel()
+	s := fakeslack.New(fakeslack.Config{})
+	for _, from := range []string{"", "from/7/"} {
+		api := slack.New(s.Config().BotToken, slack.OptionAPIURL("http://slack.test/"+from+"api/"), slack.OptionHTTPClient(&http.Client{Transport: fakeslack.Transport(s)}))
+		if _, err := api.AuthTestContext(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	calls := s.Calls("auth.test")
+	if len(calls) != 2 || calls[0].From != "" || calls[1].From != "7" {
+		t.Errorf("calls %+v, want one of nobody in particular and one from 7", calls)
+	}
+}

@@ -23,6 +23,7 @@ func (s *Slack) routes() http.Handler {
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("/api/{method}", s.api)
+	mux.HandleFunc("/from/{caller}/api/{method}", s.api)
 	mux.HandleFunc("GET /socket", s.serveSocket)
 	mux.HandleFunc("POST /response/{team}/{id}", s.answerHook)
 	mux.HandleFunc("GET /{$}", s.home)

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// Slack is one workspace. It is an http.Handler: the Web API under /api/, the page at /. Safe for concurrent use.
+// Slack is one workspace. It is an http.Handler: the Web API under /api/, and under /from/NAME/api/ for
+// callers that are to be told apart; the page at /. Safe for concurrent use.
 type Slack struct {
 	cfg   Config
 	pages http.Handler

@@ -128,7 +128,8 @@ func (s *stage) launchThe(program, file string, env ...string) *exec.Cmd {
 	}
 	cmd := exec.Command(program, "serve", "--config", file)
 	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, s.dir
-	cmd.Env = append(append(os.Environ(), "POINTSMAN_SLACK_POSTS_PER_SECOND=100", "GOMAXPROCS=2"), env...)
+	slack := fmt.Sprintf("POINTSMAN_SLACK_API_URL=%s/from/%d/api/", s.slack.Config().BaseURL, s.launched.Add(1))
+	cmd.Env = append(append(os.Environ(), slack, "POINTSMAN_SLACK_POSTS_PER_SECOND=100", "GOMAXPROCS=2"), env...)
 	if err := errors.Join(startOwned(cmd), log.Close()); err != nil {
 		s.t.Fatal(err)
 	}

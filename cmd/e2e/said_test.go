@@ -36,8 +36,7 @@ func (tr *traffic) saidOnce() {
 		}
 		if first, again := said[key]; again {
 			looks := tr.looks(c.Args["thread_ts"], meta.About.Incident)
-			// A look that arrived after this request is somebody else's, of a process that came even later: its author looked first.
-			his := func(l fakeslack.Call) bool { return looks(l) && l.At.Before(c.At) }
+			his := func(l fakeslack.Call) bool { return l.From == c.From && looks(l) } // others' looks say nothing of what he knew
 			if slices.ContainsFunc(calls[first:i], his) || !slices.ContainsFunc(calls[:first], his) {
 				tr.recall(calls, first, i, looks)
 				tr.t.Errorf("SAID TWICE: %s: %s", key, c.Args["text"])
@@ -57,7 +56,7 @@ func (tr *traffic) recall(calls []fakeslack.Call, first, second int, looks func(
 	tr.t.Helper()
 	for i, c := range calls[:second+1] {
 		if i == first || i == second || looks(c) {
-			tr.t.Logf("call %d, arrived %s: %s", i, c.At.Format(time.StampMicro), c.Method)
+			tr.t.Logf("call %d, from process %s, arrived %s: %s", i, c.From, c.At.Format(time.StampMicro), c.Method)
 		}
 	}
 }

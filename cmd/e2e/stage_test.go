@@ -65,6 +65,8 @@ type stage struct {
 	cmd   *exec.Cmd
 	as    setting
 	hold  atomic.Pointer[chan struct{}] // the second vantage point answers when it is closed
+
+	launched atomic.Int64 // processes, each with a name of its own at Slack
 }
 
 // The workspace, and what proves who one is.
