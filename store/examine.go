@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -107,13 +109,18 @@ func (c Config) Addresses() []string {
 	if err != nil {
 		return nil
 	}
-	out := []string{fmt.Sprintf("%s:%d", cfg.Host, cfg.Port)}
+	out := []string{hostPort(cfg.Host, cfg.Port)}
 	for _, f := range cfg.Fallbacks { // one host may stand in it twice, with TLS and without
-		if addr := fmt.Sprintf("%s:%d", f.Host, f.Port); !slices.Contains(out, addr) {
+		if addr := hostPort(f.Host, f.Port); !slices.Contains(out, addr) {
 			out = append(out, addr)
 		}
 	}
 	return out
+}
+
+// hostPort puts an IPv6 address in brackets, as wherever addresses are compared and split.
+func hostPort(host string, port uint16) string {
+	return net.JoinHostPort(host, strconv.Itoa(int(port)))
 }
 
 // SystemID is the system identifier of the cluster in which the store's database is; empty for SQLite.

@@ -2,9 +2,7 @@ package killswitch
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 	"time"
@@ -12,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions/postgres/dsn"
 )
 
 // The defaults of a switch.
@@ -80,7 +79,7 @@ func (c Config) Validate() []pointsman.Fault {
 		case s.DSN != "" && s.DSNFile != "":
 			fault("", "set dsn_file or dsn, not both")
 		case s.DSN != "":
-			if _, err := parse(s.DSN); err != nil {
+			if _, err := dsn.Parse(s.DSN); err != nil {
 				fault(".dsn", "%v", err)
 			}
 		}
@@ -112,25 +111,7 @@ func (s Switch) connect(ctx context.Context) (*pgx.Conn, error) {
 
 // config returns the driver's configuration as it is now.
 func (s Switch) config() (*pgx.ConnConfig, error) {
-	if s.DSNFile == "" {
-		return parse(s.DSN)
-	}
-	b, err := os.ReadFile(s.DSNFile)
-	if err != nil {
-		return nil, err
-	}
-	return parse(strings.TrimSpace(string(b)))
-}
-
-// parse reads a DSN. The driver's own message repeats parts of it, so it is replaced.
-func parse(dsn string) (*pgx.ConnConfig, error) {
-	cfg, err := pgx.ParseConfig(dsn)
-	if err != nil {
-		return nil, errors.New("the connection string cannot be read; its form is postgres://user:password@host:5432/database")
-	}
-	// Something on the port that is no PostgreSQL must not make the driver take a gigabyte for its greeting.
-	cfg.MaxProtocolMessageBodyLen = 1 << 20
-	return cfg, nil
+	return dsn.Read(s.DSN, s.DSNFile)
 }
 
 // table is the quoted name. Names are never built from anything but the configuration.

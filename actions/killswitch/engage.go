@@ -62,7 +62,7 @@ func (k engage) Apply(ctx context.Context, in actions.Input) (actions.Outcome, e
 	if err != nil {
 		return actions.Outcome{}, actions.Refuse("%v", err)
 	}
-	done, err := insist(ctx, s.Switch, in)
+	done, err := insist(ctx, s.engage, in)
 	if err != nil {
 		return actions.Outcome{}, err
 	}
@@ -70,27 +70,41 @@ func (k engage) Apply(ctx context.Context, in actions.Input) (actions.Outcome, e
 }
 
 // insist tries until the step's deadline: to engage twice is to engage, and a database in the middle of a failover
-// takes the write a moment later.
-func insist(ctx context.Context, s Switch, in actions.Input) (written, error) {
+// takes the write a moment later. What a try may have written no later one takes back by finding nobody, so its error
+// outweighs theirs.
+func insist(ctx context.Context, engage func(ctx context.Context, reason string) (written, error), in actions.Input) (written, error) {
+	var doubt, last error // of a try that may have written; of the last one that had its time
 	reason := reasonFor(in, longReason)
 	again := time.NewTicker(250 * time.Millisecond)
 	defer again.Stop()
 	for {
 		one, cancel := context.WithTimeout(ctx, 3*time.Second)
-		done, err := s.engage(one, reason)
+		done, err := engage(one, reason)
 		cancel()
-		switch {
-		case err == nil, hopeless(err):
-			return done, err
-		case tooLong(err):
+		if err == nil {
+			return done, nil
+		}
+		if tooLong(err) {
 			reason = reasonFor(in, shortReason)
 			continue
 		}
-		select {
-		case <-ctx.Done():
-			return done, err
-		case <-again.C:
+		if done.Asked {
+			doubt = err
 		}
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
+		if !hopeless(err) {
+			select {
+			case <-ctx.Done():
+			case <-again.C:
+				continue
+			}
+		}
+		if doubt != nil {
+			return done, doubt
+		}
+		return done, last
 	}
 }
 

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions/postgres/dsn"
 )
 
 // Examine looks whether every configured switch could be thrown: its database answers and takes writes, the row is
@@ -66,12 +66,7 @@ func (c Config) Addresses() map[string][]string {
 			continue
 		}
 		key := pointsman.Target{Kind: "killswitch", Name: s.Name}.Key()
-		out[key] = append(out[key], fmt.Sprintf("%s:%d", cfg.Host, cfg.Port))
-		for _, f := range cfg.Fallbacks {
-			if addr := fmt.Sprintf("%s:%d", f.Host, f.Port); !strings.HasSuffix(strings.Join(out[key], " "), addr) {
-				out[key] = append(out[key], addr)
-			}
-		}
+		out[key] = dsn.Hosts(cfg)
 	}
 	return out
 }

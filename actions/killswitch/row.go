@@ -63,6 +63,7 @@ func (s Switch) read(ctx context.Context, on session) (row, error) {
 type written struct {
 	row
 	Already bool // it was so before, and nothing was written
+	Asked   bool // the commit was sent, so it may hold whatever the error says
 }
 
 // engage writes whatever the row says now; a switch that is engaged keeps its reason, which somebody else may have
@@ -133,6 +134,7 @@ func (s Switch) change(ctx context.Context, w *written, write func(pgx.Tx) error
 	if _, err := s.read(ctx, tx); err != nil {
 		return err
 	}
+	w.Asked = true
 	if err := tx.Commit(ctx); err != nil {
 		return fmt.Errorf("commit on %s: %w", s.Name, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions/postgres/dsn"
 )
 
 // beatRow is the row of the heartbeat table that is written here, apart from those of the kinds postgres.*.
@@ -26,30 +26,12 @@ type arrival struct {
 	At       time.Time
 }
 
-// parse reads a DSN. The driver's own message repeats parts of it, so it is replaced.
-func parse(dsn string) (*pgx.ConnConfig, error) {
-	cfg, err := pgx.ParseConfig(dsn)
-	if err != nil {
-		return nil, errors.New("the connection string cannot be read; its form is postgres://user:password@host:5432/database")
-	}
-	// Something on the port that is no PostgreSQL must not make the driver take a gigabyte for its greeting.
-	cfg.MaxProtocolMessageBodyLen = 1 << 20
-	return cfg, nil
-}
-
 // config returns the driver's configuration as it is now; a rotated password needs no restart.
 func (c Clients) config() (*pgx.ConnConfig, error) {
 	if c.empty() {
 		return nil, errors.New("no clients' address is configured")
 	}
-	if c.DSNFile == "" {
-		return parse(c.DSN)
-	}
-	b, err := os.ReadFile(c.DSNFile)
-	if err != nil {
-		return nil, err
-	}
-	return parse(strings.TrimSpace(string(b)))
+	return dsn.Read(c.DSN, c.DSNFile)
 }
 
 func (c Clients) connect(ctx context.Context) (*pgx.Conn, error) {

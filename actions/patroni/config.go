@@ -9,6 +9,7 @@ import (
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions/postgres"
+	"github.com/pointsman/pointsman/actions/postgres/dsn"
 )
 
 // The defaults of a cluster's settings.
@@ -143,7 +144,7 @@ func (c Cluster) validate(fault func(path, format string, args ...any)) {
 	case c.Clients.DSN != "" && c.Clients.DSNFile != "":
 		fault(".clients", "set dsn_file or dsn, not both")
 	case c.Clients.DSN != "":
-		if _, err := parse(c.Clients.DSN); err != nil {
+		if _, err := dsn.Parse(c.Clients.DSN); err != nil {
 			fault(".clients.dsn", "%v", err)
 		}
 	}

@@ -2,12 +2,11 @@ package patroni
 
 import (
 	"context"
-	"fmt"
-	"net"
-	"net/url"
 	"time"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions"
+	"github.com/pointsman/pointsman/actions/postgres/dsn"
 )
 
 // Examine looks, before anything burns, whether every configured cluster could be judged: its members answer, are the ones
@@ -51,24 +50,13 @@ func (c Config) Addresses() map[string][]string {
 	for _, cluster := range c {
 		key := pointsman.Target{Kind: "patroni", Name: cluster.Name}.Key()
 		for _, m := range cluster.Members {
-			if u, err := url.Parse(m.URL); err == nil && u.Host != "" {
-				out[key] = append(out[key], withPort(u))
+			if addr := actions.HostPort(m.URL); addr != "" {
+				out[key] = append(out[key], addr)
 			}
 		}
 		if cfg, err := cluster.Clients.config(); err == nil {
-			out[key] = append(out[key], fmt.Sprintf("%s:%d", cfg.Host, cfg.Port))
-			for _, f := range cfg.Fallbacks {
-				out[key] = append(out[key], fmt.Sprintf("%s:%d", f.Host, f.Port))
-			}
+			out[key] = append(out[key], dsn.Hosts(cfg)...)
 		}
 	}
 	return out
-}
-
-func withPort(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	}
-	return net.JoinHostPort(u.Hostname(), port)
 }

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions/postgres/dsn"
 )
 
 // Address is a connection string, or the file that holds it. The file is read again for each connection, so that a
@@ -42,56 +42,21 @@ func (a Address) validate(path string, single bool) []pointsman.Fault {
 	case a.DSN == "":
 		return nil
 	}
-	cfg, err := parse(a.DSN)
+	cfg, err := dsn.Parse(a.DSN)
 	if err != nil {
 		return []pointsman.Fault{{Path: path + ".dsn", Text: err.Error()}}
 	}
-	if hosts := hostsOf(cfg); single && len(hosts) > 1 {
+	if hosts := dsn.Hosts(cfg); single && len(hosts) > 1 {
 		return []pointsman.Fault{{Path: path + ".dsn", Text: fmt.Sprintf("a node is one server, its DSN names %d: %s", len(hosts), strings.Join(hosts, ", "))}}
 	}
 	return nil
 }
 
-// parse reads a DSN. The driver's own message repeats parts of the DSN, so it is replaced.
-func parse(dsn string) (*pgx.ConnConfig, error) {
-	cfg, err := pgx.ParseConfig(dsn)
-	if err != nil {
-		return nil, errors.New("the connection string cannot be read; its form is postgres://user:password@host:5432/database")
-	}
-	// Whatever listens on the port says how long its message is. Something that is no PostgreSQL says nonsense, and the
-	// driver would make room for it: 800 MB for a mail server's greeting.
-	cfg.MaxProtocolMessageBodyLen = maxMessage
-	return cfg, nil
-}
-
-// maxMessage is the longest message that is taken from a server; the answers to our questions are a few kilobytes.
-const maxMessage = 1 << 20
-
-// hostsOf lists the distinct servers of a DSN; one server may stand in it twice, with TLS and without.
-func hostsOf(cfg *pgx.ConnConfig) []string {
-	out := []string{fmt.Sprintf("%s:%d", cfg.Host, cfg.Port)}
-	for _, f := range cfg.Fallbacks {
-		addr := fmt.Sprintf("%s:%d", f.Host, f.Port)
-		if out[len(out)-1] != addr {
-			out = append(out, addr)
-		}
-	}
-	return out
-}
-
 // config returns the driver's configuration as it is now.
 func (a Address) config() (*pgx.ConnConfig, error) {
-	dsn := a.DSN
-	if a.DSNFile != "" {
-		text, err := os.ReadFile(a.DSNFile)
-		if err != nil {
-			return nil, err
-		}
-		dsn = strings.TrimSpace(string(text))
-	}
-	cfg, err := parse(dsn)
+	cfg, err := dsn.Read(a.DSN, a.DSNFile)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", a, err)
+		return nil, err
 	}
 	// One round trip and no prepared statement, which a pooler in front could give to somebody else.
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
@@ -107,7 +72,7 @@ func (n Node) addr() string {
 	if err != nil {
 		return ""
 	}
-	return hostsOf(cfg)[0]
+	return dsn.Hosts(cfg)[0]
 }
 
 // connect opens a connection to exactly this server, in whatever role it is. database replaces the DSN's where set.
@@ -116,7 +81,7 @@ func (n Node) connect(ctx context.Context, database string) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if hosts := hostsOf(cfg); len(hosts) > 1 {
+	if hosts := dsn.Hosts(cfg); len(hosts) > 1 {
 		return nil, fmt.Errorf("node %s is one server, its DSN names %d", n.Name, len(hosts))
 	}
 	cfg.ValidateConnect = nil // target_session_attrs would hide a standby

@@ -3,8 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions"
+	"github.com/pointsman/pointsman/actions/postgres/dsn"
 )
 
 // clockLimit is how far a server's clock may be from ours before ages and loss figures in seconds mislead.
@@ -61,7 +61,7 @@ func (c Config) Addresses() map[string][]string {
 			if a.empty() || err != nil {
 				continue // of what cannot be read nothing is known; Examine says why
 			}
-			for _, addr := range hostsOf(cfg) {
+			for _, addr := range dsn.Hosts(cfg) {
 				if !slices.Contains(out[key], addr) {
 					out[key] = append(out[key], addr)
 				}
@@ -76,15 +76,9 @@ func (c Config) ProbeAddresses() map[string]string {
 	out := map[string]string{}
 	for _, cluster := range c {
 		for _, p := range cluster.Probes {
-			u, err := url.Parse(p.URL)
-			if err != nil || u.Host == "" {
-				continue
+			if addr := actions.HostPort(p.URL); addr != "" {
+				out[p.Name] = addr
 			}
-			port := u.Port()
-			if port == "" {
-				port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-			}
-			out[p.Name] = net.JoinHostPort(u.Hostname(), port)
 		}
 	}
 	return out

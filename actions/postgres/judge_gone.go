@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"fmt"
+	"net"
+	"strconv"
 	"strings"
 
 	"github.com/pointsman/pointsman"
@@ -147,7 +149,7 @@ func (s Situation) receivers(old string) []pointsman.Fact {
 
 // cascades: a standby that follows another standby says nothing about the primary.
 func (s Situation) cascades(r Reading) bool {
-	from := fmt.Sprintf("%s:%d", r.Receiver.Host, r.Receiver.Port)
+	from := net.JoinHostPort(r.Receiver.Host, strconv.Itoa(r.Receiver.Port))
 	for _, other := range s.in(Standby) {
 		if other.Node != r.Node && other.Addr == from {
 			return true

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -50,10 +51,7 @@ func (t nodeTask) env() []string {
 		"POINTSMAN_STEP=" + t.step, "POINTSMAN_CLUSTER=" + t.cluster.Name, "POINTSMAN_NODE=" + t.node,
 	}
 	if t.primary.Node != "" {
-		host, port, _ := strings.Cut(t.primary.Addr, ":")
-		if i := strings.LastIndexByte(t.primary.Addr, ':'); i >= 0 {
-			host, port = t.primary.Addr[:i], t.primary.Addr[i+1:]
-		}
+		host, port, _ := net.SplitHostPort(t.primary.Addr) // empty where its DSN could not be read
 		env = append(env, "POINTSMAN_PRIMARY_NODE="+t.primary.Node, "POINTSMAN_PRIMARY_HOST="+host, "POINTSMAN_PRIMARY_PORT="+port,
 			"POINTSMAN_PRIMARY_TIMELINE="+strconv.Itoa(t.primary.Timeline), "POINTSMAN_SYSTEM_ID="+t.primary.SystemID)
 	}

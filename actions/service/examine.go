@@ -3,12 +3,11 @@ package service
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions"
 )
 
 // Examine asks every health address once. One that does not answer at all is a fault: nobody could tell by it that a
@@ -45,15 +44,9 @@ func (c Config) Addresses() map[string][]string {
 	for _, t := range c {
 		key := pointsman.Target{Kind: "service", Name: t.Name}.Key()
 		for _, h := range t.Health {
-			u, err := url.Parse(h.URL)
-			if err != nil || u.Host == "" {
-				continue
+			if addr := actions.HostPort(h.URL); addr != "" {
+				out[key] = append(out[key], addr)
 			}
-			port := u.Port()
-			if port == "" {
-				port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-			}
-			out[key] = append(out[key], net.JoinHostPort(u.Hostname(), port))
 		}
 	}
 	return out

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions"
 	"github.com/pointsman/pointsman/configs"
 )
 
@@ -31,7 +32,7 @@ func examineWeb(ctx context.Context, cfg *configs.Config) []pointsman.Fact {
 		out = append(out, f)
 	}
 	if cfg.Web.ExternalURL != "" {
-		addr := hostPort(cfg.Web.ExternalURL, "")
+		addr := actions.HostPort(cfg.Web.ExternalURL)
 		f := readyFact("web.external_url", addr+" answers")
 		if err := dial(ctx, addr); err != nil {
 			f = warnFact("web.external_url", "links in messages lead to nobody: "+err.Error(), "correct web.external_url, or start the server or the proxy there")

@@ -2,11 +2,11 @@ package app
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"net"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions"
 	"github.com/pointsman/pointsman/actions/postgres"
 	"github.com/pointsman/pointsman/configs"
 )
@@ -135,7 +136,7 @@ func needs(cfg *configs.Config) []need {
 		out = append(out, need{"our own process and its SQLite file", ""})
 	}
 	if cfg.Slack.Enabled {
-		out = append(out, need{"the chat", hostPort(cfg.Slack.APIURL, "https://slack.com")})
+		out = append(out, need{"the chat", cmp.Or(actions.HostPort(cfg.Slack.APIURL), "slack.com:443")})
 	}
 	if cfg.PagerDuty.Enabled() {
 		out = append(out, need{"the pager", cfg.PagerDuty.Address()})
@@ -148,17 +149,6 @@ func needs(cfg *configs.Config) []need {
 		out = append(out, need{"the name server", net.JoinHostPort(server, "53")})
 	}
 	return out
-}
-
-func hostPort(address, otherwise string) string {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" {
-		u, _ = url.Parse(otherwise)
-	}
-	if u.Port() != "" {
-		return u.Host
-	}
-	return net.JoinHostPort(u.Hostname(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
 }
 
 func nameServers(file string) []string {

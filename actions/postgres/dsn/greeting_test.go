@@ -1,4 +1,4 @@
-package postgres
+package dsn_test
 
 import (
 	"fmt"
@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/pointsman/pointsman/actions/postgres/dsn"
 )
 
 // A mail server on the port of a database greets with bytes that read as a message of 800 MB.
@@ -26,7 +28,7 @@ func TestAServerThatIsNoPostgreSQLCostsNoMemory(t *testing.T) {
 			conn.Close()
 		}
 	}()
-	cfg, err := parse("postgres://pointsman@" + mail.Addr().String() + "/app?sslmode=disable")
+	cfg, err := dsn.Parse("postgres://pointsman@" + mail.Addr().String() + "/app?sslmode=disable")
 	if err != nil {
 		t.Fatal(err)
 	}
