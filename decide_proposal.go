@@ -69,7 +69,6 @@ func (t *turn) request(c Request) Answer {
 
 // ready takes the resolved plan and its evidence.
 func (t *turn) ready(c Ready) Answer {
-	by := Actor{Door: DoorEngine}
 	p := t.proposal(c.Proposal)
 	switch {
 	case p == nil:
@@ -84,13 +83,13 @@ func (t *turn) ready(c Ready) Answer {
 	p.Facts, p.CheckedAt, p.Already, p.Problem, p.Eligible = c.Facts, t.now, c.Already, c.Problem, c.Eligible
 	if c.Problem != "" {
 		t.moveProposal(p, EvProposalRefused)
-		t.say(EvProposalRefused, by, fmt.Sprintf("%s cannot be proposed: %s", p.Runbook, c.Problem), about(p), with(c.Facts))
+		t.say(EvProposalRefused, engine, fmt.Sprintf("%s cannot be proposed: %s", p.Runbook, c.Problem), about(p), with(c.Facts))
 		return Answer{Code: CodeAccepted, Text: c.Problem, ID: p.ID}
 	}
 	t.bind(p, plan, c.Plan)
 	if no := Refusals(c.Facts); len(no) > 0 {
 		t.moveProposal(p, EvProposalRefused)
-		t.say(EvProposalRefused, by, fmt.Sprintf("%s refused: %s", p.Runbook, sentences(no)), about(p), with(c.Facts))
+		t.say(EvProposalRefused, engine, fmt.Sprintf("%s refused: %s", p.Runbook, sentences(no)), about(p), with(c.Facts))
 		return Answer{Code: CodeAccepted, Text: sentences(no), ID: p.ID}
 	}
 	t.moveProposal(p, EvProposalReady)
@@ -101,7 +100,7 @@ func (t *turn) ready(c Ready) Answer {
 	if p.Already != "" {
 		text = fmt.Sprintf("%s has nothing to do: %s", p.Runbook, p.Already)
 	}
-	t.say(EvProposalReady, by, text, about(p), with(map[string]any{"facts": c.Facts, "plan": string(c.Plan)}))
+	t.say(EvProposalReady, engine, text, about(p), with(map[string]any{"facts": c.Facts, "plan": string(c.Plan)}))
 	return Answer{Code: CodeAccepted, Text: text, ID: p.ID}
 }
 
@@ -111,7 +110,7 @@ func (t *turn) bind(p *Proposal, plan Plan, raw []byte) {
 	digest := Digest(raw)
 	if p.Digest != digest {
 		if len(p.Votes) > 0 {
-			t.say(EvVotesVoided, Actor{Door: DoorEngine}, voided(*p, digest), about(p), with(p.Votes))
+			t.say(EvVotesVoided, engine, voided(*p, digest), about(p), with(p.Votes))
 			p.Changed = Differences(p.Plan, raw)
 		}
 		p.Votes, p.ExpiresAt = nil, time.Time{}
@@ -125,7 +124,7 @@ func (t *turn) bind(p *Proposal, plan Plan, raw []byte) {
 	}
 	if p.ExpiresAt.IsZero() || !t.now.Before(p.ExpiresAt) {
 		if len(p.Votes) > 0 {
-			t.say(EvVotesVoided, Actor{Door: DoorEngine}, fmt.Sprintf("the approval of %s lasted until %s, so what was given does not count any more: %s", p.ID, Clock(p.ExpiresAt), Count(len(p.Votes), "vote")),
+			t.say(EvVotesVoided, engine, fmt.Sprintf("the approval of %s lasted until %s, so what was given does not count any more: %s", p.ID, Clock(p.ExpiresAt), Count(len(p.Votes), "vote")),
 				about(p), with(p.Votes))
 		}
 		p.ExpiresAt, p.Votes = t.now.Add(plan.Policy.Lasts()), nil

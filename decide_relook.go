@@ -12,7 +12,7 @@ func (t *turn) relook(c Relook) Answer {
 	case p.Generation != c.Generation || p.State != ProposalReady && p.State != ProposalRefused:
 		return answer(CodeDuplicate, "%s is not as it was looked at any more", p.ID)
 	}
-	t.again(p, Actor{Door: DoorEngine}, fmt.Sprintf("%s is checked again: %s", p.ID, c.Why))
+	t.again(p, engine, fmt.Sprintf("%s is checked again: %s", p.ID, c.Why))
 	return Answer{Code: CodeAccepted, Text: "the checks of " + p.ID + " run again", ID: p.ID}
 }
 
@@ -25,6 +25,6 @@ func (t *turn) tellHold(c TellHold) Answer {
 	case r.State.Terminal():
 		return answer(CodeDuplicate, "%s is %s; nothing holds it", r.ID, r.State)
 	}
-	t.say(EvRunHeld, Actor{Door: DoorEngine}, fmt.Sprintf("%s: %s", r.ID, c.Text), aboutRun(r))
+	t.say(EvRunHeld, engine, fmt.Sprintf("%s: %s", r.ID, c.Text), aboutRun(r))
 	return Answer{Code: CodeAccepted, Text: "told", ID: r.ID}
 }

@@ -184,8 +184,8 @@ func (t *turn) maySteer(r *Run, c Steer) (Answer, bool) {
 // halts: the verb only keeps steps from beginning, so it counts wherever the run has come to meanwhile.
 func (v Verb) halts() bool { return v == VerbPause || v == VerbStop || v == VerbAbort }
 
-// steersman says whether the person may. To skip takes a role that the step names, to accept a grown figure one more approver; whose task it is may say that it is
-// done; everything else is for those who may approve.
+// steersman says whether the person may. To skip takes a role that the step names, to accept a grown figure one more
+// approver; whose task it is may say that it is done; everything else is for those who may approve.
 func (t *turn) steersman(r *Run, p *Proposal, c Steer) (Answer, bool) {
 	if c.Verb == VerbSkip {
 		roles := r.SkipBy()

@@ -10,7 +10,7 @@ import (
 func (t *turn) halted(r *Run) bool {
 	last := r.Current() >= len(r.Steps)
 	switch {
-	case r.Wish.Verb == VerbAbort && (!last || !r.passedReturn()):
+	case r.Wish.Verb == VerbAbort && (!last || !r.PastReturn()):
 		t.abort(r, r.Wish.By, r.Wish.Reason)
 		return true
 	case r.Wish.Verb == "" || last:
@@ -33,7 +33,7 @@ func (t *turn) halted(r *Run) bool {
 // undone first, behind it nothing is.
 func (t *turn) abort(r *Run, by Actor, why string) Answer {
 	stuck := r.Wish.Verb == VerbAbort && r.State == RunParked // the undoing could not be ended
-	if i := r.nextUndo(); i < 0 || stuck || r.passedReturn() {
+	if i := r.nextUndo(); i < 0 || stuck || r.PastReturn() {
 		return t.endAborted(r, by, why)
 	}
 	t.moveRun(r, EvRunUndoing)
@@ -55,7 +55,7 @@ func (t *turn) endAborted(r *Run, by Actor, why string) Answer {
 	}
 	switch {
 	case len(r.Left) == 0:
-	case r.passedReturn():
+	case r.PastReturn():
 		text += "; the point of no return is behind, so nothing was undone. To be finished by hand: " + handOver(r.Left)
 	default:
 		text += ". To be looked at and undone by hand: " + handOver(r.Left)

@@ -178,13 +178,10 @@ func (r Run) foretellAbort(step string) string {
 	switch {
 	case r.Wish.Verb == VerbAbort:
 		return "the run ends here, and what was not undone is left to you with its commands"
-	case r.passedReturn():
+	case r.PastReturn():
 		return first + ", nothing is undone because the point of no return is behind, and what is left is handed to you with its commands"
 	case len(undo) > 0:
 		return first + ", then this is undone: " + strings.Join(undo, ", ")
 	}
 	return first + ", and there is nothing to undo"
 }
-
-// PastReturn reports whether an irreversible step had its effect, or may have had it.
-func (r Run) PastReturn() bool { return r.passedReturn() }

@@ -159,15 +159,15 @@ func (t *turn) remember(r *Run) {
 	}
 	p := t.protection(r.Target.Key())
 	switch back := plan.Pins[PinBack]; {
-	case plan.Moves() && r.passedReturn():
+	case plan.Moves() && r.PastReturn():
 		p.Moved = Moved{Run: r.ID, Runbook: r.Runbook, At: t.now, From: plan.Pins[PinFrom], To: plan.Pins[PinTo]}
 	case plan.Rejoins && r.State == RunDone && (back == "" || back == p.Moved.From):
 		p.Moved.Rejoined = t.now
 	}
 }
 
-// passedReturn reports whether an irreversible step had its effect, or may have had it.
-func (r Run) passedReturn() bool {
+// PastReturn reports whether an irreversible step had its effect, or may have had it.
+func (r Run) PastReturn() bool {
 	for _, s := range r.Steps {
 		if s.Irreversible && s.mayHold() {
 			return true

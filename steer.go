@@ -137,7 +137,7 @@ func (r Run) leaves() []Left {
 	if err != nil {
 		return nil
 	}
-	forward := r.passedReturn()
+	forward := r.PastReturn()
 	var out []Left
 	for i, s := range r.Steps {
 		if i >= len(plan.Steps) {

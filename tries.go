@@ -83,7 +83,7 @@ func (t *turn) tellUnsent(c TellUnsent) Answer {
 	}
 	s := &r.Steps[c.Step]
 	if s.State != StepStarted || s.Attempt != c.Attempt || s.Unsent() {
-		return answer(CodeConflict, "step %d of %s is %s in attempt %d", c.Step+1, r.ID, s.State, s.Attempt)
+		return answer(CodeConflict, "step %s of %s is %s in attempt %d", r.At(c.Step), r.ID, s.State, s.Attempt)
 	}
 	n := s.sentNothing()
 	s.Tries.Note = fmt.Sprintf("nothing was sent in attempt %d (%d of %d): %s%s%s", s.Attempt, n, c.Of, strings.ReplaceAll(c.Why, nextTry, "; "), nextTry, Span(c.Wait))

@@ -31,6 +31,15 @@ func TestAttemptsThatSentNothing(t *testing.T) {
 			t.Errorf("%+v", st)
 		}
 	})
+	t.Run("a member of a group is named by its place", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		s.started()
+		for i := range 2 {
+			s.state.Runs[0].Steps[i].Group = Group{Name: "both"}
+		}
+		s.want(s.do(unsent(2)), CodeConflict, "step 1.1 of INC-1/R1 is started in attempt 1")
+	})
 	t.Run("one that may have been sent ends the row", func(t *testing.T) {
 		t.Parallel()
 		s := begin(t)

@@ -79,8 +79,8 @@ func (s Situation) patience() time.Duration {
 	return time.Duration(2*loop)*time.Second + 10*time.Second
 }
 
-// ask sends the request once and completes the memo. The error is nil when Patroni said yes, a RefusedError when nothing
-// was begun, and anything else when it may happen yet, or has happened otherwise.
+// ask sends the request once and completes the memo. The error is nil when Patroni said yes, a RefusedError when it
+// said no, a NotSentError when nobody could be asked, and anything else when it may happen yet, or has happened otherwise.
 func (s Situation) ask(ctx context.Context, r request, m *memo) error {
 	postCtx, cancel := context.WithTimeout(ctx, budget(ctx, s.patience()))
 	defer cancel()
