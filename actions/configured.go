@@ -16,7 +16,7 @@ func (e *Engine) reconfigured(plan pointsman.Plan) []pointsman.Fact {
 	}
 	then, today := short(plan.ConfigDigest), short(now)
 	return []pointsman.Fact{{
-		Guard: "G6", Kind: pointsman.Hard, Name: "configuration of the targets", Value: today, Limit: then, Source: "configuration", Result: pointsman.Fail,
+		Guard: "G6", Kind: pointsman.Hard, Name: "configuration of the targets", Value: today, Limit: then, Source: sourceConfiguration, Result: pointsman.Fail,
 		Text:   fmt.Sprintf("the targets were changed since the approval: the configuration was %s and is %s now", then, today),
 		Clears: "propose again, or restore the configuration that was approved",
 	}}

@@ -205,6 +205,9 @@ func (e *Engine) startFacts(ctx context.Context, run pointsman.Run) []pointsman.
 	return e.recheck(ctx, run, plan, run.Current())
 }
 
+// now is the time of the store.
+func (e *Engine) now() time.Time { return e.Kinds.clock().Now() }
+
 // until is how long it is until a stored time.
 func (e *Engine) until(t time.Time) time.Duration { return e.Kinds.clock().Until(t) }
 

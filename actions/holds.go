@@ -108,7 +108,7 @@ func (h *Holds) tellRuns(ctx context.Context, held pointsman.Held, now time.Time
 			return fmt.Errorf("tell %s of the freeze: %w", l.Run, err)
 		}
 	}
-	h.frozen = frozen
+	h.frozen = frozen // only now: what failed is tried again at the next look
 	return nil
 }
 

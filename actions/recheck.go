@@ -38,10 +38,7 @@ func (e *Engine) rechecked(ctx context.Context, run pointsman.Run, plan pointsma
 		}
 		in := e.input(run, plan, i, Start)
 		for n, before := range plan.Steps[:i] {
-			if beside(before, s) {
-				continue
-			}
-			if run.Steps[n].State != pointsman.StepSkipped { // what was left out promises nothing
+			if !beside(before, s) && run.Steps[n].State != pointsman.StepSkipped { // what was left out promises nothing
 				in.Promised = append(in.Promised, before.Kind)
 			}
 		}
@@ -50,15 +47,15 @@ func (e *Engine) rechecked(ctx context.Context, run pointsman.Run, plan pointsma
 			defer cancel()
 			ev, err := act.Check(ctx, in)
 			if err != nil {
-				ev.Facts = append(ev.Facts, unknownFact(pointsman.RunbookStep{Name: s.Name, Kind: s.Kind}, in, err))
+				ev.Facts = append(ev.Facts, unknownFact(run.At(i), s.Name, s.Kind, err))
 			}
 			found[i].evidence = ev
 		})
 	}
 	wg.Wait()
-	now := run.At(run.Current()).N
+	here := run.At(run.Current()).N
 	for i, at := range pointsman.Places(plan.Steps) {
-		if plan.Steps[i].When != nil && (at.N != now || run.State != pointsman.RunRunning) {
+		if plan.Steps[i].When != nil && (at.N != here || run.State != pointsman.RunRunning) {
 			found[i].evidence = notYet(found[i].evidence, at.N)
 		}
 	}
@@ -111,10 +108,10 @@ func riskier(plan pointsman.Plan, f pointsman.Fact) *pointsman.Excess {
 	if f.Result != pointsman.Fail || f.Measure != nil && (math.IsNaN(*f.Measure) || math.IsInf(*f.Measure, 0)) {
 		return nil
 	}
-	x := &pointsman.Excess{Name: f.Key(), Guard: true, Max: f.Measure, Text: f.Sentence()}
 	if _, limited := plan.Figures[f.Key()]; limited && f.Measure == nil {
 		return nil // it had a figure when it was accepted
 	}
+	x := &pointsman.Excess{Name: f.Key(), Guard: true, Max: f.Measure, Text: f.Sentence()}
 	if i := slices.Index(plan.Accepted, f.Key()); i >= len(plan.Acknowledge) {
 		x.Was = "accepted in the course of the run"
 	} else if i >= 0 {

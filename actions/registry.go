@@ -1,9 +1,11 @@
 package actions
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
+	"time"
 
 	"github.com/pointsman/pointsman"
 )
@@ -46,6 +48,18 @@ func NewRegistry(m *Metrics, list ...Action) (*Registry, error) {
 func (r *Registry) Find(kind string) (Action, bool) {
 	a, ok := r.kinds[kind]
 	return a, ok
+}
+
+// effect finds the action of a step that is to be carried out within the time. The error says why it cannot be.
+func (r *Registry) effect(kind string, within time.Duration) (Action, error) {
+	act, ok := r.Find(kind)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("this version knows no action kind %s", kind)
+	case within <= 0:
+		return nil, errors.New("it has no timeout, so nobody could tell when it is over")
+	}
+	return act, nil
 }
 
 // clock is the store's; a registry that is not there has none.

@@ -64,7 +64,7 @@ func (r *Resolver) Resolve(ctx context.Context, prop pointsman.Proposal, phase P
 	}
 	checks := r.check(ctx, rb.Steps, base)
 	r.apart(rb.Steps, base, &checks)
-	out := Resolution{Facts: checks.withConditions(rb.Steps), Eligible: r.eligible(rb.Approval, prop.Requester)}
+	out := Resolution{Facts: checks.withConditions(rb.Steps), Eligible: named(r.eligible(rb.Approval, prop.Requester))}
 	if left := checks.unresolved(); len(left) > 0 {
 		out.Problem = "no plan can be made: " + strings.Join(left, "; ")
 		if no := pointsman.Refusals(out.Facts); len(no) > 0 {
@@ -131,32 +131,32 @@ func withAcknowledgement(plan *pointsman.Plan, facts []pointsman.Fact) {
 	plan.Policy = plan.Policy.OneMore(strings.Join(plan.Acknowledge, "; "))
 }
 
-// eligible names the people who may approve, the requester left out where the policy says so.
-func (r *Resolver) eligible(p pointsman.Policy, requester pointsman.Actor) []string {
+// eligible are the people who may approve, the requester left out where the policy says so.
+func (r *Resolver) eligible(p pointsman.Policy, requester pointsman.Actor) []pointsman.Person {
+	return slices.DeleteFunc(slices.Clone(r.Catalog.People()), func(who pointsman.Person) bool {
+		ok, _ := p.Eligible(pointsman.Actor{Person: who}, requester)
+		return !ok
+	})
+}
+
+// named are the people as they are addressed.
+func named(people []pointsman.Person) []string {
 	var out []string
-	for _, who := range r.Catalog.People() {
-		if ok, _ := p.Eligible(pointsman.Actor{Person: who}, requester); ok {
-			out = append(out, pointsman.Actor{Person: who}.String())
-		}
+	for _, who := range people {
+		out = append(out, pointsman.Actor{Person: who}.String())
 	}
 	return out
 }
 
 // tooFew tells before anybody is asked that the quorum cannot be reached.
 func (r *Resolver) tooFew(p pointsman.Policy, requester pointsman.Actor) (pointsman.Fact, bool) {
-	var can []pointsman.Person
-	for _, who := range r.Catalog.People() {
-		if ok, _ := p.Eligible(pointsman.Actor{Person: who}, requester); ok {
-			can = append(can, who)
-		}
-	}
-	st := p.Count(can)
+	st := p.Count(r.eligible(p, requester))
 	if st.Met {
 		return pointsman.Fact{}, false
 	}
 	return pointsman.Fact{
 		Guard: "G33", Kind: pointsman.Hard, Name: "people who may approve", Value: fmt.Sprint(st.Have), Limit: p.String(),
-		Source: "configuration", Result: pointsman.Fail,
+		Source: sourceConfiguration, Result: pointsman.Fail,
 		Text:   fmt.Sprintf("approval needs %s, but only %s places can be filled from the configured people besides the requester", p, st),
 		Clears: "give more people the role under people[].roles",
 	}, true
@@ -207,7 +207,11 @@ func (r *Resolver) check(ctx context.Context, steps []pointsman.RunbookStep, bas
 			c.list[i].done = true
 			in := base
 			in.StepN, in.Pins, in.Promised = places[i].N, maps.Clone(c.pins), promised(steps, i)
-			wg.Go(func() { r.one(ctx, s, in, values, &c.list[i]) })
+			wg.Go(func() {
+				if err := r.one(ctx, s, places[i], in, values, &c.list[i]); err != nil {
+					c.list[i].problem = fmt.Sprintf("step %s (%s): %v", places[i], s.Name, err)
+				}
+			})
 		}
 		wg.Wait()
 		for i := range c.list {
@@ -274,37 +278,27 @@ func beside[S interface{ InGroup() pointsman.Group }](a, b S) bool {
 	return a.InGroup().Name != "" && a.InGroup().Name == b.InGroup().Name
 }
 
-// one resolves and checks one step.
-func (r *Resolver) one(ctx context.Context, s pointsman.RunbookStep, in Input, values map[string]string, out *checked) {
+// one resolves and checks one step; the error is why no plan can be made of it.
+func (r *Resolver) one(ctx context.Context, s pointsman.RunbookStep, at pointsman.Place, in Input, values map[string]string, out *checked) error {
 	with, err := fill(s.With, values)
 	if err != nil {
-		out.problem = fmt.Sprintf("step %d (%s): %v", in.StepN, s.Name, err)
-		return
+		return err
 	}
 	if out.when, err = resolveWhen(s.When, values); err != nil {
-		out.problem = fmt.Sprintf("step %d (%s): %v", in.StepN, s.Name, err)
-		return
+		return err
 	}
 	out.with, in.With, out.summary = with, with, s.Name
 	if Own(s.Kind) {
-		if out.summary, err = r.Kinds.describePause(s, in); err != nil {
-			out.problem = fmt.Sprintf("step %d (%s): %v", in.StepN, s.Name, err)
-		}
-		return
+		out.summary, err = r.Kinds.describePause(s, in)
+		return err
 	}
-	act, ok := r.Kinds.Find(s.Kind)
-	switch {
-	case !ok:
-		out.problem = fmt.Sprintf("step %d (%s): unknown action kind %q", in.StepN, s.Name, s.Kind)
-		return
-	case s.Timeout <= 0:
-		out.problem = fmt.Sprintf("step %d (%s) has no timeout, so nobody could tell when it is over", in.StepN, s.Name)
-		return
+	act, err := r.Kinds.effect(s.Kind, s.Timeout)
+	if err != nil {
+		return err
 	}
 	if d, ok := act.(Describer); ok {
 		if out.summary, err = d.Describe(in); err != nil {
-			out.problem = fmt.Sprintf("step %d (%s): %v", in.StepN, s.Name, err)
-			return
+			return err
 		}
 	}
 	out.undo = undoes(act)
@@ -312,22 +306,22 @@ func (r *Resolver) one(ctx context.Context, s pointsman.RunbookStep, in Input, v
 		out.byHand, out.undoByHand = h.ByHand(in)
 	}
 	if out.harder, err = harderForm(s, in, values, act); err != nil {
-		out.problem = fmt.Sprintf("step %d (%s), ungraceful: %v", in.StepN, s.Name, err)
-		return
+		return fmt.Errorf("its ungraceful form: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.CheckTimeout)
 	defer cancel()
 	ev, err := act.Check(ctx, in)
 	if err != nil {
-		ev.Facts = append(ev.Facts, unknownFact(s, in, err))
+		ev.Facts = append(ev.Facts, unknownFact(at, s.Name, s.Kind, err))
 	}
 	out.evidence = ev
+	return nil
 }
 
 // unknownFact: a check that could not tell anything stands in the way like a guard that said no.
-func unknownFact(s pointsman.RunbookStep, in Input, err error) pointsman.Fact {
+func unknownFact(at pointsman.Place, step, kind string, err error) pointsman.Fact {
 	return pointsman.Fact{
-		Guard: "G21", Kind: pointsman.Hard, Name: "check of step " + s.Name, Value: "unknown", Source: s.Kind, Result: pointsman.Unknown,
-		Text: fmt.Sprintf("the check of step %d (%s) could not tell: %v", in.StepN, s.Name, err), Clears: "refresh the checks when it answers again",
+		Guard: "G21", Kind: pointsman.Hard, Name: "check of step " + step, Value: "unknown", Source: kind, Result: pointsman.Unknown,
+		Text: fmt.Sprintf("the check of step %s (%s) could not tell: %v", at, step, err), Clears: "refresh the checks when it answers again",
 	}
 }

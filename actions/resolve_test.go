@@ -77,7 +77,7 @@ func TestResolver(t *testing.T) {
 	t.Run("a step without a timeout makes no plan", func(t *testing.T) {
 		story(t, func(w *world) {
 			w.cat.runbook.Steps[1].Timeout = 0
-			w.wantProblem(w.resolved(), "step 2 (throw) has no timeout")
+			w.wantProblem(w.resolved(), "step 2 (throw): it has no timeout")
 		})
 	})
 	t.Run("a name that no check chooses makes no plan, and only that name is blamed", func(t *testing.T) {

@@ -35,9 +35,9 @@ func usual(took []time.Duration) (time.Duration, bool) {
 	return sorted[int(math.Ceil(slowShare*float64(len(sorted))))-1], true
 }
 
-// clock tells once if the attempt takes longer than usual; it ends with the context. It says so beside the step, which
+// tellSlow tells once if the attempt takes longer than usual; it ends with the context. It says so beside the step, which
 // is neither held up nor hurried by it.
-func (e *Engine) clock(ctx context.Context, run pointsman.Run, i int, epoch int64) {
+func (e *Engine) tellSlow(ctx context.Context, run pointsman.Run, i int, epoch int64) {
 	if e.History == nil {
 		return
 	}

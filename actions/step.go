@@ -53,12 +53,9 @@ func (e *Engine) step(ctx context.Context, run pointsman.Run, epoch int64) (poin
 		end.State, end.Note = pointsman.StepDone, "waited"
 		return e.say(ctx, end)
 	default:
-		act, ok := e.Kinds.Find(kind)
-		switch {
-		case !ok:
-			return e.fail(ctx, end, fmt.Errorf("this version knows no action kind %s", kind))
-		case plan.Steps[i].Timeout <= 0:
-			return e.fail(ctx, end, errors.New("it has no timeout, so nobody could tell when it is over"))
+		act, err := e.Kinds.effect(kind, plan.Steps[i].Timeout)
+		if err != nil {
+			return e.fail(ctx, end, err)
 		}
 		said, err := e.act(ctx, run, plan, end, act)
 		if err != nil {
@@ -90,13 +87,7 @@ func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan
 	in := e.input(run, plan, end.Step, Start)
 	deadline := e.deadline(run, s, end.Step)
 	if run.Steps[end.Step].State == pointsman.StepUnknown {
-		in.Phase, in.Memo, in.Applied = Recover, run.Steps[end.Step].Memo, run.Steps[end.Step].StartedAt
-		if no := e.reconfigured(plan); len(no) > 0 {
-			// Another server would be asked than the one that was acted on.
-			end.State, end.Note, end.Facts = pointsman.StepUnknown, joined(no), no
-			return end, nil
-		}
-		return e.observe(ctx, run, in, end, act, deadline)
+		return e.observe(ctx, run, plan, in, end, act, deadline)
 	}
 	if ended := e.before(ctx, run, plan, in, &end, act); ended {
 		if lost := context.Cause(ctx); lost != nil {
@@ -110,23 +101,15 @@ func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan
 	pointsman.Failpoint("step.before-apply", s.Kind)
 	// The clock and not the context is asked, last of all: the timers of a process that stood still have not fired yet
 	// when it wakes up, and by then a successor may have seen that nothing was done, and begun again.
-	if e.until(deadline) <= 0 && run.Steps[end.Step].InVain() > 0 {
-		return e.unsent(ctx, run, end, errors.New("its time was over"), deadline)
-	} else if e.until(deadline) <= 0 {
-		return late(run, end), nil
+	if e.until(deadline) <= 0 {
+		return e.late(ctx, run, end, deadline)
 	}
 	ticking, stop := context.WithCancel(ctx)
 	defer stop()
-	go e.clock(ticking, run, end.Step, end.Epoch)
-	in.Applied = e.Kinds.clock().Now()
-	applyCtx, cancel := context.WithTimeout(ctx, e.until(deadline))
-	in.Remember = func(memo json.RawMessage, note string) error {
-		_, err := e.say(applyCtx, pointsman.NoteMemo{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Memo: memo, Note: note})
-		return err
-	}
-	out, err := act.Apply(applyCtx, in)
+	go e.tellSlow(ticking, run, end.Step, end.Epoch)
+	in.Applied = e.now()
+	out, err := e.apply(ctx, in, end, act, deadline)
 	pointsman.Failpoint("step.after-apply", s.Kind)
-	cancel()
 	if refused, ok := errors.AsType[*RefusedError](err); ok {
 		end.State, end.Note, end.Facts = pointsman.StepRefused, refused.Error(), refused.Facts
 		return end, nil
@@ -146,11 +129,19 @@ func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan
 	end.Note = out.Note
 	if err != nil {
 		end.Note = err.Error()
-		if s.Timeout > 0 && e.until(deadline) < time.Second {
-			deadline = e.Kinds.clock().Now().Add(e.CheckTimeout) // one look more, so that a timeout ends in knowledge where it can
-		}
 	}
 	return e.verify(ctx, run, in, end, act, deadline, err)
+}
+
+// apply requests the effect within the step's time. What the kind wants to be remembered is stored before it goes on.
+func (e *Engine) apply(ctx context.Context, in Input, end pointsman.EndStep, act Action, deadline time.Time) (Outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.until(deadline))
+	defer cancel()
+	in.Remember = func(memo json.RawMessage, note string) error {
+		_, err := e.say(ctx, pointsman.NoteMemo{Run: end.Run, Epoch: end.Epoch, Step: end.Step, Memo: memo, Note: note})
+		return err
+	}
+	return act.Apply(ctx, in)
 }
 
 // before looks at the world once more where that matters: before a point of no return, because it may have moved since
@@ -193,118 +184,16 @@ func (e *Engine) before(ctx context.Context, run pointsman.Run, plan pointsman.P
 
 // late: the attempt's time was over before it could begin (the store was away, the process stood still). A successor
 // may be observing by now, so the effect is not requested; the attempt is told as what it is, not done.
-func late(run pointsman.Run, end pointsman.EndStep) pointsman.Command {
-	n := run.Steps[end.Step].Attempt
-	if n >= maxAttempts {
-		end.State, end.Note = pointsman.StepFailed, fmt.Sprintf("its time was over before it could begin, %d times; nothing was done", n)
-		return end
+func (e *Engine) late(ctx context.Context, run pointsman.Run, end pointsman.EndStep, deadline time.Time) (pointsman.Command, error) {
+	s := run.Steps[end.Step]
+	if s.InVain() > 0 {
+		return e.unsent(ctx, run, end, errors.New("its time was over"), deadline)
 	}
-	return pointsman.RetryStep{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Attempt: n, Note: "its time was over before it began; nothing was done"}
-}
-
-// verify polls until the effect holds or the deadline passes. Not told is unknown; told "no" is failed.
-func (e *Engine) verify(ctx context.Context, run pointsman.Run, in Input, end pointsman.EndStep, act Action, deadline time.Time, applyErr error) (pointsman.Command, error) {
-	wait := 5 * time.Millisecond
-	for {
-		ev, err := e.look(ctx, act, in)
-		if lost := context.Cause(ctx); lost != nil {
-			return nil, lost
-		}
-		end.Facts = ev.Facts
-		switch {
-		case err == nil && ev.Holds:
-			pointsman.Failpoint("step.before-outcome", act.Kind())
-			end.State = pointsman.StepDone
-			if applyErr != nil {
-				end.Note = fmt.Sprintf("it answered %q, and was then seen to hold", applyErr)
-			}
-			return end, nil
-		case e.until(deadline) < wait:
-			end.State, end.Note = verdictOf(err, applyErr, ev, end.Note)
-			return end, nil
-		case applyErr != nil && err == nil && wait > 100*time.Millisecond:
-			// Apply said no and a few looks agree: waiting for the deadline would only cost time.
-			end.State, end.Note = verdictOf(err, applyErr, ev, end.Note)
-			return end, nil
-		}
-		if err := pause(ctx, wait); err != nil {
-			return nil, err
-		}
-		wait = min(2*wait, 500*time.Millisecond)
+	if s.Attempt >= maxAttempts {
+		end.State, end.Note = pointsman.StepFailed, fmt.Sprintf("its time was over before it could begin, %d times; nothing was done", s.Attempt)
+		return end, nil
 	}
-}
-
-func (e *Engine) look(ctx context.Context, act Action, in Input) (pointsman.Evidence, error) {
-	ctx, cancel := context.WithTimeout(ctx, e.CheckTimeout)
-	defer cancel()
-	return act.Verify(ctx, in)
-}
-
-func verdictOf(err, applyErr error, ev pointsman.Evidence, note string) (pointsman.StepState, string) {
-	if err != nil {
-		return pointsman.StepUnknown, fmt.Sprintf("its outcome could not be told: %v", err)
-	}
-	if errors.Is(applyErr, errAbandoned) {
-		return pointsman.StepUnknown, applyErr.Error()
-	}
-	if applyErr != nil {
-		return pointsman.StepFailed, applyErr.Error()
-	}
-	for _, f := range ev.Facts {
-		if f.Result != pointsman.Pass {
-			return pointsman.StepFailed, f.Sentence()
-		}
-	}
-	if note == "" {
-		note = "the effect was not seen within the step's timeout"
-	}
-	return pointsman.StepFailed, note
-}
-
-// maxAttempts bounds how often the engine itself begins a step again after it was seen not to have happened.
-const maxAttempts = 3
-
-// observe finds out what a dead owner's attempt did. "Not done" is trusted only after the step's own deadline, because
-// until then its request may still be on the way; then the step begins again as a new recorded attempt.
-func (e *Engine) observe(ctx context.Context, run pointsman.Run, in Input, end pointsman.EndStep, act Action, deadline time.Time) (pointsman.Command, error) {
-	wait := 50 * time.Millisecond
-	for {
-		ev, err := e.look(ctx, act, in)
-		if err != nil || !ev.Holds {
-			if chk, cerr := e.check(ctx, act, in); cerr == nil && chk.Already {
-				ev, err = chk, nil
-				ev.Holds = true
-			}
-		}
-		if lost := context.Cause(ctx); lost != nil {
-			return nil, lost
-		}
-		end.Facts = ev.Facts
-		pointsman.Failpoint("step.observed", act.Kind())
-		switch late := e.until(deadline) <= 0; {
-		case err == nil && ev.Holds:
-			end.State, end.Note = pointsman.StepDone, "observed after a takeover: it had happened"
-			return end, nil
-		case late && err != nil:
-			end.State, end.Note = pointsman.StepUnknown, fmt.Sprintf("its owner stopped and the outcome cannot be observed: %v", err)
-			return end, nil
-		case late && run.Steps[end.Step].Attempt >= maxAttempts:
-			end.State, end.Note = pointsman.StepFailed, fmt.Sprintf("not done after %d attempts", maxAttempts)
-			return end, nil
-		case late:
-			return pointsman.RetryStep{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Attempt: run.Steps[end.Step].Attempt, Note: "observed not to have happened"}, nil
-		}
-		if err := pause(ctx, wait); err != nil {
-			return nil, err
-		}
-		wait = min(2*wait, time.Second)
-	}
-}
-
-func (e *Engine) check(ctx context.Context, act Action, in Input) (pointsman.Evidence, error) {
-	ctx, cancel := context.WithTimeout(ctx, e.CheckTimeout)
-	defer cancel()
-	return act.Check(ctx, in)
+	return pointsman.RetryStep{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Attempt: s.Attempt, Note: "its time was over before it began; nothing was done"}, nil
 }
 
 func (e *Engine) input(run pointsman.Run, plan pointsman.Plan, i int, phase Phase) Input {

@@ -3,6 +3,7 @@ package actions
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pointsman/pointsman"
@@ -83,12 +84,12 @@ func (e *Engine) together(ctx context.Context, run pointsman.Run, plan pointsman
 		if at >= len(plan.Steps) || plan.Steps[at].Group != group {
 			return nil // the group is over
 		}
-		fresh := without(run.AtWork(), busy)
+		fresh := slices.DeleteFunc(run.AtWork(), func(i int) bool { return busy[i] })
 		no, err := e.admit(ctx, run, plan, fresh)
+		if err != nil {
+			return err
+		}
 		for _, i := range fresh {
-			if err != nil {
-				return err
-			}
 			busy[i] = true
 			end, seen := pointsman.EndStep{Run: run.ID, Epoch: epoch, Step: i}, run
 			go func() {
@@ -126,16 +127,6 @@ type memberEnd struct {
 	err  error // the run is not ours any more
 }
 
-func without(steps []int, busy map[int]bool) []int {
-	var out []int
-	for _, i := range steps {
-		if !busy[i] {
-			out = append(out, i)
-		}
-	}
-	return out
-}
-
 // admit checks the group again, under the lock, before members of it are sent: those that begin now and those that are
 // still to begin. What it finds in the way refuses all that begin now. Members to be observed are none of its business.
 func (e *Engine) admit(ctx context.Context, run pointsman.Run, plan pointsman.Plan, fresh []int) ([]pointsman.Fact, error) {
@@ -160,12 +151,10 @@ func (e *Engine) admit(ctx context.Context, run pointsman.Run, plan pointsman.Pl
 // member is one attempt of a member of a group. no is what stands in the way of those that begin.
 func (e *Engine) member(ctx context.Context, run pointsman.Run, plan pointsman.Plan, end pointsman.EndStep, no []pointsman.Fact) (pointsman.Command, error) {
 	s := plan.Steps[end.Step]
-	act, ok := e.Kinds.Find(s.Kind)
+	act, err := e.Kinds.effect(s.Kind, s.Timeout)
 	switch {
-	case !ok:
-		end.State, end.Note = pointsman.StepFailed, "this version knows no action kind "+s.Kind
-	case s.Timeout <= 0:
-		end.State, end.Note = pointsman.StepFailed, "it has no timeout, so nobody could tell when it is over"
+	case err != nil:
+		end.State, end.Note = pointsman.StepFailed, err.Error()
 	case untold(no) != nil && run.Steps[end.Step].InVain() > 0:
 		return e.unsent(ctx, run, end, untold(no), e.deadline(run, s, end.Step))
 	case len(no) > 0 && run.Steps[end.Step].State == pointsman.StepStarted:

@@ -81,7 +81,7 @@ func noDrill(key string, now time.Time) pointsman.Fact {
 		key = "a run without a target"
 	}
 	return pointsman.Fact{
-		Guard: "G35", Kind: pointsman.Hard, Name: "drill", Value: "not permitted", Limit: "drills: true", Source: "configuration", At: now,
+		Guard: "G35", Kind: pointsman.Hard, Name: "drill", Value: "not permitted", Limit: "drills: true", Source: sourceConfiguration, At: now,
 		Result: pointsman.Fail, Text: fmt.Sprintf("no drill may run on %s: its configuration does not say drills: true", key),
 		Clears: "set drills: true at the target, if an exercise may change it",
 	}

@@ -124,7 +124,7 @@ func (e *Engine) watch(ctx context.Context, run pointsman.Run, plan pointsman.Pl
 	for {
 		wait := min(e.until(n.At.Add(w.every)), w.every)
 		if wait > yieldAfter {
-			return e.say(ctx, pointsman.WaitStep{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Until: e.Kinds.clock().Now().Add(wait), Note: n.progress(w), Progress: true})
+			return e.say(ctx, pointsman.WaitStep{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Until: e.now().Add(wait), Note: n.progress(w), Progress: true})
 		} else if err := pause(ctx, wait); err != nil {
 			return run, err
 		}
@@ -132,7 +132,7 @@ func (e *Engine) watch(ctx context.Context, run pointsman.Run, plan pointsman.Pl
 		if lost := context.Cause(ctx); lost != nil {
 			return run, lost
 		}
-		tell := n.count(w, e.Kinds.clock().Now(), why(ev, err, w), e.CheckTimeout)
+		tell := n.count(w, e.now(), why(ev, err, w), e.CheckTimeout)
 		end.Facts = ev.Facts
 		switch {
 		case n.Bad >= w.Bad:
