@@ -19,17 +19,17 @@ func steps(p ProposalView, one func(StepView) string) []string {
 		if s.At.Member == 1 {
 			out = append(out, "⇉ "+number(s.At.N)+". *"+md(s.Group, 60)+"*, at the same time:")
 		}
-		line := one(s)
+		drawn := one(s)
 		if s.At.Member > 0 {
-			line = "└ " + line
+			drawn = "└ " + drawn
 		}
-		out = append(out, line)
+		out = append(out, drawn)
 	}
 	return out
 }
 
 // flow says the steps one after the other for the middle of a sentence, those at the same time in brackets: "fence pg-1",
-// "drain (eu and us at the same time)".
+// "drain (eu and us, at the same time)".
 func flow(list []StepView) []string {
 	var out, members []string
 	for i, s := range list {

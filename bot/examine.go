@@ -22,8 +22,8 @@ func (b *Bot) Examine(ctx context.Context) []pointsman.Fact {
 		return out
 	}
 	_, _, err := b.api.StartSocketModeContext(ctx)
-	if silent, ok := errors.AsType[*url.Error](err); ok {
-		return append(out, found("slack socket mode", "Slack cannot be asked: "+silent.Err.Error(), "open the way to it in the firewall, or correct slack.api_url"))
+	if why, silent := unreached(err); silent {
+		return append(out, found("slack socket mode", "Slack cannot be asked: "+why.Error(), "open the way to it in the firewall, or correct slack.api_url"))
 	}
 	if err != nil {
 		return append(out, found("slack socket mode", "Slack opens no connection: "+err.Error(), "set slack.app_token_file to an app-level token with connections:write"))
@@ -33,8 +33,8 @@ func (b *Bot) Examine(ctx context.Context) []pointsman.Fact {
 
 func (b *Bot) examineToken(ctx context.Context) []pointsman.Fact {
 	who, err := b.api.AuthTestContext(ctx)
-	if silent, ok := errors.AsType[*url.Error](err); ok {
-		return []pointsman.Fact{found("slack", "Slack cannot be asked: "+silent.Err.Error(), "open the way to it in the firewall, or correct slack.api_url")}
+	if why, silent := unreached(err); silent {
+		return []pointsman.Fact{found("slack", "Slack cannot be asked: "+why.Error(), "open the way to it in the firewall, or correct slack.api_url")}
 	}
 	if err != nil {
 		return []pointsman.Fact{found("slack token", "Slack refuses the bot's token: "+err.Error(), "install the app again and set slack.bot_token_file")}
@@ -64,16 +64,22 @@ func (b *Bot) examineAnswers(ctx context.Context) []pointsman.Fact {
 				_ = res.Body.Close() // a HEAD has none
 			}
 		}
-		if silent, ok := errors.AsType[*url.Error](err); ok {
-			err = silent.Err
-		}
 		if err != nil {
-			f = found("slack answers", "private answers cannot be sent to "+host+": "+err.Error(), "open the way to it in the firewall, or correct slack.response_hosts")
+			why, _ := unreached(err)
+			f = found("slack answers", "private answers cannot be sent to "+host+": "+why.Error(), "open the way to it in the firewall, or correct slack.response_hosts")
 			f.Kind = pointsman.Warn
 		}
 		out = append(out, f)
 	}
 	return out
+}
+
+// unreached says whether nobody answered at all, and why, without the address: that may hold a token.
+func unreached(err error) (why error, silent bool) {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err, true
+	}
+	return err, false
 }
 
 // found is a fact that holds where problem is empty.

@@ -145,18 +145,7 @@ func runView(r pointsman.Run) *RunView {
 	if i := r.Undoing(); i >= 0 {
 		v.Step = r.Nth(i) + ", " + r.Steps[i].Name
 	} else if i := r.Current(); i < len(r.Steps) {
-		v.Step, v.Kind = r.Position(i)+", "+r.Called(i), r.Steps[i].Kind
-		var trying []string
-		for _, n := range r.AtWork() {
-			told := r.Steps[n].Trying()
-			if told != "" && r.Steps[n].Group.Name != "" {
-				told = r.Steps[n].Name + ": " + told
-			}
-			if told != "" {
-				trying = append(trying, told)
-			}
-		}
-		v.Trying = strings.Join(trying, "; ")
+		v.Step, v.Kind, v.Trying = r.Position(i)+", "+r.Called(i), r.Steps[i].Kind, trying(r)
 		if r.State == pointsman.RunWaiting && r.WakeAt.IsZero() && r.Steps[i].Kind != pointsman.KindGate {
 			v.Manual, v.Duty = cmp.Or(manual(r.Plan, i), r.Steps[i].Note, r.Steps[i].Summary), r.Steps[i].Duty
 		}
@@ -176,6 +165,21 @@ func gateView(r pointsman.Run, requester pointsman.Actor) *GateView {
 		v.Voters = append(v.Voters, voter(g.Policy, vote))
 	}
 	return v
+}
+
+// trying says why what is at work is tried again; members of a group are told by their names.
+func trying(r pointsman.Run) string {
+	var out []string
+	for _, i := range r.AtWork() {
+		switch s := r.Steps[i]; {
+		case s.Trying() == "":
+		case s.Group.Name != "":
+			out = append(out, s.Name+": "+s.Trying())
+		default:
+			out = append(out, s.Trying())
+		}
+	}
+	return strings.Join(out, "; ")
 }
 
 // questionView is what the run asks; nil where it asks nothing, or nothing any more.

@@ -46,7 +46,7 @@ func (d *decoder) parallel(steps []stepFile) {
 			member(add, s, m, fmt.Sprintf("%s.parallel[%d]", path, n))
 		}
 		for n, other := range steps {
-			if n != i && other.Name == s.Name && other.Parallel == nil || n < i && other.Name == s.Name {
+			if other.Name == s.Name && (n < i || n > i && other.Parallel == nil) { // of two groups the later one is told
 				add(s.Line, path+".name", "another step is called %s; a person must know which one is meant", s.Name)
 			}
 		}

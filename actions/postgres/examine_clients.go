@@ -120,9 +120,12 @@ func (c *Clusters) Identities(ctx context.Context) map[string]string {
 	out := map[string]string{}
 	for _, name := range c.names {
 		s, err := c.shared(ctx, c.byName[name])
-		for i := 0; err == nil && i < len(s.Readings); i++ {
-			if id := s.Readings[i].SystemID; id != "" {
-				out[pointsman.Target{Kind: "postgres", Name: name}.Key()] = id
+		if err != nil {
+			continue
+		}
+		for _, r := range s.Readings {
+			if r.SystemID != "" {
+				out[pointsman.Target{Kind: "postgres", Name: name}.Key()] = r.SystemID
 			}
 		}
 	}

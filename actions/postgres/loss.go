@@ -113,7 +113,8 @@ func (l loss) bounds() []pointsman.Bound {
 	return out
 }
 
-// outside refuses a loss above the one that was approved. Of a greater figure one more approver may be asked, of an unknown one not.
+// outside refuses a loss above the one that was approved. Of a greater figure one more approver may be asked, of an unknown
+// one not.
 func (l loss) outside(accepted []pointsman.Bound) []pointsman.Fact {
 	fresh := map[string]pointsman.Bound{}
 	for _, b := range l.bounds() {
