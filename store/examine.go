@@ -34,20 +34,44 @@ func (c Config) Examine(ctx context.Context) []pointsman.Fact {
 		return []pointsman.Fact{f}
 	}
 	f.Source = "postgres"
-	offset, text, err := c.ask(ctx)
+	a, err := c.ask(ctx)
 	if err != nil {
 		fail(err.Error(), "start the database, or correct storage.dsn, pg_hba.conf and password")
 		return []pointsman.Fact{f}
 	}
-	f.Text = text
-	clock := pointsman.Fact{
-		Guard: "G32", Kind: pointsman.Warn, Name: "store clock", Value: offset.Round(time.Millisecond).String(), Limit: clockLimit.String(), Source: "postgres",
-		At: time.Now(), Result: pointsman.Pass, Text: fmt.Sprintf("the database's clock, which is the one that counts, is %s from this machine's, limit %s", offset.Round(time.Millisecond), clockLimit),
+	f.Text = "PostgreSQL " + a.version + " takes our tables"
+	return []pointsman.Fact{f, a.privilege(), a.clock()}
+}
+
+// answered is what the database says of itself and of our role there.
+type answered struct {
+	version, role string
+	super         bool
+	offset        time.Duration // of its clock from ours
+}
+
+func (a answered) privilege() pointsman.Fact {
+	f := pointsman.Fact{
+		Kind: pointsman.Warn, Name: "store role is no superuser", Value: a.role, Source: "postgres", At: time.Now(), Result: pointsman.Pass,
+		Text: "the role " + a.role + " is no superuser",
+	}
+	if a.super {
+		f.Result, f.Text = pointsman.Fail, "the role "+a.role+" is a superuser: whoever comes by storage.dsn has the whole server, and its machine"
+		f.Clears = "let a role of its own own the database of the store, and no more; see SECURITY.md"
+	}
+	return f
+}
+
+func (a answered) clock() pointsman.Fact {
+	offset := a.offset.Round(time.Millisecond)
+	f := pointsman.Fact{
+		Guard: "G32", Kind: pointsman.Warn, Name: "store clock", Value: offset.String(), Limit: clockLimit.String(), Source: "postgres", At: time.Now(), Result: pointsman.Pass,
+		Text: fmt.Sprintf("the database's clock, which is the one that counts, is %s from this machine's, limit %s", offset, clockLimit),
 	}
 	if offset.Abs() > clockLimit {
-		clock.Result, clock.Clears = pointsman.Fail, "run an NTP client on both machines"
+		f.Result, f.Clears = pointsman.Fail, "run an NTP client on both machines"
 	}
-	return []pointsman.Fact{f, clock}
+	return f
 }
 
 func (c Config) writable() error {
@@ -66,34 +90,35 @@ func (c Config) writable() error {
 	return errors.Join(err, probe.Close(), os.Remove(probe.Name()))
 }
 
-// ask returns how far the database's clock is from ours, and one sentence about what it is.
-func (c Config) ask(ctx context.Context) (offset time.Duration, text string, err error) {
+// ask reads what the database says; the error is why no server could keep its state there.
+func (c Config) ask(ctx context.Context) (a answered, err error) {
 	dsn, err := c.dsn()
 	if err != nil {
-		return 0, "", err
+		return a, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
-		return 0, "", err
+		return a, err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // reads only; nothing is lost
-	var version string
 	var standby, create bool
 	var now time.Time
 	asked := time.Now()
-	err = conn.QueryRow(ctx, `SELECT current_setting('server_version'), pg_is_in_recovery(), has_schema_privilege(current_schema(), 'CREATE'), clock_timestamp()`).
-		Scan(&version, &standby, &create, &now)
+	err = conn.QueryRow(ctx, `SELECT current_setting('server_version'), current_user, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
+		pg_is_in_recovery(), has_schema_privilege(current_schema(), 'CREATE'), clock_timestamp()`).
+		Scan(&a.version, &a.role, &a.super, &standby, &create, &now)
 	switch {
 	case err != nil:
-		return 0, "", err
+		return a, err
 	case standby:
-		return 0, "", errors.New("the address leads to a standby, which takes no writes")
+		return a, errors.New("the address leads to a standby, which takes no writes")
 	case !create:
-		return 0, "", errors.New("the role may not create tables in its schema: GRANT CREATE ON SCHEMA to it, or run one start with a role that may")
+		return a, errors.New("the role may not create tables in its schema: GRANT CREATE ON SCHEMA to it, or run one start with a role that may")
 	}
-	return now.Sub(asked.Add(time.Since(asked) / 2)), "PostgreSQL " + version + " takes our tables", nil
+	a.offset = now.Sub(asked.Add(time.Since(asked) / 2)) // the answer lies somewhere between question and now
+	return a, nil
 }
 
 // Addresses lists host:port of the database, of each host that the DSN names; none for SQLite, and where it cannot be read.

@@ -31,3 +31,31 @@ func TestExamineFindsASwitchThatCannotBeThrown(t *testing.T) {
 		}
 	}
 }
+
+// When a switch was thrown is written by its database's clock: people who compare it with other logs must be able to.
+func TestExamineComparesTheClockOfTheSwitch(t *testing.T) {
+	t.Parallel()
+	pg, right := server(t, table+released)
+	exec(t, pg, `CREATE SCHEMA ahead; GRANT USAGE ON SCHEMA ahead TO public; CREATE FUNCTION ahead.clock_timestamp() RETURNS timestamptz
+		LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + interval '1 hour' $$`)
+	wrong, nobody := right, right
+	wrong.DSN += "&search_path=public,ahead,pg_catalog"
+	nobody.DSN = "postgres://pointsman@127.0.0.1:1/app"
+	for _, c := range []struct {
+		name   string
+		is     killswitch.Switch
+		facts  int
+		result pointsman.FactResult
+		says   string
+	}{
+		{"right", right, 2, pointsman.Pass, "from ours, limit 2s"},
+		{"an hour ahead", wrong, 2, pointsman.Fail, "its database's clock is 1h0m0"},
+		{"nobody there", nobody, 1, pointsman.Fail, "cannot be reached"},
+	} {
+		facts := killswitch.Config{c.is}.Examine(t.Context())
+		last := facts[len(facts)-1]
+		if len(facts) != c.facts || last.Result != c.result || !strings.Contains(last.Text, c.says) || (last.Result == pointsman.Fail) != (last.Clears != "") {
+			t.Errorf("%s: %+v, want %d facts and %q", c.name, facts, c.facts, c.says)
+		}
+	}
+}
