@@ -13,6 +13,7 @@ import (
 type Dispatcher struct {
 	Outbox  Outbox
 	Journal Journal
+	Prompt  Prompt // may be nil: then every delivery waits for a transaction of its own
 	Ways    []Way
 	Owner   string // names this process in leases
 
@@ -54,7 +55,11 @@ func (d Dispatcher) Run(ctx context.Context) error {
 	var followers sync.WaitGroup
 	for _, w := range r.Ways {
 		r.ways[w.Name()] = w
-		followers.Go(func() { r.follow(ctx, w) })
+	}
+	for _, w := range r.Ways {
+		f := &follower{way: w}
+		defer r.attend(ctx, f)()
+		followers.Go(func() { r.follow(ctx, f) })
 	}
 	if r.Leases != nil {
 		stop := r.keeping(work)
@@ -62,6 +67,7 @@ func (d Dispatcher) Run(ctx context.Context) error {
 	}
 	r.claimAll(ctx)
 	followers.Wait()
+	r.close()
 	idle := make(chan struct{})
 	go func() { r.sends.Wait(); close(idle) }()
 	select {
@@ -110,9 +116,10 @@ type dispatch struct {
 	look     chan struct{} // somebody has reason to claim
 	sends    sync.WaitGroup
 
-	mu    sync.Mutex
-	slots map[lane]chan struct{} // free workers
-	mine  map[int64]*hold        // deliveries that this process holds
+	mu     sync.Mutex
+	slots  map[lane]chan struct{} // free workers
+	mine   map[int64]*hold        // deliveries that this process holds
+	closed bool                   // no attempt may begin
 }
 
 // lane is what shares workers. Urgent deliveries have their own, so that chatter of the same way cannot hold them up.
@@ -159,14 +166,35 @@ func (r *dispatch) claim(ctx context.Context) {
 	}
 }
 
-// begin attempts what was claimed and is ours until the given time.
+// begin attempts what was claimed and is ours until the given time. What comes when nothing may begin any more is handed
+// back, so that the next process need not wait for the end of the lease.
 func (r *dispatch) begin(claimed []pointsman.Delivery, until time.Time) {
 	for _, d := range claimed {
 		pointsman.Failpoint("delivery.claimed", d.Follower)
-		if r.take(d, until) {
-			r.sends.Go(func() { defer r.drop(d); r.deliver(d) })
+		if !r.take(d, until) {
+			continue
+		}
+		if !r.start(func() { defer r.drop(d); r.deliver(d) }) {
+			r.store(d, pointsman.Settlement{RetryAt: r.Now(), Problem: d.Problem})
+			r.drop(d)
 		}
 	}
+}
+
+// start begins an attempt, unless the attempts at work are waited for already.
+func (r *dispatch) start(attempt func()) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.sends.Go(attempt)
+	}
+	return !r.closed
+}
+
+func (r *dispatch) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
 }
 
 // wake makes claimAll look at once.

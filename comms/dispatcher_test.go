@@ -90,7 +90,13 @@ func say(t *testing.T, m *commstest.Memory, texts ...string) {
 func run(t *testing.T, m *commstest.Memory, d comms.Dispatcher) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	d.Outbox, d.Journal, d.Owner = m, m, "test"
+	if d.Outbox == nil {
+		d.Outbox = m
+	}
+	if d.Prompt == nil {
+		d.Prompt = m
+	}
+	d.Journal, d.Owner = m, "test"
 	d.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx) }()
@@ -274,10 +280,16 @@ func TestDispatcher(t *testing.T) {
 		},
 	}
 	for name, story := range stories {
-		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { story(t, commstest.NewMemory()) })
-		})
+		for how, late := range map[string]bool{"with its event": false, "later": true} {
+			t.Run(name+"/planned "+how, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					m := commstest.NewMemory()
+					m.Late = late
+					story(t, m)
+				})
+			})
+		}
 	}
 }
 

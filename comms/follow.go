@@ -2,16 +2,17 @@ package comms
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/pointsman/pointsman"
 )
 
 // follow turns the log into deliveries of one way.
-func (r *dispatch) follow(ctx context.Context, w Way) {
+func (r *dispatch) follow(ctx context.Context, f *follower) {
+	w := f.way
 	net := time.NewTicker(time.Second)
 	defer net.Stop()
-	f := follower{way: w}
 	for due := true; ; {
 		changed := r.Journal.Changed() // before the look, so that nothing is missed in between
 		n, err := 0, error(nil)
@@ -62,14 +63,21 @@ func (r *dispatch) hands() string {
 // stand before the message that another way is about to send; so the cursor is brought up once a second instead.
 type follower struct {
 	way  Way
-	seen int64 // the newest event that was planned or is known to need no plan; 0 before the first
-	busy bool  // it had something to say the last time, so it probably has again and is not asked first
+	seen atomic.Int64 // the newest event that was planned or is known to need no plan; 0 before the first
+	busy bool         // it had something to say the last time, so it probably has again and is not asked first
+}
+
+// planned takes note that all events up to the given one are planned.
+func (f *follower) planned(upTo int64) {
+	for seen := f.seen.Load(); seen < upTo && !f.seen.CompareAndSwap(seen, upTo); seen = f.seen.Load() {
+		continue
+	}
 }
 
 // note is the way's plan, with a note of how far it got and whether it had anything to say.
 func (f *follower) note(p *planner, said *bool) func(pointsman.Logged) []pointsman.Delivery {
 	return func(ev pointsman.Logged) []pointsman.Delivery {
-		f.seen = max(f.seen, ev.Seq)
+		f.planned(ev.Seq)
 		out := p.plan(ev)
 		*said = *said || len(out) > 0
 		return out
@@ -78,10 +86,11 @@ func (f *follower) note(p *planner, said *bool) func(pointsman.Logged) []pointsm
 
 // wants reports whether there is something new that the way has a word for, or that it cannot tell.
 func (f *follower) wants(ctx context.Context, j Journal) bool {
-	if f.seen == 0 {
+	seen := f.seen.Load()
+	if seen == 0 {
 		return true
 	}
-	events, err := j.Events(ctx, "", f.seen, page)
+	events, err := j.Events(ctx, "", seen, page)
 	if err != nil {
 		return true
 	}
@@ -90,7 +99,7 @@ func (f *follower) wants(ctx context.Context, j Journal) bool {
 		if len(p.plan(ev)) > 0 || len(p.lost) > 0 {
 			return true
 		}
-		f.seen = ev.Seq
+		f.planned(ev.Seq)
 	}
 	return len(events) == page
 }

@@ -3,6 +3,7 @@ package comms_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,7 +21,7 @@ func TestLeases(t *testing.T) {
 	two := func(t *testing.T, m *commstest.Memory, w, other *way) (stop func()) {
 		t.Helper()
 		m.Lease = lease
-		first := run(t, m, comms.Dispatcher{Ways: []comms.Way{w}, Leases: m, Lease: lease})
+		first := run(t, m, comms.Dispatcher{Outbox: &once{Memory: m}, Ways: []comms.Way{w}, Leases: m, Lease: lease})
 		say(t, m, "thread 1")
 		synctest.Wait()
 		second := run(t, m, comms.Dispatcher{Ways: []comms.Way{other}, Leases: m, Lease: lease})
@@ -71,9 +72,8 @@ func TestLeases(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			m := commstest.NewMemory()
-			frozen := true
 			m.Fault = func(call string) error {
-				if call == "Prolong" && frozen {
+				if call == "Prolong" {
 					return errors.New("it stands still")
 				}
 				return nil
@@ -93,6 +93,21 @@ func TestLeases(t *testing.T) {
 			}
 		})
 	})
+}
+
+// once is the outbox of a process that claims nothing after its first delivery: it stands still, or is busy.
+type once struct {
+	*commstest.Memory
+	claimed atomic.Bool
+}
+
+func (o *once) Claim(ctx context.Context, owner string, limit int) ([]pointsman.Delivery, error) {
+	if o.claimed.Load() {
+		return nil, nil
+	}
+	ds, err := o.Memory.Claim(ctx, owner, limit)
+	o.claimed.Store(len(ds) > 0)
+	return ds, err
 }
 
 func after(ctx context.Context, d time.Duration) error {

@@ -25,6 +25,7 @@ func (s *Store) append(ctx context.Context, w *work) error {
 	if err != nil {
 		return err
 	}
+	s.attend(w, bodies)
 	var head audit.Head
 	var near edge
 	first := append(w.writes[:len(w.writes):len(w.writes)], statement{
@@ -35,6 +36,7 @@ func (s *Store) append(ctx context.Context, w *work) error {
 			return err
 		},
 	})
+	number, now := s.places(&first, w, int64(len(bodies)))
 	if err := send(ctx, w.Tx, first); err != nil {
 		return err
 	}
@@ -63,6 +65,7 @@ func (s *Store) append(ctx context.Context, w *work) error {
 		return err
 	}
 	b.one(`UPDATE log_head SET hash = $1, edge = $2 WHERE id = 1 AND seq = $3`, hexOf(end.Hash), moved, int64(end.Seq))
+	s.post(&b, w, int64(head.Seq), *number, *now)
 	if s.db.notify != "" {
 		b.exec(s.db.notify, s.self)
 	}

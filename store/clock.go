@@ -159,7 +159,7 @@ func (s *Store) Ahead() time.Duration {
 func (s *Store) setClock(ctx context.Context, tests func() time.Time) error {
 	if tests != nil {
 		s.db.clock, s.db.now = nil, tests
-		s.db.lease = func(context.Context) (time.Time, error) { return tests(), nil }
+		s.db.lease, s.db.leaseSQL = func(context.Context) (time.Time, error) { return tests(), nil }, ""
 		return nil
 	}
 	var newest int64

@@ -27,7 +27,9 @@ type database struct {
 	now func() time.Time
 	// lease is the clock of leases: the database's own on PostgreSQL, because it fences replicas off from each other.
 	lease func(ctx context.Context) (time.Time, error)
-	clock *clock // behind now, unless a test brings its own
+	// leaseSQL asks that clock within a transaction, in microseconds; "" where it is now.
+	leaseSQL string
+	clock    *clock // behind now, unless a test brings its own
 	// listen calls wake whenever another process has changed something, until it loses the connection; nil on SQLite,
 	// where there is no other process.
 	listen func(ctx context.Context, self string, wake func()) error

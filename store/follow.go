@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/pointsman/pointsman"
 )
@@ -44,21 +45,20 @@ func (s *Store) Follow(ctx context.Context, follower, owner string, limit int, p
 				planned = append(planned, addressed(d, follower, ev))
 			}
 		}
-		if err := w.post(ctx, planned); err != nil {
-			return err
+		if len(planned) > 0 {
+			var last int64
+			if err := w.QueryRow(ctx, numberDeliveries, int64(len(planned))).Scan(&last); err != nil {
+				return fmt.Errorf("number the deliveries: %w", err)
+			}
+			w.writes.post(planned, last-int64(len(planned)), w.now)
+			w.nudge = true
 		}
 		w.writes.one(`UPDATE cursors SET seq = $1 WHERE follower = $2 AND seq = $3`, read[n-1].Seq, follower, cursor)
 		if owner != "" {
 			if now.Before(w.now) {
 				now = w.now // they are due as of this transaction, whatever the other clock says
 			}
-			w.writes.query(func(r Row) error {
-				d, err := scanDelivery(r)
-				urgent = append(urgent, d)
-				return err
-			}, `UPDATE deliveries AS d SET owner = $2, leased_until = $3, attempts = attempts + 1
-				WHERE d.follower = $4 AND d.seq > $5 AND d.class = 'urgent' AND `+due+` RETURNING `+deliveryColumns,
-				micros(now), owner, micros(now.Add(s.deliveryLease)), follower, cursor)
+			w.writes.take(&urgent, follower, cursor, owner, now, s.deliveryLease)
 		}
 		return nil
 	})
@@ -124,35 +124,40 @@ func addressed(d pointsman.Delivery, follower string, ev pointsman.Logged) point
 	return d
 }
 
-// post keeps back the rows of deliveries.
-func (w *work) post(ctx context.Context, planned []pointsman.Delivery) error {
-	if len(planned) == 0 {
-		return nil
-	}
-	var last int64
-	err := w.QueryRow(ctx, `UPDATE counters SET n = n + $1 WHERE name = 'delivery' RETURNING n`, int64(len(planned))).Scan(&last)
-	if err != nil {
-		return fmt.Errorf("number the deliveries: %w", err)
-	}
+// numberDeliveries gives out $1 numbers and returns the last one. The row stays locked until the commit, so numbers rise
+// in the order of commits.
+const numberDeliveries = `UPDATE counters SET n = n + $1 WHERE name = 'delivery' RETURNING n`
+
+// post adds the rows of deliveries, numbered from the one after the given one.
+func (b *batch) post(planned []pointsman.Delivery, after int64, now time.Time) {
 	for i, d := range planned {
 		due := d.DueAt
 		if due.IsZero() {
-			due = w.now
+			due = now
 		}
-		id := last - int64(len(planned)) + int64(i) + 1
+		id := after + int64(i) + 1
 		// What takes the place of another inherits its attempts: they tell that it may have been said already. So may
 		// what follows from an event before a loss of the log's end.
-		w.writes.exec(`INSERT INTO deliveries (id, follower, seq, event_id, incident, destination, lane, class, newest, payload, state, due_at, attempts)
+		b.exec(`INSERT INTO deliveries (id, follower, seq, event_id, incident, destination, lane, class, newest, payload, state, due_at, attempts)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending', $11, COALESCE((SELECT MAX(o.attempts) FROM deliveries o
 				WHERE $9 AND o.follower = $2 AND o.lane = $7 AND `+replaceable+`), 0)
 				+ (SELECT CASE WHEN $3 <= n THEN 1 ELSE 0 END FROM counters WHERE name = 'mended'))
 			ON CONFLICT (follower, seq, destination) DO NOTHING`,
 			id, d.Follower, d.Seq, d.EventID, d.Incident, indexed(d.Destination), indexed(d.Lane), string(d.Class), d.Newest, string(d.Payload), micros(due))
 		if d.Newest {
-			w.writes.exec(`UPDATE deliveries AS o SET state = 'superseded' WHERE o.follower = $1 AND o.lane = $2 AND o.id < $3 AND `+replaceable,
+			b.exec(`UPDATE deliveries AS o SET state = 'superseded' WHERE o.follower = $1 AND o.lane = $2 AND o.id < $3 AND `+replaceable,
 				d.Follower, indexed(d.Lane), id)
 		}
 	}
-	w.nudge = true
-	return nil
+}
+
+// take leases the follower's urgent deliveries of events after the given one to owner, as Claim would, into the list.
+func (b *batch) take(into *[]pointsman.Delivery, follower string, after int64, owner string, now time.Time, lease time.Duration) {
+	b.query(func(r Row) error {
+		d, err := scanDelivery(r)
+		*into = append(*into, d)
+		return err
+	}, `UPDATE deliveries AS d SET owner = $2, leased_until = $3, attempts = attempts + 1
+		WHERE d.follower = $4 AND d.seq > $5 AND d.class = 'urgent' AND `+due+` RETURNING `+deliveryColumns,
+		micros(now), owner, micros(now.Add(lease)), follower, after)
 }

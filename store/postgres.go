@@ -80,7 +80,7 @@ func openPostgres(ctx context.Context, cfg Config) (*database, error) {
 		close: func() error { pool.Close(); return nil },
 	}
 	d.clock = newClock(cfg.Wall, func(ctx context.Context) (time.Time, error) { return databaseTime(ctx, d.direct) })
-	d.now, d.lease = d.clock.now, d.clock.sample
+	d.now, d.lease, d.leaseSQL = d.clock.now, d.clock.sample, readTime
 	d.listen = func(ctx context.Context, self string, wake func()) error {
 		return listen(ctx, pc.ConnConfig, self, wake)
 	}
@@ -102,10 +102,12 @@ func (c Config) dsn() (string, error) {
 	return strings.TrimSpace(string(b)), nil
 }
 
+const readTime = `SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
+
 // databaseTime reads the time of the database, the only clock that all replicas share.
 func databaseTime(ctx context.Context, tx Tx) (time.Time, error) {
 	var n int64
-	err := tx.QueryRow(ctx, `SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`).Scan(&n)
+	err := tx.QueryRow(ctx, readTime).Scan(&n)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("clock of the database: %w", err)
 	}

@@ -68,8 +68,9 @@ type Store struct {
 
 	deliveryLease time.Duration
 	kinds         []string
-	known         Tail      // guarded by mu
-	torn          *CutError // guarded by mu
+	known         Tail         // guarded by mu
+	torn          *CutError    // guarded by mu
+	attendants    []*attendant // guarded by mu; a changed list is a new one
 
 	mu      sync.Mutex
 	changed chan struct{}

@@ -21,6 +21,8 @@ type work struct {
 	about  any   // the command, or a word; for failpoints
 	mends  bool  // it is allowed on a log that has lost its end
 	end    Tail  // of the log, once the events are appended
+
+	attending []*attendance
 }
 
 // tries bounds how often a transaction that lost against another one is made again.
@@ -34,6 +36,7 @@ func (s *Store) transact(ctx context.Context, fn func(*work) error) error {
 		switch {
 		case err == nil:
 			s.know(w.end)
+			w.tell()
 			if len(w.events) > 0 || w.nudge {
 				s.wake()
 			}

@@ -150,7 +150,7 @@ func (a *App) build(snap *snapshot) error {
 		Sweep: cfg.Timings.Sweep, CheckTimeout: cfg.Timings.CheckTimeout, Tries: cfg.Timings.Tries, Grace: 20 * time.Second, Log: log,
 	}
 	a.talk = comms.Dispatcher{
-		Outbox: a.store, Journal: a.store, Ways: a.parts.ways, Owner: owner, Now: a.store.Now, Metrics: comms.NewMetrics(a.reg), Log: a.log.With("room", "comms"),
+		Outbox: a.store, Journal: a.store, Prompt: a.store, Ways: a.parts.ways, Owner: owner, Now: a.store.Now, Metrics: comms.NewMetrics(a.reg), Log: a.log.With("room", "comms"),
 	}
 	if cfg.Storage.Driver == "postgres" { // on SQLite no other process can be, and the leases of a dead one end at the start
 		a.talk.Leases, a.talk.Lease, a.talk.Beat = a.store, cfg.Timings.Lease, cfg.Timings.Heartbeat

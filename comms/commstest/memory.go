@@ -28,15 +28,18 @@ type Memory struct {
 	cursors map[string]int64
 	rows    []*Row
 	changed chan struct{}
+	present map[string]attendant
 	// Fault, when set, is asked before each call by the method's name; an error makes the call fail.
 	Fault func(call string) error
+	// Late leaves everything to Follow: Attend does nothing.
+	Late bool
 	// Lease is how long Claim leases; 30 s if it is zero.
 	Lease time.Duration
 }
 
 // NewMemory returns an empty log.
 func NewMemory() *Memory {
-	return &Memory{cursors: map[string]int64{}, changed: make(chan struct{})}
+	return &Memory{cursors: map[string]int64{}, changed: make(chan struct{}), present: map[string]attendant{}}
 }
 
 const defaultLease = 30 * time.Second
@@ -66,11 +69,16 @@ func (m *Memory) Note(_ context.Context, events ...pointsman.Event) error {
 		return err
 	}
 	m.mu.Lock()
-	defer m.mu.Unlock()
+	before := int64(len(m.log))
 	for _, ev := range events {
 		m.log = append(m.log, pointsman.Logged{Seq: int64(len(m.log)) + 1, Event: ev})
 	}
+	told := m.attend(before)
 	m.wake()
+	m.mu.Unlock()
+	for _, tell := range told {
+		tell()
+	}
 	return nil
 }
 
@@ -101,14 +109,14 @@ func (m *Memory) Follow(_ context.Context, follower, _ string, limit int, plan f
 	read := m.log[from:min(from+int64(limit), int64(len(m.log)))]
 	for _, ev := range read {
 		for _, d := range plan(ev) {
-			m.insert(follower, ev, d)
+			_ = m.insert(follower, ev, d)
 		}
 	}
 	m.cursors[follower] += int64(len(read))
 	return len(read), nil, nil
 }
 
-func (m *Memory) insert(follower string, ev pointsman.Logged, d pointsman.Delivery) {
+func (m *Memory) insert(follower string, ev pointsman.Logged, d pointsman.Delivery) *Row {
 	d.Follower, d.Seq, d.EventID, d.Incident = follower, ev.Seq, ev.ID, ev.Incident
 	d.ID = int64(len(m.rows)) + 1
 	if d.Lane == "" {
@@ -119,14 +127,16 @@ func (m *Memory) insert(follower string, ev pointsman.Logged, d pointsman.Delive
 	}
 	for _, r := range m.rows {
 		if r.Follower == follower && r.Seq == d.Seq && r.Destination == d.Destination {
-			return
+			return r
 		}
 		if d.Newest && r.Newest && r.Follower == follower && r.Lane == d.Lane && r.State == "pending" && r.until.IsZero() {
 			r.State = "superseded"
 			d.Attempts = max(d.Attempts, r.Attempts)
 		}
 	}
-	m.rows = append(m.rows, &Row{Delivery: d, State: "pending"})
+	row := &Row{Delivery: d, State: "pending"}
+	m.rows = append(m.rows, row)
+	return row
 }
 
 // Claim leases the due heads of lanes.
