@@ -37,6 +37,7 @@ var ownClock = map[string]string{
 	"bot/refusals.go":     "how long signatures are remembered",
 	"bot/fakeslack/":      "a server for tests and the demo",
 	"comms/attempt.go":    "how long an attempt took",
+	"comms/attend.go":     "the end of leases as this process counts them",
 	"comms/follow.go":     "the end of leases as this process counts them",
 	"comms/hold.go":       "the end of leases as this process counts them",
 	"comms/commstest/":    "an outbox for tests",
