@@ -85,4 +85,3 @@ var _ interface {
 	comms.Outbox
 	comms.Prompt
 } = (*commstest.Memory)(nil)
-

@@ -17,15 +17,16 @@ import (
 	"github.com/pointsman/pointsman/store/audit"
 )
 
-// append sends the kept-back writes and gives the events their places at the end of the log. The head row is the last
-// lock that a transaction takes, and it is held until the commit: so the order of the log is the order of commits,
-// and a follower that has seen entry n can never find a smaller one later.
+// append sends the kept-back writes and gives the events their places at the end of the log, and their deliveries to
+// whoever attends. The head row is the last lock that a transaction takes, but for followers' cursors and the numbers of
+// deliveries, with which nobody waits for the head. It is held until the commit: so the order of the log is the order of
+// commits, and a follower that has seen entry n can never find a smaller one later.
 func (s *Store) append(ctx context.Context, w *work) error {
 	bodies, err := w.bodies()
 	if err != nil {
 		return err
 	}
-	s.attend(w, bodies)
+	w.attending = s.attend(bodies)
 	var head audit.Head
 	var near edge
 	first := append(w.writes[:len(w.writes):len(w.writes)], statement{
@@ -36,7 +37,7 @@ func (s *Store) append(ctx context.Context, w *work) error {
 			return err
 		},
 	})
-	number, now := s.places(&first, w, int64(len(bodies)))
+	w.attending.places(&first, int64(len(bodies)), w.now, s.db.leaseSQL)
 	if err := send(ctx, w.Tx, first); err != nil {
 		return err
 	}
@@ -65,7 +66,7 @@ func (s *Store) append(ctx context.Context, w *work) error {
 		return err
 	}
 	b.one(`UPDATE log_head SET hash = $1, edge = $2 WHERE id = 1 AND seq = $3`, hexOf(end.Hash), moved, int64(end.Seq))
-	s.post(&b, w, int64(head.Seq), *number, *now)
+	w.attending.post(&b, int64(head.Seq), w.now, s.deliveryLease)
 	if s.db.notify != "" {
 		b.exec(s.db.notify, s.self)
 	}

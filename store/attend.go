@@ -40,7 +40,13 @@ func (s *Store) Attend(follower string, plan func(pointsman.Logged) ([]pointsman
 	}
 }
 
-// attendance is an attendant in one transaction.
+// attending are the attendants in one transaction.
+type attending struct {
+	all    []*attendance
+	before int64     // the number before the first of their deliveries
+	now    time.Time // by the clock of leases
+}
+
 type attendance struct {
 	follower string
 	planned  []pointsman.Delivery // Seq counts from the transaction's first event until that has its own
@@ -51,26 +57,27 @@ type attendance struct {
 }
 
 // attend plans the deliveries of a transaction's events. They are read from their stored form, as Follow would.
-func (s *Store) attend(w *work, bodies [][]byte) {
+func (s *Store) attend(bodies [][]byte) (who attending) {
 	s.mu.Lock()
 	all := s.attendants
 	s.mu.Unlock()
-	if w.mends || len(bodies) > attendedMost || len(all) == 0 {
-		return
+	if len(bodies) > attendedMost || len(all) == 0 {
+		return attending{}
 	}
 	events := make([]pointsman.Logged, len(bodies))
 	for i, body := range bodies {
 		if json.Unmarshal(body, &events[i].Event) != nil {
-			return // Follow says what is wrong with it
+			return attending{} // Follow says what is wrong with it
 		}
 	}
 	for _, a := range all {
 		if planned, ok := a.planAll(events); ok {
 			at := &attendance{follower: a.follower, planned: planned}
 			at.owner, at.told = a.begin()
-			w.attending = append(w.attending, at)
+			who.all = append(who.all, at)
 		}
 	}
+	return who
 }
 
 func (a *attendant) planAll(events []pointsman.Logged) (planned []pointsman.Delivery, ok bool) {
@@ -88,62 +95,62 @@ func (a *attendant) planAll(events []pointsman.Logged) (planned []pointsman.Deli
 }
 
 // places adds to the statements that take places at the log's end those that the deliveries need: each follower that
-// stood at the end moves along, and the deliveries get numbers. It is one trip to PostgreSQL for all.
-func (s *Store) places(b *batch, w *work, events int64) (last *int64, now *time.Time) {
-	last, now = new(int64), &w.now
-	count := 0
-	for _, at := range w.attending {
-		count += len(at.planned)
+// stood at the end moves along, and the deliveries get numbers. For PostgreSQL it is one trip for all.
+func (a *attending) places(b *batch, events int64, now time.Time, leaseSQL string) {
+	count := int64(0)
+	for _, at := range a.all {
+		count += int64(len(at.planned))
 		b.query(func(r Row) error {
 			at.there = true
 			return r.Scan(new(int64))
 		}, `UPDATE cursors SET seq = seq + $1 WHERE follower = $2 AND seq = (SELECT seq FROM log_head WHERE id = 1) - $1 RETURNING seq`, events, at.follower)
 	}
 	if count == 0 {
-		return last, now
+		return
 	}
 	b.query(func(r Row) error {
-		defer func() { *last -= int64(count) }()
-		return r.Scan(last)
-	}, numberDeliveries, int64(count))
-	if s.db.leaseSQL != "" {
-		leased := new(time.Time)
+		err := r.Scan(&a.before)
+		a.before -= count
+		return err
+	}, numberDeliveries, count)
+	a.now = now
+	if leaseSQL != "" {
 		b.query(func(r Row) error {
 			var n int64
 			err := r.Scan(&n)
-			if *leased = fromMicros(n); leased.Before(w.now) {
-				*leased = w.now
+			if t := fromMicros(n); t.After(now) { // they are due as of this transaction, whatever the other clock says
+				a.now = t
 			}
 			return err
-		}, s.db.leaseSQL)
-		now = leased
+		}, leaseSQL)
 	}
-	return last, now
 }
 
-// post adds the deliveries of those who stood at the log's end; the numbers of the others stay free.
-func (s *Store) post(b *batch, w *work, before, last int64, now time.Time) {
-	for _, at := range w.attending {
+// post adds the deliveries of those who stood at the log's end, which was at the given entry; the numbers of the others
+// stay free.
+func (a *attending) post(b *batch, end int64, now time.Time, lease time.Duration) {
+	number := a.before
+	for _, at := range a.all {
 		if !at.there || len(at.planned) == 0 {
 			continue
 		}
 		for i := range at.planned {
-			at.planned[i].Seq += before + 1
+			at.planned[i].Seq += end + 1
 		}
-		b.post(at.planned, last, w.now)
-		last += int64(len(at.planned))
+		b.post(at.planned, number, now)
+		number += int64(len(at.planned))
 		if at.owner != "" {
-			b.take(&at.leased, at.follower, before, at.owner, now, s.deliveryLease)
+			b.take(&at.leased, at.follower, end, at.owner, a.now, lease)
 		}
 	}
 }
 
 // tell hands out what was leased, after the commit.
-func (w *work) tell() {
-	for _, at := range w.attending {
+func (a *attending) tell(upTo int64) {
+	for _, at := range a.all {
 		if at.there {
 			inOrder(at.leased)
-			at.told(w.end.Seq, at.leased)
+			at.told(upTo, at.leased)
 		}
 	}
 }

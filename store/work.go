@@ -22,7 +22,7 @@ type work struct {
 	mends  bool  // it is allowed on a log that has lost its end
 	end    Tail  // of the log, once the events are appended
 
-	attending []*attendance
+	attending attending
 }
 
 // tries bounds how often a transaction that lost against another one is made again.
@@ -36,7 +36,7 @@ func (s *Store) transact(ctx context.Context, fn func(*work) error) error {
 		switch {
 		case err == nil:
 			s.know(w.end)
-			w.tell()
+			w.attending.tell(w.end.Seq)
 			if len(w.events) > 0 || w.nudge {
 				s.wake()
 			}
