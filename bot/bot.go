@@ -119,7 +119,7 @@ func New(cfg Config, d Deps) (*Bot, error) {
 		d.Transport = http.DefaultTransport
 	}
 	// No redirects: an answer goes to the address that was allowed, and nowhere else.
-	client := &http.Client{Transport: d.Transport, Timeout: callTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{Transport: lastMoment{d.Transport}, Timeout: callTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	options := []slack.Option{slack.OptionHTTPClient(client), slack.OptionAppLevelToken(keys.app)}
 	if cfg.APIURL != "" {
 		options = append(options, slack.OptionAPIURL(strings.TrimSuffix(cfg.APIURL, "/")+"/"))

@@ -90,7 +90,7 @@ func (s *Sender) edit(ctx context.Context, ref string, show slack.MsgOption) (_ 
 		return "", false, err
 	}
 	pointsman.Failpoint("slack.before-edit", "card")
-	_, _, _, err = s.api.UpdateMessageContext(ctx, channel, ts, show)
+	_, _, _, err = s.api.UpdateMessageContext(authored(ctx), channel, ts, show)
 	pointsman.Failpoint("slack.after-edit", "card")
 	s.metrics.called("edit", err)
 	if is(err, "message_not_found", "cant_update_message", "thread_not_found") {
@@ -109,7 +109,7 @@ func (s *Sender) post(ctx context.Context, method string, options ...slack.MsgOp
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	channel, ts, err := s.api.PostMessageContext(ctx, s.channel, options...)
+	channel, ts, err := s.api.PostMessageContext(authored(ctx), s.channel, options...)
 	pointsman.Failpoint("slack.after-post", method)
 	s.metrics.called(method, err)
 	if err != nil {

@@ -211,7 +211,7 @@ func (a *App) Ready(ctx context.Context) error { return a.store.Ping(ctx) }
 
 // Run serves until the context ends, then stops in order: no new requests, the steps at work end, the store closes.
 func (a *App) Run(ctx context.Context) error {
-	if err := errors.Join(a.note(ctx, "started", "version "+a.opts.Version), a.tellNewKey(ctx), a.warnOfEntanglements(ctx)); err != nil {
+	if err := errors.Join(a.noteStart(ctx), a.tellNewKey(ctx), a.warnOfEntanglements(ctx)); err != nil {
 		return errors.Join(err, a.server.stop(0), a.store.Close())
 	}
 	a.server.start()
@@ -236,6 +236,26 @@ func (a *App) Run(ctx context.Context) error {
 	noteErr := a.note(last, "stopped", "")
 	a.announced.write(a.store.Tail())
 	return errors.Join(err, noteErr, signErr, a.store.Close())
+}
+
+// startTries bounds how often the first entry is tried, a second apart.
+const startTries = 10
+
+// noteStart writes the first entry of this process. It waits for another replica that stands still within a commit, until
+// PostgreSQL ends that one's transaction: whoever is restarted because the others stand still must come up.
+func (a *App) noteStart(ctx context.Context) error {
+	for try := 1; ; try++ {
+		err := a.note(ctx, "started", "version "+a.opts.Version)
+		if err == nil || try == startTries {
+			return err
+		}
+		a.log.Warn("the store takes no entry yet", "attempt", try, "err", err)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 func (a *App) note(ctx context.Context, what, more string) error {

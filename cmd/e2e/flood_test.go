@@ -139,10 +139,17 @@ func (s *stage) spared() {
 	slices.Sort(at)
 	for i := range at {
 		if n := i + 1; float64(n) > at[i]-at[0]+atOnce {
-			s.t.Errorf("%d messages within %.1f s, limit one a second", n, at[i]-at[0])
+			s.t.Errorf("%d messages within %.1f s, limit one a second; seconds since the first one: %.1f", n, at[i]-at[0], since(at))
 			return
 		}
 	}
+}
+
+func since(at []float64) (out []float64) {
+	for _, t := range at {
+		out = append(out, t-at[0])
+	}
+	return out
 }
 
 // memory is what the program has needed at most, in kB.
