@@ -54,30 +54,24 @@ func (s *Sender) card(ctx context.Context, d pointsman.Delivery, what said) (str
 	v := ViewOf(st, s.now())
 	show := slack.MsgOptionCompose(slack.MsgOptionText(Text(v), false), slack.MsgOptionBlocks(Card(v)...),
 		slack.MsgOptionMetadata(note(d)), slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())
+	// A card that an earlier attempt may have posted is looked for, because a second one could not be taken back.
+	look := func() (string, bool, error) { return s.search(ctx, d, st.Incident.OpenedAt, "incident", d.Incident) }
 	ref, found, err := s.ref(ctx, d.Incident)
 	if err != nil {
 		return "", err
 	}
-	if !found && d.Attempts > 1 {
-		// A card that an earlier attempt may have posted is looked for, because a second one could not be taken back.
-		ref, found, err = s.search(ctx, d, st.Incident.OpenedAt, "incident", d.Incident)
-		if err != nil {
-			return "", err
+	if !found {
+		if ref, found, err = s.post(ctx, d, "card", look, show); err != nil || !found {
+			return ref, err
 		}
 	}
-	if found {
-		ts, gone, err := s.edit(ctx, ref, show)
-		if !gone {
-			return ts, err
-		}
-		s.log.WarnContext(ctx, "card is gone and posted anew", "incident", d.Incident)
-		if d.Attempts > 1 { // the new one may be there already
-			if ref, found, err := s.search(ctx, d, st.Incident.OpenedAt, "incident", d.Incident); err != nil || found {
-				return ref, err // the next edit brings it up to date
-			}
-		}
+	ref, gone, err := s.edit(ctx, ref, show)
+	if !gone {
+		return ref, err
 	}
-	return s.post(ctx, "card", show)
+	s.log.WarnContext(ctx, "card is gone and posted anew", "incident", d.Incident)
+	ref, _, err = s.post(ctx, d, "card", look, show) // where the new one is there already, the next edit brings it up to date
+	return ref, err
 }
 
 // edit changes the card; gone says that somebody deleted it.
@@ -99,23 +93,30 @@ func (s *Sender) edit(ctx context.Context, ref string, show slack.MsgOption) (_ 
 	return ref, false, s.pace.judged("edit", err)
 }
 
-func (s *Sender) post(ctx context.Context, method string, options ...slack.MsgOption) (string, error) {
+// post says something new, unless an earlier attempt has said it: then found is true. It looks only when it is its turn:
+// many messages may wait for one, and Slack limits looks, too.
+func (s *Sender) post(ctx context.Context, d pointsman.Delivery, method string, look func() (string, bool, error), options ...slack.MsgOption) (ref string, found bool, err error) {
 	if err := s.pace.posts(ctx); err != nil {
-		return "", err
+		return "", false, err
+	}
+	if d.Attempts > 1 {
+		if ref, found, err := look(); found || err != nil {
+			return ref, found, err
+		}
 	}
 	pointsman.Failpoint("slack.before-post", method)
 	// Asked here and not only by the transport: a process that stood still finds out before it says what another one
 	// has said by now.
 	if err := ctx.Err(); err != nil {
-		return "", err
+		return "", false, err
 	}
 	channel, ts, err := s.api.PostMessageContext(authored(ctx), s.channel, options...)
 	pointsman.Failpoint("slack.after-post", method)
 	s.metrics.called(method, err)
 	if err != nil {
-		return "", s.pace.judged("post", err)
+		return "", false, s.pace.judged("post", err)
 	}
-	return channel + "/" + ts, nil
+	return channel + "/" + ts, false, nil
 }
 
 // line adds one line to the thread of the card.
@@ -128,11 +129,6 @@ func (s *Sender) line(ctx context.Context, d pointsman.Delivery, what said) (str
 		return "", later(time.Second, fmt.Errorf("the card of %s is not posted yet", d.Incident))
 	}
 	_, ts, _ := strings.Cut(ref, "/")
-	if d.Attempts > 1 {
-		if ref, found, err := s.searchThread(ctx, d, ts); found || err != nil {
-			return ref, err
-		}
-	}
 	options := []slack.MsgOption{
 		slack.MsgOptionTS(ts), slack.MsgOptionText(what.Text, false), slack.MsgOptionMetadata(note(d)),
 		slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl(),
@@ -140,18 +136,16 @@ func (s *Sender) line(ctx context.Context, d pointsman.Delivery, what said) (str
 	if what.Broadcast {
 		options = append(options, slack.MsgOptionBroadcast())
 	}
-	return s.post(ctx, "line", options...)
+	ref, _, err = s.post(ctx, d, "line", func() (string, bool, error) { return s.searchThread(ctx, d, ts) }, options...)
+	return ref, err
 }
 
 // announce posts one line into the channel, under no card.
 func (s *Sender) announce(ctx context.Context, d pointsman.Delivery, what said) (string, error) {
-	if d.Attempts > 1 {
-		if ref, found, err := s.search(ctx, d, what.At, "event_id", d.EventID); found || err != nil {
-			return ref, err
-		}
-	}
-	return s.post(ctx, "line", slack.MsgOptionText(what.Text, false), slack.MsgOptionMetadata(note(d)),
+	look := func() (string, bool, error) { return s.search(ctx, d, what.At, "event_id", d.EventID) }
+	ref, _, err := s.post(ctx, d, "line", look, slack.MsgOptionText(what.Text, false), slack.MsgOptionMetadata(note(d)),
 		slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())
+	return ref, err
 }
 
 func (s *Sender) ref(ctx context.Context, incident string) (string, bool, error) {

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -109,6 +110,22 @@ func TestWhatNoRepetitionCuresIsGivenUpVisibly(t *testing.T) {
 				t.Errorf("given up: %q", parked)
 			}
 		})
+	}
+}
+
+func TestWhoWaitsForATurnDoesNotLook(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tell(webhook(primaryDown(pointsman.AlertFiring)))
+	w.bot.Sender.pace.post.SetBurst(0) // many others are before it
+	d := w.head()
+	d.Attempts = 3
+	var later interface{ RetryAfter() time.Duration }
+	if _, err := w.bot.Sender.Send(t.Context(), *d); !errors.As(err, &later) {
+		t.Errorf("sent with %v, want to be told when to come again", err)
+	}
+	if n := len(w.slack.Calls("")); n != 0 {
+		t.Errorf("%d calls, each of which Slack counts", n)
 	}
 }
 
