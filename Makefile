@@ -56,6 +56,7 @@ bench: build ## the figures of docs/benchmarks.md, on real servers, and the bina
 	@$(DEPS) postgresql alertmanager pgbouncer patroni
 	@go test -timeout 30m -run '^$$' -bench Failover -benchtime 30x ./cmd/demo
 	@go test -timeout 30m -run '^$$' -bench Outage -benchtime 200x ./cmd/app
+	@go test -timeout 30m -run '^$$' -bench Flood -benchtime 5x ./cmd/app
 	@go test -run '^$$' -bench Start -benchtime 10x ./cmd/pointsman
 	@go test -run '^$$' -bench Step -benchtime 400x ./cmd/sim
 	@go test -run '^$$' -bench Takeover -benchtime 20x ./cmd/e2e

@@ -41,7 +41,10 @@ type database struct {
 	forShare   string // " FOR SHARE": many may hold the row, and nobody may change it meanwhile
 	skipLocked string
 	notify     string // the statement that tells other processes; $1 is this process
-	alone      bool   // no other process can use the database
+	// planAnew makes the statements that follow be planned for their values and the present size of the tables, and not
+	// as they were planned before; planAsEver ends that. Empty where nothing is kept.
+	planAnew, planAsEver string
+	alone                bool // no other process can use the database
 
 	unique    func(error) bool // a unique index refused it
 	transient func(error) bool // the same transaction may succeed when it is made again

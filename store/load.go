@@ -46,7 +46,7 @@ func (s *Store) load(ctx context.Context, w *work, sub pointsman.Subject) (*load
 	case l.number == 0:
 		l.contents(&b, id)
 		l.locks(&b, id)
-		l.alerts(&b, id, sub)
+		l.alerts(&b, id, sub, s.db)
 	}
 	if sub.Once != "" {
 		l.seen(&b, sub.Once)
@@ -141,7 +141,7 @@ func (l *loaded) locks(b *batch, id string) {
 // alertsAtOnce bounds the parameters of one statement.
 const alertsAtOnce = 500
 
-func (l *loaded) alerts(b *batch, id string, sub pointsman.Subject) {
+func (l *loaded) alerts(b *batch, id string, sub pointsman.Subject, db *database) {
 	each := func(r Row) error {
 		a, doc, err := scanLoaded[pointsman.Alert](l, r)
 		l.docs[alertID(a)] = doc
@@ -153,6 +153,10 @@ func (l *loaded) alerts(b *batch, id string, sub pointsman.Subject) {
 		return
 	}
 	fingerprints := slices.Compact(slices.Sorted(slices.Values(sub.Alerts)))
+	if len(fingerprints) > 1 && db.planAnew != "" { // a plan made for few would compare each stored alert with each of many
+		b.exec(db.planAnew)
+		defer b.exec(db.planAsEver)
+	}
 	for len(fingerprints) > 0 {
 		n := min(len(fingerprints), alertsAtOnce)
 		args := []any{id}

@@ -69,6 +69,8 @@ func openPostgres(ctx context.Context, cfg Config) (*database, error) {
 		forShare:   " FOR SHARE",
 		skipLocked: " FOR UPDATE SKIP LOCKED",
 		notify:     `SELECT pg_notify('` + channel + `', $1)`,
+		planAnew:   `SET LOCAL plan_cache_mode = force_custom_plan`,
+		planAsEver: `SET LOCAL plan_cache_mode = auto`,
 		unique:     pgCode("23505"),
 		transient:  lostOrUnsent,
 		dialect:    goose.DialectPostgres,

@@ -78,6 +78,7 @@ func (t pgTransaction) Rollback(ctx context.Context) {
 
 // run implements batcher: all statements in one round trip.
 func (t pgTransaction) run(ctx context.Context, b batch) (err error) {
+	b = b.joined()
 	var out pgx.Batch
 	for _, s := range b {
 		out.Queue(s.sql, storable(s.args)...)

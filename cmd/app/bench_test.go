@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,10 +26,13 @@ web: {listen: 127.0.0.1:%[1]d, socket: ""}
 storage: {%[2]s}
 audit: {key_file: %[3]s/audit.key}
 alertmanager: {tokens: [token-of-the-benchmark]}
-slack: {enabled: true, mode: http, bot_token: %[4]s, signing_secret: %[5]s, team: %[6]s, channel: C0INC, posts_per_second: 1000, api_url: %[7]s/api/, response_hosts: ["%[7]s"]}
+slack: {enabled: true, mode: http, bot_token: %[4]s, signing_secret: %[5]s, team: %[6]s, channel: C0INC, posts_per_second: %[9]d, api_url: %[7]s/api/, response_hosts: ["%[7]s"]}
 people:
 %[8]sroute: {incident_by: [id], update_every: 1h}
 `
+
+// unpaced is more posts a second than anybody asks for.
+const unpaced = 1000
 
 // crowd is how many people take turns: one person's clicks are limited to a few a minute.
 const crowd = 300
@@ -41,9 +45,11 @@ type bench struct {
 	base  string
 	slack *fakeslack.Slack
 	app   *app.App
+	close func()
 }
 
-func open(b *testing.B, storage string) *bench {
+// open starts the program, which posts so often a second, until the benchmark ends or close is called.
+func open(b *testing.B, storage string, posts int) *bench {
 	b.Helper()
 	dir := b.TempDir()
 	if storage == "" {
@@ -70,7 +76,7 @@ func open(b *testing.B, storage string) *bench {
 		fmt.Fprintf(&people, "  - {id: p%d, slack: %s/%s, roles: [dba, oncall]}\n", i, set.TeamID, user(i))
 	}
 	file := filepath.Join(dir, "pointsman.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, benchConfig, port, storage, dir, set.BotToken, set.SigningSecret, set.TeamID, server.URL, people.String()), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, benchConfig, port, storage, dir, set.BotToken, set.SigningSecret, set.TeamID, server.URL, people.String(), posts), 0o600); err != nil {
 		b.Fatal(err)
 	}
 	cfg, _, err := configs.Load(file, nil)
@@ -83,12 +89,13 @@ func open(b *testing.B, storage string) *bench {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.app.Run(ctx) }()
-	b.Cleanup(func() {
+	s.close = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
 			b.Error(err)
 		}
 	})
+	b.Cleanup(s.close)
 	return s
 }
 
@@ -97,6 +104,12 @@ func (s *bench) alarm(n int) {
 	s.b.Helper()
 	body := fmt.Appendf(nil, `{"version":"4","groupKey":"g%[1]d","receiver":"r","status":"firing","alerts":[{"status":"firing","fingerprint":"f%[1]d",
 		"startsAt":%[2]q,"labels":{"alertname":"BackupMissing","id":"%[1]d","severity":"critical"},"annotations":{"summary":"no backup since yesterday"}}]}`, n, time.Now().Format(time.RFC3339Nano))
+	s.post(body)
+}
+
+// post sends a webhook and waits until it is acknowledged.
+func (s *bench) post(body []byte) {
+	s.b.Helper()
 	req, err := http.NewRequestWithContext(s.b.Context(), http.MethodPost, s.base+"/api/v1/alertmanager", bytes.NewReader(body))
 	if err != nil {
 		s.b.Fatal(err)
@@ -133,14 +146,14 @@ func (s *bench) calm() {
 // at Slack and from the click on Approve to the first step's intent; and beside them how long Alertmanager's own Slack
 // receiver takes from the alert to Slack. Run it with -benchtime 20x.
 func BenchmarkOutage(b *testing.B) {
-	b.Run("sqlite", func(b *testing.B) { outages(b, open(b, "")) })
+	b.Run("sqlite", func(b *testing.B) { outages(b, open(b, "", unpaced)) })
 	b.Run("postgres", func(b *testing.B) {
 		server, err := lab.StartPostgres(b.Context(), lab.PostgresOptions{})
 		if err != nil {
 			b.Fatal(err)
 		}
 		b.Cleanup(func() { _ = server.Close() })
-		outages(b, open(b, "driver: postgres, dsn: \""+server.SuperuserDSN()+"\""))
+		outages(b, open(b, "driver: postgres, dsn: \""+server.SuperuserDSN()+"\"", unpaced))
 	})
 	b.Run("alertmanager-slack-receiver", receiver)
 }

@@ -17,6 +17,7 @@ func BenchmarkDo(b *testing.B, fresh func(testing.TB) store.Config) {
 		command func(*story) func() pointsman.Command
 	}{
 		{"webhook", freshWebhooks},
+		{"storm", storm},
 		{"duplicate", sameWebhook},
 		{"vote", freshVotes},
 	}
@@ -50,6 +51,19 @@ func freshWebhooks(s *story) func() pointsman.Command {
 	return func() pointsman.Command {
 		i := n.Add(1)
 		return s.webhook(fmt.Sprintf("db-%d", i), s.alert(fmt.Sprintf("fp-%d", i)))
+	}
+}
+
+// storm is 500 new alerts of one incident at a time, as a webhook of very many is stored.
+func storm(s *story) func() pointsman.Command {
+	var n atomic.Int64
+	return func() pointsman.Command {
+		i := n.Add(1)
+		var many []pointsman.Alert
+		for k := range 500 {
+			many = append(many, s.alert(fmt.Sprintf("fp-%d-%d", i, k)))
+		}
+		return s.webhook("db-1", many...)
 	}
 }
 
