@@ -12,13 +12,14 @@ func (t *turn) receiveAlerts(c ReceiveAlerts) Answer {
 	by := Actor{Door: DoorAlertmanager}
 	inc := &t.state.Incident
 	firing, resolved := t.sift(c.Alerts)
+	calm := t.calm()
 	switch {
 	case inc.State == "" && len(firing) == 0:
 		// The end of something that we never saw begin, or that is long over: nothing to open, nothing to lose.
 		return answer(CodeDuplicate, "no incident is open for %s and nothing fires", c.Key)
 	case inc.State == "":
 		t.open(by, c.Key, c.Title, c.Target)
-		inc.Severity, inc.First = c.Severity, firing[0]
+		inc.Severity = c.Severity
 		inc.Marks.Alerted = firing[0].StartsAt
 		t.setClocks(c.Update, c.Escalate)
 		t.say(EvIncidentOpened, by, fmt.Sprintf("%s opened: %s", inc.ID, c.Title), with(map[string]any{"key": c.Key, "severity": c.Severity, "labels": firing[0].Labels, "annotations": firing[0].Annotations}))
@@ -29,6 +30,11 @@ func (t *turn) receiveAlerts(c ReceiveAlerts) Answer {
 		inc.Marks = Marks{Alerted: firing[0].StartsAt} // or the summary would count the hours of quiet as waiting
 		t.setClocks(c.Update, c.Escalate)
 		t.say(EvIncidentReopened, by, fmt.Sprintf("%s reopened: %s fires again", inc.ID, firing[0].Name()))
+	case inc.State == IncidentOpen && len(firing) > 0 && !inc.Burning():
+		t.join(c, firing[0])
+	}
+	if len(firing) > 0 && inc.First.Status == "" {
+		inc.First = firing[0]
 	}
 	t.keepAlerts(by, firing, resolved)
 	inc.Truncated = max(inc.Truncated, c.Truncated)
@@ -37,9 +43,7 @@ func (t *turn) receiveAlerts(c ReceiveAlerts) Answer {
 			inc.Severity = c.Severity
 		}
 		for _, o := range c.Offers {
-			if !t.offered(o) {
-				t.propose(by, o, "")
-			}
+			t.offer(by, o, firing[0], calm)
 		}
 	}
 	t.settleIncident(by)
@@ -118,15 +122,46 @@ func (t *turn) indexOf(a Alert) int {
 	return -1
 }
 
-// offered reports whether the same runbook with the same parameters was offered since the incident was last opened.
-func (t *turn) offered(o Offer) bool {
-	for _, p := range t.state.Proposals {
+// calm reports that an open incident has nothing that asks for it but what people want: no alert, no run.
+func (t *turn) calm() bool {
+	_, running := t.state.OpenRun()
+	return t.state.Incident.State == IncidentOpen && !t.state.Incident.Burning() && !running
+}
+
+// join takes the first alert into an incident that is open without one: a person asked for something, or a run ends its
+// work. From here on it is an outage, with updates and a page, as if the alert had opened it.
+func (t *turn) join(c ReceiveAlerts, first Alert) {
+	if m := &t.state.Incident.Marks; m.Alerted.IsZero() {
+		m.Alerted = first.StartsAt
+	}
+	t.setClocks(c.Update, c.Escalate)
+	if _, running := t.state.OpenRun(); running {
+		t.stopEscalation() // that decision was made; a run that stops pages by itself
+	}
+}
+
+// offer proposes what an alert asks for. What was refused or has expired was judged before this alert fired: its checks run
+// again, or a refusal of a healthy cluster would still stand on the card while the cluster is down.
+func (t *turn) offer(by Actor, o Offer, a Alert, calm bool) {
+	switch p := t.offered(o, calm); {
+	case p == nil:
+		t.propose(by, o, "")
+	case o.Problem == "" && (p.State == ProposalRefused || p.State == ProposalExpired):
+		t.again(p, by, fmt.Sprintf("%s is checked again: %s fires", p.ID, a.Name()))
+	}
+}
+
+// offered finds the same runbook with the same parameters among what was offered since the incident was last opened, the
+// newest of them; nil if there is none. Where all was calm, what has ended is over, as after a reopening.
+func (t *turn) offered(o Offer, calm bool) *Proposal {
+	for i := len(t.state.Proposals) - 1; i >= 0; i-- {
+		p := &t.state.Proposals[i]
 		if p.Mode != ModeDrill && p.Runbook == o.Runbook && p.Target == o.Target && maps.Equal(p.Params, o.Params) &&
-			!p.RequestedAt.Before(t.state.Incident.Since()) {
-			return true
+			!p.RequestedAt.Before(t.state.Incident.Since()) && (!calm || p.Open() || p.State == ProposalExpired) {
+			return p
 		}
 	}
-	return false
+	return nil
 }
 
 func (t *turn) open(by Actor, key, title string, target Target) {

@@ -100,7 +100,7 @@ func (t *turn) alarm(c Report) {
 			r.Halt = c.Text // its current step ends; the next one is not begun
 		}
 	}
-	if c.Offer.Runbook != "" && !t.offered(c.Offer) {
+	if c.Offer.Runbook != "" && t.offered(c.Offer, false) == nil {
 		t.propose(watcher, c.Offer, c.Text)
 	}
 	t.page(watcher, fmt.Sprintf("%s: %s", inc.ID, c.Text))

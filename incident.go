@@ -36,7 +36,7 @@ type Incident struct {
 	Total         int           `json:"total"`  // alerts ever seen, distinct by fingerprint and start
 	Truncated     int           `json:"truncated,omitempty"`
 	Reopened      int           `json:"reopened,omitempty"`
-	First         Alert         `json:"first,omitzero"` // the alert that opened it
+	First         Alert         `json:"first,omitzero"` // the alert that opened it, or the first that joined it
 	Proposals     int           `json:"proposals"`      // numbers given out
 	RunCount      int           `json:"run_count"`
 	UpdateEvery   time.Duration `json:"update_every,omitempty"`

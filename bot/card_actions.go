@@ -52,11 +52,15 @@ func accepted(p ProposalView) string {
 	if take := append(append([]string(nil), p.Bounds...), p.Risks...); len(take) > 0 {
 		s += ". You accept: " + cut(line(strings.Join(take, "; ")), 190)
 	}
-	return cut(line(s+". Steps: "+strings.Join(flow(p.Steps), ", ")), maxConfirm)
+	steps := flow(p.Steps)
+	for i := range steps {
+		steps[i] = fmt.Sprintf("%d. %s", i+1, steps[i]) // a step's own words have commas
+	}
+	return cut(line(s+". Steps: "+strings.Join(steps, "; ")), maxConfirm)
 }
 
 // gateAccepted is the text of the dialog: what goes on when the gate opens.
 func gateAccepted(p ProposalView, r RunView) string {
-	next := strings.Join(flow(pending(p.Steps)), ", ")
+	next := strings.Join(flow(pending(p.Steps)), "; ")
 	return cut(line(fmt.Sprintf("%s, plan %s, %s. Next: %s", r.ID, r.Digest, r.Step, next)), maxConfirm)
 }

@@ -150,6 +150,9 @@ func TestCard(t *testing.T) {
 			return s.done().after(time.Minute).must(webhook(primaryDown(pointsman.AlertResolved)))
 		},
 		"person_opened": (*tale).asked,
+		"person_opened_alert_joins": func(s *tale) *tale {
+			return s.asked().after(time.Minute).must(webhook(primaryDown(pointsman.AlertFiring)))
+		},
 		"no_runbook": func(s *tale) *tale {
 			c := webhook(primaryDown(pointsman.AlertFiring))
 			c.Offers = nil

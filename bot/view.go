@@ -137,7 +137,7 @@ func ViewOf(s pointsman.State, now time.Time) View {
 		Drill: s.Drill(), Reopened: inc.Reopened, Page: inc.Page, Times: durations(inc),
 	}
 	v.Name = inc.Title
-	if inc.Total > 0 {
+	if inc.First.Status != "" {
 		v.Name, v.Summary = inc.First.Name(), summary(inc)
 		if !inc.First.StartsAt.IsZero() && inc.Reopened == 0 {
 			v.Since = inc.First.StartsAt

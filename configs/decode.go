@@ -276,7 +276,7 @@ func (d *decoder) text(n *yaml.Node, v reflect.Value, path string) {
 func (d *decoder) duration(n *yaml.Node, v reflect.Value, path string) {
 	dur, err := parseDuration(n.Value)
 	if n.Kind != yaml.ScalarNode || err != nil {
-		d.fault(n, path, "%s is no duration; write a number with a unit, for example 30s, 5m or 1h30m", show(n))
+		d.fault(n, path, "%s is no duration; write a number from 0 up with a unit, for example 30s, 5m or 1h30m", show(n))
 		return
 	}
 	v.SetInt(int64(dur))

@@ -139,7 +139,7 @@ func TestLoad_environment_is_checked_like_the_file(t *testing.T) {
 	want := []string{
 		"environment POINTSMAN_ALERTMANAGER_TOKENS: alertmanager.tokens[1]: the token has 5 characters, at least 16 are needed; make one with: openssl rand -hex 32",
 		`environment POINTSMAN_LOG_LEVEL: log.level: "loud" is none of debug, info, warn, error`,
-		`environment POINTSMAN_TIMINGS_LEASE: timings.lease: "six" is no duration; write a number with a unit, for example 30s, 5m or 1h30m`,
+		`environment POINTSMAN_TIMINGS_LEASE: timings.lease: "six" is no duration; write a number from 0 up with a unit, for example 30s, 5m or 1h30m`,
 		"environment POINTSMAN_WEB_LISTN: no setting has this name, did you mean POINTSMAN_WEB_LISTEN?",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

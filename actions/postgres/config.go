@@ -165,6 +165,9 @@ func (c Cluster) validate(at string) []pointsman.Fault {
 	if len(c.NodeHook.Command) > 0 && c.NodeHook.Command[0] == "" {
 		fault(".node_hook.command[0]", "the program is empty")
 	}
+	if wrong := misnamed(c.NodeHook.Command); wrong != "" {
+		fault(".node_hook.command", "nothing takes the place of %s; only {node} is replaced, by the node's name", wrong)
+	}
 	faults = append(faults, c.Clients.validate(at+".clients", false)...)
 	for i, more := range c.Clients.More {
 		faults = append(faults, more.validate(fmt.Sprintf("%s.clients.more[%d]", at, i), false)...)

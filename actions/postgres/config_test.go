@@ -69,6 +69,28 @@ func TestValidate_names_every_fault_at_once(t *testing.T) {
 	}
 }
 
+func TestValidate_finds_hooks_that_would_be_called_without_the_node(t *testing.T) {
+	t.Parallel()
+	var c Config
+	if err := yaml.Unmarshal([]byte(example), &c); err != nil {
+		t.Fatal(err)
+	}
+	c[0].Fence.Command = []string{"/usr/local/bin/stop-node", "--name={nodes}"}
+	c[0].Fence.Network = []string{"/usr/local/bin/block", "{node}", "{why}"} // names it, and what else it means is its own
+	c[0].NodeHook.Command = []string{"/usr/local/bin/on-node", "{host}"}
+	var got []string
+	for _, f := range c.Validate() {
+		got = append(got, f.Error())
+	}
+	want := []string{
+		"[0].fence.command: nothing takes the place of {nodes}; only {node} is replaced, by the node's name",
+		"[0].node_hook.command: nothing takes the place of {host}; only {node} is replaced, by the node's name",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestSize(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]Size{"1024": 1024, "16MiB": 16 << 20, "16MB": 16 << 20, "1 GiB": 1 << 30, "512kB": 512 << 10, "0": 0} {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -73,4 +74,17 @@ func (c *capped) lastLine() string {
 		text = strings.ToValidUTF8(text[:hookShown], "") + " ..."
 	}
 	return text
+}
+
+// placeholder is what looks as if something were to take its place.
+var placeholder = regexp.MustCompile(`\{[a-z_]+\}`)
+
+// misnamed finds what takes the place of nothing in a command that never names the node: a hook with a slip of the pen
+// would be found out at night.
+func misnamed(argv []string) string {
+	all := strings.Join(argv, " ")
+	if strings.Contains(all, "{node}") {
+		return ""
+	}
+	return placeholder.FindString(all)
 }

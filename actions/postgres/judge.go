@@ -29,6 +29,7 @@ func (s Situation) Judge(w Wish) pointsman.Evidence {
 	ev.Facts = append(ev.Facts, s.writers(), s.identity())
 	if by, promoted := s.promotedBySomebody(old, candidate.Node); promoted {
 		ev.Already, ev.AlreadyBy = true, by
+		ev.Pins["candidate"] = s.in(Writable)[0].Node // a plan names it, or the card could not say what has happened
 		return ev
 	}
 	if other, fact := s.otherPrimary(old, w.Candidate); other {

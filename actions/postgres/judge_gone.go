@@ -62,8 +62,8 @@ func (s Situation) notWritable(old string) pointsman.Fact {
 		gone = gone || v.State.Gone()
 		if v.State == Writable {
 			f.Result = pointsman.Fail
-			f.Text = fmt.Sprintf("%s takes writes as seen from %s: a failover would make a second primary; do a planned switchover instead", old, v.From)
-			f.Clears = "a planned switchover, or " + old + " really stops"
+			f.Text = fmt.Sprintf("%s takes writes as seen from %s: a failover would make a second primary", old, v.From)
+			f.Clears = "do a planned switchover instead, or stop " + old + " and check again"
 			return f
 		}
 		if v.State.Answers() && alive == nil {

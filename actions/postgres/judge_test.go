@@ -69,22 +69,23 @@ func (s *Situation) old(local, far State) {
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
-		reason   string
-		change   func(*Situation)
-		wish     Wish
-		refuses  []string // guards of HARD facts that are not passed
-		risks    []string // guards of ACK facts that are not passed
-		sentence string   // of the first of them
-		already  bool
+		reason    string
+		change    func(*Situation)
+		wish      Wish
+		refuses   []string // guards of HARD facts that are not passed
+		risks     []string // guards of ACK facts that are not passed
+		sentence  string   // of the first of them
+		already   bool
+		candidate string // that a plan would name; empty for any
 	}{
 		{reason: "dead_from_everywhere_passes"},
 		{
 			reason: "primary_that_takes_writes_is_refused", change: func(s *Situation) { s.set(primary("pg-1", 1, 0x5000100)) },
-			refuses: []string{"G1"}, risks: []string{"G2"}, sentence: "pg-1 takes writes as seen from here: a failover would make a second primary; do a planned switchover instead",
+			refuses: []string{"G1"}, risks: []string{"G2"}, sentence: "pg-1 takes writes as seen from here: a failover would make a second primary",
 		},
 		{
 			reason: "writable_from_one_probe_only_is_refused", change: func(s *Situation) { s.old(Hung, Writable) },
-			refuses: []string{"G1"}, risks: []string{"G2"}, sentence: "pg-1 takes writes as seen from probe-b: a failover would make a second primary; do a planned switchover instead",
+			refuses: []string{"G1"}, risks: []string{"G2"}, sentence: "pg-1 takes writes as seen from probe-b: a failover would make a second primary",
 		},
 		{
 			reason: "hung_primary_that_still_streams_is_not_dead", change: func(s *Situation) {
@@ -169,7 +170,7 @@ func TestJudge(t *testing.T) {
 		{reason: "seen_to_be_promoted_by_somebody_else_is_already_done", change: func(s *Situation) {
 			s.set(primary("pg-2", 2, 9))
 			s.Sample.Primary, s.Sample.Before, s.Sample.ChangedAt = "pg-2", "pg-1", now
-		}, already: true},
+		}, already: true, candidate: "pg-2"},
 		{
 			reason: "another_one_was_promoted_than_planned", change: func(s *Situation) { s.set(primary("pg-3", 2, 9)) },
 			wish: Wish{Old: "pg-1", Candidate: "pg-2"}, refuses: []string{"G1"}, sentence: "pg-3 is primary, the plan promotes pg-2",
@@ -190,6 +191,9 @@ func TestJudge(t *testing.T) {
 			}
 			if ev.Already != tc.already {
 				t.Errorf("already %t (%s), want %t", ev.Already, ev.AlreadyBy, tc.already)
+			}
+			if tc.candidate != "" && ev.Pins["candidate"] != tc.candidate {
+				t.Errorf("candidate %q, want %q: without one no plan can be made, and the card blames the steps", ev.Pins["candidate"], tc.candidate)
 			}
 			if tc.sentence != "" && !strings.Contains(sentences(ev), tc.sentence+"\n") {
 				t.Errorf("want the sentence %q in:\n%s", tc.sentence, sentences(ev))

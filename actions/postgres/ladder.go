@@ -51,6 +51,9 @@ func (c Cluster) validateFence(at string) []pointsman.Fault {
 		if len(h.argv) > 0 && h.argv[0] == "" {
 			fault(h.path+"[0]", "the program is empty")
 		}
+		if wrong := misnamed(h.argv); wrong != "" {
+			fault(h.path, "nothing takes the place of %s; only {node} is replaced, by the node's name", wrong)
+		}
 	}
 	for i, rung := range c.Fence.Ladder {
 		path := fmt.Sprintf(".ladder[%d]", i)

@@ -161,7 +161,10 @@ func (s *show) await(ctx context.Context, id, what string, most time.Duration, o
 		case err := <-s.stage.ended:
 			return fmt.Errorf("pointsman ended: %w", err)
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for %s: %w", what, ctx.Err())
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return fmt.Errorf("%s did not come within %s; the channel's page and Pointsman's log say why", what, pointsman.Span(most))
+			}
+			return ctx.Err()
 		case <-changed:
 		case <-time.After(time.Second):
 		}

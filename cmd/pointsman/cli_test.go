@@ -131,6 +131,7 @@ func ready(t *testing.T) pointsman.State {
 			Facts: []pointsman.Fact{
 				{Name: "vantage points", Value: "2 of 2 see pg-1 gone", Limit: "at least 2", Source: "pg-1", At: night, Result: pointsman.Pass},
 				{Name: "loss in bytes", Value: "<= 16,384 B", Limit: "16,777,216 B", Source: "last sample of pg-1", At: night, Result: pointsman.Pass},
+				{Kind: pointsman.Warn, Name: "redundancy", Text: "pg-2 will have no standby, wanted is at least 1", Clears: "attach a standby afterwards", Source: "all nodes", At: night, Result: pointsman.Fail},
 			},
 		}},
 	}

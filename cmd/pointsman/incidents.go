@@ -104,7 +104,7 @@ func printProposal(w io.Writer, p pointsman.Proposal) {
 		if f.Clears != "" && f.Result != pointsman.Pass {
 			line += " – " + clean(f.Clears)
 		}
-		fmt.Fprintf(w, "  %-7s %s%s\n", f.Result, line, sourced(f))
+		fmt.Fprintf(w, "  %-7s %s%s\n", meaning(f), line, sourced(f))
 	}
 	plan, err := pointsman.DecodePlan(p.Plan)
 	if err != nil {
@@ -126,7 +126,19 @@ func printProposal(w io.Writer, p pointsman.Proposal) {
 	for _, a := range plan.Acknowledge {
 		fmt.Fprintf(w, "  accepts the risk: %s\n", clean(a))
 	}
-	fmt.Fprintf(w, "  plan %s, needs %s (%s so far), expires %s\n", pointsman.ShortDigest(p.Digest), p.Policy, p.Policy.Count(p.Approvers()), pointsman.Clock(p.ExpiresAt))
+	line := fmt.Sprintf("  plan %s, needs %s (%s so far)", pointsman.ShortDigest(p.Digest), p.Policy, p.Policy.Count(p.Approvers()))
+	if p.State == pointsman.ProposalReady {
+		line += ", expires " + pointsman.Clock(p.ExpiresAt)
+	}
+	fmt.Fprintln(w, line)
+}
+
+// meaning is the fact's result as the card's sign tells it: what stands in the way is never written like what does not.
+func meaning(f pointsman.Fact) string {
+	if f.Result == pointsman.Fail && f.Kind != pointsman.Hard {
+		return "warn"
+	}
+	return string(f.Result)
 }
 
 func modeOf(p pointsman.Proposal) string {

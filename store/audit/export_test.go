@@ -185,3 +185,19 @@ func TestExport_refuses_what_could_not_verify(t *testing.T) {
 		})
 	}
 }
+
+func TestTimelineLine_names_who_did_it(t *testing.T) {
+	t.Parallel()
+	for actor, want := range map[string]string{
+		`{"door":"slack","person":{"id":"ana","name":"Ana Ruiz","roles":["dba"]},"ref":"T1/U2"}`: "- Ana Ruiz (slack T1/U2): approved (entry 7)",
+		`{"door":"cli","person":{"id":"ana"},"ref":"uid 0"}`:                                     "- ana (cli uid 0): approved (entry 7)",
+		`{"door":"engine"}`:                                                         "- engine: approved (entry 7)",
+		`{"door":"slack","ref":"T1/U9"}`:                                            "- slack T1/U9: approved (entry 7)",
+		`{"door":"slack","person":{"name":"<b>\n# Eve"}}`:                           `- \<b\> \# Eve (slack): approved (entry 7)`,
+		`{"door":"slack","person":{"id":"eve"},"ref":"T1/U9","on behalf of":"ben"}`: `- {"door":"slack","on behalf of":"ben","person":{"id":"eve"},"ref":"T1/U9"}: approved (entry 7)`,
+	} {
+		if got := TimelineLine(Entry{Seq: 7, Body: []byte(`{"actor":` + actor + `,"text":"approved"}`)}); got != want {
+			t.Errorf("%s reads\n%s, want\n%s", actor, got, want)
+		}
+	}
+}

@@ -112,6 +112,11 @@ func TestVerifyFS_of_a_part(t *testing.T) {
 			if rep.ExitCode() != 1 || rep.Faults[0].Seq != tc.seq || rep.Faults[0].Kind != tc.kind {
 				t.Errorf("want entry %d, %s; got %+v", tc.seq, tc.kind, rep)
 			}
+			for i, f := range rep.Faults {
+				if slices.Contains(rep.Faults[:i], f) {
+					t.Errorf("told twice: %+v", f)
+				}
+			}
 		})
 	}
 }

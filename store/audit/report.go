@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -106,7 +107,10 @@ func (r Report) Write(w io.Writer) error {
 }
 
 func (r *Report) fault(seq uint64, kind FaultKind, format string, args ...any) {
-	r.Faults = append(r.Faults, Fault{Seq: seq, Kind: kind, Text: fmt.Sprintf(format, args...)})
+	f := Fault{Seq: seq, Kind: kind, Text: fmt.Sprintf(format, args...)}
+	if !slices.Contains(r.Faults, f) { // one file may be asked for twice
+		r.Faults = append(r.Faults, f)
+	}
 }
 
 func (r *Report) holds(format string, args ...any) {

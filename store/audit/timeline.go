@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -33,7 +34,7 @@ func TimelineLine(e Entry) string {
 	for _, part := range []struct{ format, text string }{
 		{" %s", plain(body.At)},
 		{" **%s**", plain(body.Type)},
-		{" %s:", plain(body.Actor)},
+		{" %s:", actor(body.Actor)},
 		{" %s", plain(body.Text)},
 	} {
 		if part.text != "" {
@@ -42,6 +43,31 @@ func TimelineLine(e Entry) string {
 	}
 	fmt.Fprintf(&b, " (entry %d)", e.Seq)
 	return b.String()
+}
+
+// actor renders who did it: the name and the door with the account, as in "Ana Ruiz (slack T1/U2)"; anything else as it
+// is stored.
+func actor(v any) string {
+	fields, ok := v.(map[string]any)
+	if !ok {
+		return plain(v)
+	}
+	door, ref := text(fields["door"]), text(fields["ref"])
+	who, _ := fields["person"].(map[string]any)
+	name := cmp.Or(text(who["name"]), text(who["id"]))
+	if door == "" || len(fields) > 3 {
+		return plain(v)
+	}
+	from := strings.TrimSpace(door + " " + ref)
+	if name == "" {
+		return inline(from)
+	}
+	return inline(fmt.Sprintf("%s (%s)", name, from))
+}
+
+func text(v any) string {
+	s, _ := v.(string)
+	return s
 }
 
 // plain renders a JSON value on one line: strings as they are, everything else as JSON.
