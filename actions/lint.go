@@ -1,9 +1,11 @@
 package actions
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/pointsman/pointsman"
 )
@@ -29,12 +31,12 @@ func (r *Registry) Check(rb pointsman.Runbook) []pointsman.Fault {
 		known := func(field string, names []string) {
 			for _, name := range names {
 				if places[i].N == 1 && !slices.Contains(params, name) {
-					add(field, "${%s} is no parameter of this runbook; it has %v", name, params)
+					add(field, "${%s} is no parameter of this runbook; it has %s", name, cmp.Or(strings.Join(params, ", "), "none"))
 				}
 			}
 		}
-		if slices.ContainsFunc(rb.Steps[:i], func(other pointsman.RunbookStep) bool { return other.Name == s.Name }) {
-			add(".name", "two steps are named %q; people tell them apart by their names", s.Name)
+		if s.Name != "" && slices.ContainsFunc(rb.Steps[:i], func(other pointsman.RunbookStep) bool { return other.Name == s.Name }) {
+			add(".name", "another step is called %s; a person must know which one is meant", s.Name)
 		}
 		if s.When != nil {
 			known(".when", references(needs(pointsman.RunbookStep{When: s.When})))
@@ -71,11 +73,14 @@ func (r *Registry) checkKind(s pointsman.RunbookStep, add func(field, format str
 			add(".with", "%v", err)
 		}
 		return false
+	case s.Kind == "":
+		add(".kind", "a step needs a kind, for example manual.task")
+		return false
 	case !known && r.Nearest(s.Kind) != "":
 		add(".kind", "unknown action kind %q, did you mean %q?", s.Kind, r.Nearest(s.Kind))
 		return false
 	case !known:
-		add(".kind", "unknown action kind %q; known are %v", s.Kind, r.Kinds())
+		add(".kind", "unknown action kind %q; known are %s", s.Kind, strings.Join(r.Kinds(), ", "))
 		return false
 	}
 	if s.Timeout <= 0 {

@@ -193,14 +193,14 @@ func TestLintFindsAllFaultsAtOnce(t *testing.T) {
 		{Name: "k", Line: 21, Kind: KindManual, With: map[string]any{"text": "x", "owner": "dba", "due": "5s"}},
 	}})
 	want := []string{
-		`x.yaml:10: steps[0].with: ${gone} is no parameter of this runbook; it has [yard]`,
+		`x.yaml:10: steps[0].with: ${gone} is no parameter of this runbook; it has yard`,
 		`x.yaml:11: steps[1].kind: unknown action kind "yard.fenc", did you mean "yard.fence"?`,
-		`x.yaml:12: steps[2].kind: unknown action kind "moon.landing"; known are [gate manual.task wait watch yard.fence]`,
+		`x.yaml:12: steps[2].kind: unknown action kind "moon.landing"; known are gate, manual.task, wait, watch, yard.fence`,
 		`x.yaml:13: steps[3].timeout: a step of kind yard.fence needs a timeout, for example 30s`,
 		`x.yaml:13: steps[3].with: arguments {"lines":"${yard}"}: json: unknown field "lines", did you mean "line"?`,
 		`x.yaml:14: steps[4].with: for "-3s": must be positive`,
 		`x.yaml:15: steps[5].with: text is empty: say what the person has to do`,
-		`x.yaml:16: steps[6].name: two steps are named "a"; people tell them apart by their names`,
+		`x.yaml:16: steps[6].name: another step is called a; a person must know which one is meant`,
 		`x.yaml:17: steps[7].with: arguments {"ownr":"dba","text":"x"}: json: unknown field "ownr", did you mean "owner"?`,
 		`x.yaml:18: steps[8].with: owner "${yard}": want one role or one person's id`,
 		`x.yaml:19: steps[9].with: due "30m": nobody is named who could be late; add owner`,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/pointsman/pointsman"
@@ -74,7 +75,7 @@ func (r *Registry) describeWatch(in Input) (string, error) {
 	case !known && r.Nearest(w.Kind) != "":
 		return "", fmt.Errorf("kind %q: unknown action kind, did you mean %q?", w.Kind, r.Nearest(w.Kind))
 	case !known:
-		return "", fmt.Errorf("kind %q: unknown action kind; known are %v", w.Kind, r.Kinds())
+		return "", fmt.Errorf("kind %q: unknown action kind; known are %s", w.Kind, strings.Join(r.Kinds(), ", "))
 	}
 	what := w.Kind
 	if d, ok := act.(Describer); ok {

@@ -24,6 +24,25 @@ var patient = []string{"wait", "manual.task", "gate", "watch"}
 
 var paramTypes = []string{"target", "enum", "duration", "int"}
 
+// judge checks the form of what was read, so that one look shows all that is wrong.
+func (d *decoder) judge(rb pointsman.Runbook) {
+	unread := slices.Clone(d.faults)
+	d.lint(rb)
+	found := d.faults[len(unread):]
+	d.faults = slices.Concat(unread, slices.DeleteFunc(found, func(f pointsman.Fault) bool { return hidden(f, unread) }))
+}
+
+// hidden reports that what was not read may be all that is wrong: it lies around the place or in it, it is a slip of the
+// pen for it, or, for the target, it is the parameter that the target names.
+func hidden(f pointsman.Fault, unread []pointsman.Fault) bool {
+	within := func(a, b string) bool { return a == b || strings.HasPrefix(a, b+".") || strings.HasPrefix(a, b+"[") }
+	return slices.ContainsFunc(unread, func(u pointsman.Fault) bool {
+		_, meant, _ := strings.Cut(u.Text, "did you mean ")
+		meant = u.Path[:strings.LastIndex(u.Path, ".")+1] + strings.TrimSuffix(meant, "?")
+		return u.Path == "" || within(f.Path, u.Path) || within(u.Path, f.Path) || within(f.Path, meant) || f.Path == "target" && within(u.Path, "params")
+	})
+}
+
 // lint checks the form of a runbook that could be read.
 func (d *decoder) lint(rb pointsman.Runbook) {
 	at := func(line int, path, format string, args ...any) {

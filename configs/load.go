@@ -71,6 +71,9 @@ func joinFaults(in []pointsman.Fault) error {
 	return errors.Join(errs...)
 }
 
+// Ordered sorts faults by file and line, and drops what two rooms found alike.
+func Ordered(in []pointsman.Fault) []pointsman.Fault { return unique(in, "") }
+
 // unique sorts by file and line, the configuration before its runbooks, and drops what two checks found alike.
 func unique(in []pointsman.Fault, first string) []pointsman.Fault {
 	slices.SortStableFunc(in, func(a, b pointsman.Fault) int {

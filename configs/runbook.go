@@ -46,7 +46,9 @@ func LoadRunbooks(fsys fs.FS, names ...string) ([]pointsman.Runbook, []pointsman
 			}
 			rb, wrong := DecodeRunbook(f, data)
 			faults = append(faults, wrong...)
-			out = append(out, rb)
+			if rb.Digest != "" { // else nothing of it was read
+				out = append(out, rb)
+			}
 		}
 	}
 	return out, append(faults, twice(out)...)
@@ -247,9 +249,7 @@ func DecodeRunbook(file string, data []byte) (pointsman.Runbook, []pointsman.Fau
 	if len(d.faults) == 0 {
 		d.parallel(w.Steps)
 	}
-	if len(d.faults) == 0 { // what was not read cannot be judged
-		d.lint(rb)
-	}
+	d.judge(rb)
 	return rb, d.faults
 }
 

@@ -28,7 +28,7 @@ func runbookLintCommand() *cobra.Command {
 			if len(args) > 0 {
 				books, faults = configs.RunbooksOnDisk(args...)
 			}
-			faults = append(faults, app.LintRunbooks(books)...)
+			faults = configs.Ordered(append(faults, app.LintRunbooks(books)...))
 			for _, f := range faults {
 				fmt.Fprintln(cmd.OutOrStdout(), f)
 			}
