@@ -32,10 +32,10 @@ func (a ManualArgs) due() (time.Duration, error) {
 	if a.Due == "" {
 		return 0, nil
 	}
-	d, err := time.ParseDuration(a.Due)
+	d, err := lasts("due", a.Due)
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("due %q: %w", a.Due, err)
+		return 0, err
 	case d < time.Minute || d > maxDue:
 		return 0, fmt.Errorf("due %q: outside 1m to %s", a.Due, pointsman.Span(maxDue))
 	case a.Owner == "":
@@ -80,12 +80,21 @@ func manual(in Input, started time.Time) (pointsman.WaitStep, error) {
 }
 
 func (a WaitArgs) duration() (time.Duration, error) {
-	d, err := time.ParseDuration(a.For)
+	d, err := lasts("for", a.For)
 	if err != nil {
-		return 0, fmt.Errorf("for %q: %w", a.For, err)
+		return 0, err
 	}
 	if d <= 0 {
 		return 0, fmt.Errorf("for %q: must be positive", a.For)
+	}
+	return d, nil
+}
+
+// lasts reads a duration that a runbook gives a step of the engine.
+func lasts(name, text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("%s %q is no duration; write a number with a unit, for example 30s or 5m", name, text)
 	}
 	return d, nil
 }

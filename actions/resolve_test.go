@@ -204,7 +204,7 @@ func TestLintFindsAllFaultsAtOnce(t *testing.T) {
 		`x.yaml:17: steps[7].with: arguments {"ownr":"dba","text":"x"}: json: unknown field "ownr", did you mean "owner"?`,
 		`x.yaml:18: steps[8].with: owner "${yard}": want one role or one person's id`,
 		`x.yaml:19: steps[9].with: due "30m": nobody is named who could be late; add owner`,
-		`x.yaml:20: steps[10].with: due "soon": time: invalid duration "soon"`,
+		`x.yaml:20: steps[10].with: due "soon" is no duration; write a number with a unit, for example 30s or 5m`,
 		`x.yaml:22: steps[11].with: nobody could open this gate; add approval: {require: [1 of dba]} to the step`,
 		`x.yaml:23: steps[12].with: arguments {"txt":"look"}: json: unknown field "txt", did you mean "text"?`,
 		`x.yaml:21: steps[13].with: due "5s": outside 1m to 7d`,

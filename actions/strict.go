@@ -22,6 +22,9 @@ func decodeStrict(raw json.RawMessage, v any) error {
 		if hint := meant(err, v); hint != "" {
 			return fmt.Errorf("arguments %s: %w, did you mean %q?", raw, err, hint)
 		}
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
+			return fmt.Errorf("arguments %s: %s: there is %s where %s is wanted", raw, wrong.Field, written(wrong.Value), wanted(wrong.Type))
+		}
 		return fmt.Errorf("arguments %s: %w", raw, err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
@@ -46,4 +49,37 @@ func meant(err error, v any) string {
 		}
 	}
 	return closest(wrong, names)
+}
+
+// written says in a runbook's words what stands there: the library tells "string", "bool", "array", "object" or
+// "number 1.5".
+func written(value string) string {
+	switch value {
+	case "string":
+		return "text"
+	case "bool":
+		return "true or false"
+	case "array":
+		return "a list"
+	case "object":
+		return "a section"
+	}
+	return "a " + value
+}
+
+// wanted says the same of the argument's type.
+func wanted(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "text"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Map, reflect.Struct:
+		return "a section"
+	case reflect.Float64:
+		return "a number"
+	}
+	return "a whole number"
 }

@@ -41,11 +41,11 @@ func (in Input) watch() (watching, error) {
 		return w, err
 	}
 	var err error
-	if w.lasts, err = time.ParseDuration(w.For); err != nil {
-		return w, fmt.Errorf("for %q: %w", w.For, err)
+	if w.lasts, err = lasts("for", w.For); err != nil {
+		return w, err
 	}
-	if w.every, err = time.ParseDuration(w.Every); err != nil {
-		return w, fmt.Errorf("every %q: %w", w.Every, err)
+	if w.every, err = lasts("every", w.Every); err != nil {
+		return w, err
 	}
 	switch {
 	case w.Look != "verify" && w.Look != "check":

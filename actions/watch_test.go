@@ -151,7 +151,7 @@ func TestLintOfAWatch(t *testing.T) {
 		`{"kind":"yard.fence","for":"1m","with":{"lin":"x"}}`: `with of yard.fence: arguments {"lin":"x"}: json: unknown field "lin", did you mean "line"?`,
 		`{"kind":"yard.fenc","for":"1m"}`:                     `kind "yard.fenc": unknown action kind, did you mean "yard.fence"?`,
 		`{"kind":"wait","for":"1m"}`:                          `kind "wait": it looks at nothing`,
-		`{"kind":"yard.fence"}`:                               `for "": time: invalid duration ""`,
+		`{"kind":"yard.fence"}`:                               `for "" is no duration; write a number with a unit, for example 30s or 5m`,
 		`{"kind":"yard.fence","for":"1m","evry":"5s"}`:        `unknown field "evry", did you mean "every"?`,
 		`{"kind":"yard.fence","for":"1m","every":"5ms"}`:      `every "5ms": outside 1s to 10m`,
 		`{"kind":"yard.fence","for":"48h"}`:                   `for "48h": outside 5.0 s (every) to 24h`,
