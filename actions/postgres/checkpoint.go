@@ -61,11 +61,8 @@ func (a Checkpoint) resolve(in actions.Input) (CheckpointArgs, Cluster, error) {
 	if err != nil {
 		return args, Cluster{}, err
 	}
-	cluster, err := a.c.find(in, args.Cluster)
-	if err != nil {
-		return args, cluster, err
-	}
-	return args, cluster, cluster.has(args.Node)
+	cluster, err := a.c.having(in, args.Cluster, args.Node)
+	return args, cluster, err
 }
 
 // controlFile is what the server's control file says, beside the timeline that it writes on.

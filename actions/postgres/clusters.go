@@ -71,6 +71,15 @@ func (c *Clusters) find(in actions.Input, name string) (Cluster, error) {
 	return cluster, nil
 }
 
+// having is find for a step that also names a node of the cluster.
+func (c *Clusters) having(in actions.Input, name, node string) (Cluster, error) {
+	cluster, err := c.find(in, name)
+	if err != nil {
+		return cluster, err
+	}
+	return cluster, cluster.has(node)
+}
+
 // has refuses a node that is not configured.
 func (c Cluster) has(node string) error {
 	if _, ok := c.node(node); !ok {

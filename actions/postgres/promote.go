@@ -72,11 +72,8 @@ func (a Promote) resolve(in actions.Input) (PromoteArgs, Cluster, error) {
 	if err != nil {
 		return args, Cluster{}, err
 	}
-	cluster, err := a.c.find(in, args.Cluster)
-	if err != nil {
-		return args, cluster, err
-	}
-	return args, cluster, cluster.has(args.Candidate)
+	cluster, err := a.c.having(in, args.Cluster, args.Candidate)
+	return args, cluster, err
 }
 
 // Check implements actions.Action.

@@ -80,11 +80,8 @@ func (a Terminate) resolve(in actions.Input) (TerminateArgs, Cluster, error) {
 	if err != nil {
 		return args, Cluster{}, err
 	}
-	cluster, err := a.c.find(in, args.Cluster)
-	if err != nil {
-		return args, cluster, err
-	}
-	return args, cluster, cluster.has(args.Node)
+	cluster, err := a.c.having(in, args.Cluster, args.Node)
+	return args, cluster, err
 }
 
 // Check implements actions.Action.

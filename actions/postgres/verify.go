@@ -57,11 +57,8 @@ func (a Verify) resolve(in actions.Input) (VerifyArgs, Cluster, error) {
 	if err != nil {
 		return args, Cluster{}, err
 	}
-	cluster, err := a.c.find(in, args.Cluster)
-	if err != nil {
-		return args, cluster, err
-	}
-	return args, cluster, cluster.has(args.Candidate)
+	cluster, err := a.c.having(in, args.Cluster, args.Candidate)
+	return args, cluster, err
 }
 
 // Check implements actions.Action: before the promotion it tells whether the write can be made at all.
