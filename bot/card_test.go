@@ -58,6 +58,17 @@ func accepts(t *testing.T, v View) {
 	}
 }
 
+// drawn is the card at which the tale has come, as it is kept and as Slack takes it.
+func (s *tale) drawn(name string) []slack.Block {
+	s.t.Helper()
+	v := ViewOf(s.state, s.now)
+	blocks := Card(v)
+	golden(s.t, "card_"+name, blocks)
+	limits(s.t, blocks)
+	accepts(s.t, v)
+	return blocks
+}
+
 // limits checks what Slack documents, and the sum that it does not.
 func limits(t *testing.T, blocks []slack.Block) {
 	t.Helper()
@@ -164,12 +175,7 @@ func TestCard(t *testing.T) {
 	for name, told := range stories {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := told(begin(t))
-			v := ViewOf(s.state, s.now)
-			blocks := Card(v)
-			golden(t, "card_"+name, blocks)
-			limits(t, blocks)
-			accepts(t, v)
+			told(begin(t)).drawn(name)
 		})
 	}
 }

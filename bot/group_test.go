@@ -43,12 +43,7 @@ func TestCard_groups(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := told(begin(t))
-			v := ViewOf(s.state, s.now)
-			blocks := Card(v)
-			golden(t, "card_"+name, blocks)
-			limits(t, blocks)
-			accepts(t, v)
+			blocks := told(begin(t)).drawn(name)
 			if text := textOf(blocks); !strings.Contains(text, "⇉ 5. *healthy*, at the same time:") || !strings.Contains(text, "5.2. verify that us is healthy") {
 				t.Error(text)
 			}

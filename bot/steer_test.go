@@ -88,12 +88,7 @@ func TestCardOfASteeredRun(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := told(begin(t))
-			v := ViewOf(s.state, s.now)
-			blocks := Card(v)
-			golden(t, "card_"+name, blocks)
-			limits(t, blocks)
-			accepts(t, v)
+			told(begin(t)).drawn(name)
 		})
 	}
 }

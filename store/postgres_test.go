@@ -65,20 +65,28 @@ func queued(t *testing.T, s *store.Store) {
 	}
 }
 
+// hourAhead makes a clock in the database that is an hour ahead of this machine's. It counts for connections with
+// search_path=public,ahead,pg_catalog.
+func hourAhead(t *testing.T, cfg store.Config) *pgx.Conn {
+	t.Helper()
+	admin, err := pgx.Connect(t.Context(), cfg.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = admin.Close(context.Background()) })
+	if _, err := admin.Exec(t.Context(), `CREATE SCHEMA ahead; CREATE FUNCTION ahead.clock_timestamp() RETURNS timestamptz
+		LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + interval '1 hour' $$`); err != nil {
+		t.Fatal(err)
+	}
+	return admin
+}
+
 // TestPostgres_leases_heed_no_clock_of_ours gives the database a clock that is an hour ahead of this process: a lease must
 // be an hour ahead as well, because replicas whose clocks differ would otherwise take runs from living owners.
 func TestPostgres_leases_heed_no_clock_of_ours(t *testing.T) {
 	t.Parallel()
 	cfg := onPostgres(t)
-	admin, err := pgx.Connect(t.Context(), cfg.DSN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer admin.Close(context.WithoutCancel(t.Context()))
-	if _, err := admin.Exec(t.Context(), `CREATE SCHEMA ahead; CREATE FUNCTION ahead.clock_timestamp() RETURNS timestamptz
-		LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + interval '1 hour' $$`); err != nil {
-		t.Fatal(err)
-	}
+	admin := hourAhead(t, cfg)
 	s := open(t, cfg) // the schema is made before the clock is wrong
 	queued(t, s)
 	cfg.DSN += "&search_path=public,ahead,pg_catalog"
@@ -98,15 +106,7 @@ func TestPostgres_leases_heed_no_clock_of_ours(t *testing.T) {
 // TestPostgres_comes_back_after_its_server_did kills the server under an open store.
 func TestPostgres_comes_back_after_its_server_did(t *testing.T) {
 	t.Parallel()
-	server, err := lab.StartPostgres(t.Context(), lab.PostgresOptions{Name: "pg-store"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	server := lab.NewPostgres(t, lab.PostgresOptions{Name: "pg-store"})
 	dsn := server.DSN(lab.Superuser, lab.AppDatabase)
 	s, other := open(t, store.Config{Driver: "postgres", DSN: dsn}), open(t, store.Config{Driver: "postgres", DSN: dsn})
 	if _, err := s.Do(t.Context(), outage(1)); err != nil {
@@ -147,15 +147,7 @@ func TestPostgres_comes_back_after_its_server_did(t *testing.T) {
 func TestPostgres_replicas_agree_on_the_time(t *testing.T) {
 	t.Parallel()
 	cfg := onPostgres(t)
-	admin, err := pgx.Connect(t.Context(), cfg.DSN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer admin.Close(context.WithoutCancel(t.Context()))
-	if _, err := admin.Exec(t.Context(), `CREATE SCHEMA ahead; CREATE FUNCTION ahead.clock_timestamp() RETURNS timestamptz
-		LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + interval '1 hour' $$`); err != nil {
-		t.Fatal(err)
-	}
+	hourAhead(t, cfg)
 	if err := open(t, cfg).Close(); err != nil { // the schema is made before the clock is wrong
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"testing"
 	"time"
 )
@@ -11,12 +10,7 @@ import (
 // TestSQLite_only_leases_do_not_wait_for_the_disk: whatever became of a lease, the commits after it are flushed.
 func TestSQLite_only_leases_do_not_wait_for_the_disk(t *testing.T) {
 	t.Parallel()
-	ctx := t.Context()
-	d, err := openSQLite(ctx, Config{Path: filepath.Join(t.TempDir(), "p.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = d.close() })
+	ctx, d := t.Context(), sqliteFile(t)
 	const normal, full = 1, 2 // https://www.sqlite.org/pragma.html#pragma_synchronous
 	flushes := func(row Row) (mode int) {
 		t.Helper()

@@ -8,15 +8,21 @@ import (
 	"testing"
 )
 
-// TestPrepared: a statement is compiled once, whoever uses it, and what is compiled stays right and bounded.
-func TestPrepared(t *testing.T) {
-	t.Parallel()
-	ctx := t.Context()
-	d, err := openSQLite(ctx, Config{Path: filepath.Join(t.TempDir(), "p.db")})
+// sqliteFile is the SQLite of one test, as a server opens it.
+func sqliteFile(t *testing.T) *database {
+	t.Helper()
+	d, err := openSQLite(t.Context(), Config{Path: filepath.Join(t.TempDir(), "p.db")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = d.close() })
+	return d
+}
+
+// TestPrepared: a statement is compiled once, whoever uses it, and what is compiled stays right and bounded.
+func TestPrepared(t *testing.T) {
+	t.Parallel()
+	ctx, d := t.Context(), sqliteFile(t)
 	must := func(tx Tx, query string, args ...any) {
 		t.Helper()
 		if _, err := tx.Exec(ctx, query, args...); err != nil {

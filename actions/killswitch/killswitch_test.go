@@ -26,15 +26,7 @@ const released = `INSERT INTO kill_switch_state VALUES (1, false, 'first install
 // server starts a server with the table, and a watcher of its one switch "trading".
 func server(t *testing.T, ddl string) (*lab.Postgres, killswitch.Switch) {
 	t.Helper()
-	pg, err := lab.StartPostgres(t.Context(), lab.PostgresOptions{InMemory: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := pg.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	pg := lab.NewPostgres(t, lab.PostgresOptions{InMemory: true})
 	exec(t, pg, ddl)
 	return pg, killswitch.Switch{Name: "trading", DSN: pg.PointsmanDSN(), Poll: 100 * time.Millisecond, StaleAfter: 2 * time.Second}
 }

@@ -14,20 +14,12 @@ import (
 
 func TestAStandbyIsNeitherReadNorWritten(t *testing.T) {
 	t.Parallel()
-	pair, err := lab.StartPair(t.Context(), lab.PairOptions{InMemory: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := pair.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	pair := lab.NewPair(t, lab.PairOptions{})
 	exec(t, pair.Primary, table+released)
 	w := watcher(t, killswitch.Switch{Name: "trading", DSN: pair.Standby.PointsmanDSN()}, killswitch.Switch{Name: "clients", DSN: pair.ClientDSN(lab.Pointsman)})
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // it insists to the end
 	defer cancel()
-	_, err = kind(t, w, killswitch.KindEngage).Apply(ctx, input("x"))
+	_, err := kind(t, w, killswitch.KindEngage).Apply(ctx, input("x"))
 	if err == nil || err.Error() != "the DSN of trading leads to a standby, so nothing was written; promote it or correct the DSN" {
 		t.Errorf("error %v", err)
 	}

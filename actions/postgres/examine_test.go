@@ -153,14 +153,6 @@ func otherProbes(t *testing.T, w *world) elsewhere {
 // stranger is a server of another database.
 func stranger(t *testing.T) *lab.Postgres {
 	t.Helper()
-	server, err := lab.StartPostgres(t.Context(), lab.PostgresOptions{Name: "other", InMemory: true, OwnIdentity: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	server := lab.NewPostgres(t, lab.PostgresOptions{Name: "other", InMemory: true, OwnIdentity: true})
 	return server
 }

@@ -114,11 +114,7 @@ func TestFailover(t *testing.T) {
 
 	t.Run("another_cluster_is_refused", func(t *testing.T) {
 		t.Parallel()
-		other, err := lab.StartPostgres(t.Context(), lab.PostgresOptions{Name: "pg-2", InMemory: true, OwnIdentity: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = other.Close() })
+		other := lab.NewPostgres(t, lab.PostgresOptions{Name: "pg-2", InMemory: true, OwnIdentity: true})
 		w := newWorld(t, lab.PairOptions{}, func(c *postgres.Cluster) {
 			c.Nodes = append(c.Nodes, postgres.Node{Name: "pg-3", Address: postgres.Address{DSN: other.PointsmanDSN()}})
 		})

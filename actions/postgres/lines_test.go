@@ -9,25 +9,27 @@ import (
 	"github.com/pointsman/pointsman/cmd/lab"
 )
 
+// looking is a server, the wire to it, and what looks at it over that wire.
+func looking(t *testing.T) (*lab.Postgres, *wire, func(want postgres.State)) {
+	t.Helper()
+	server := lab.NewPostgres(t, lab.PostgresOptions{InMemory: true})
+	w := newWire(t, server)
+	c := postgres.New(postgres.Config{{
+		Name: "orders", Nodes: []postgres.Node{{Name: "pg-1", Address: postgres.Address{DSN: w.through(server.PointsmanDSN(), server)}}},
+	}}, nil)
+	return server, w, func(want postgres.State) {
+		t.Helper()
+		if seen, _ := c.Look(t.Context(), "orders", "pg-1"); seen.State != want {
+			t.Fatalf("it %s (%s), want %s", seen.State.Words(), seen.Detail, want.Words())
+		}
+	}
+}
+
 // TestLines: looks that follow each other share a connection, and what becomes of that connection is never taken for what
 // became of the server.
 func TestLines(t *testing.T) {
 	t.Parallel()
-	server, err := lab.StartPostgres(t.Context(), lab.PostgresOptions{InMemory: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
-	w := newWire(t, server)
-	looker := postgres.New(postgres.Config{{
-		Name: "orders", Nodes: []postgres.Node{{Name: "pg-1", Address: postgres.Address{DSN: w.through(server.PointsmanDSN(), server)}}},
-	}}, nil)
-	look := func(want postgres.State) {
-		t.Helper()
-		if seen, _ := looker.Look(t.Context(), "orders", "pg-1"); seen.State != want {
-			t.Fatalf("it %s (%s), want %s", seen.State.Words(), seen.Detail, want.Words())
-		}
-	}
+	server, w, look := looking(t)
 	for range 5 {
 		look(postgres.Writable)
 	}
@@ -60,18 +62,10 @@ func TestLines(t *testing.T) {
 // TestALineIsClosedWhenItsTimeIsOver: nobody's connection slot is kept for longer than a failover takes.
 func TestALineIsClosedWhenItsTimeIsOver(t *testing.T) {
 	t.Parallel()
-	server, err := lab.StartPostgres(t.Context(), lab.PostgresOptions{InMemory: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
-	w := newWire(t, server)
-	looker := postgres.New(postgres.Config{{
-		Name: "orders", Nodes: []postgres.Node{{Name: "pg-1", Address: postgres.Address{DSN: w.through(server.PointsmanDSN(), server)}}},
-	}}, nil)
-	looker.Look(t.Context(), "orders", "pg-1")
+	_, w, look := looking(t)
+	look(postgres.Writable)
 	await(t, func(context.Context) error {
-		looker.Look(t.Context(), "orders", "pg-1") // being used does not prolong it
+		look(postgres.Writable) // being used does not prolong it
 		if w.opened.Load() < 2 {
 			return fmt.Errorf("the first connection still serves")
 		}

@@ -203,11 +203,7 @@ func TestRejoin(t *testing.T) {
 	t.Run("data_of_another_cluster_is_refused", func(t *testing.T) {
 		t.Parallel()
 		w, _ := withHands(t, lab.PairOptions{})
-		other, err := lab.StartPostgres(t.Context(), lab.PostgresOptions{Name: "other", InMemory: true, OwnIdentity: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = other.Close() })
+		other := lab.NewPostgres(t, lab.PostgresOptions{Name: "other", InMemory: true, OwnIdentity: true})
 		if err := other.Stop(t.Context(), lab.Fast); err != nil {
 			t.Fatal(err)
 		}

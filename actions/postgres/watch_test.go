@@ -137,11 +137,7 @@ func TestWatch(t *testing.T) {
 
 	t.Run("another_cluster_under_a_wrong_address_is_no_second_primary", func(t *testing.T) {
 		t.Parallel()
-		other, err := lab.StartPostgres(t.Context(), lab.PostgresOptions{Name: "pg-3", InMemory: true, OwnIdentity: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = other.Close() })
+		other := lab.NewPostgres(t, lab.PostgresOptions{Name: "pg-3", InMemory: true, OwnIdentity: true})
 		w := newWorld(t, lab.PairOptions{}, often, func(c *postgres.Cluster) {
 			c.Nodes = append(c.Nodes, postgres.Node{Name: "pg-3", Address: postgres.Address{DSN: other.PointsmanDSN()}})
 		})

@@ -148,11 +148,7 @@ func (s *bench) calm() {
 func BenchmarkOutage(b *testing.B) {
 	b.Run("sqlite", func(b *testing.B) { outages(b, open(b, "", unpaced)) })
 	b.Run("postgres", func(b *testing.B) {
-		server, err := lab.StartPostgres(b.Context(), lab.PostgresOptions{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Cleanup(func() { _ = server.Close() })
+		server := lab.NewPostgres(b, lab.PostgresOptions{})
 		outages(b, open(b, "driver: postgres, dsn: \""+server.SuperuserDSN()+"\"", unpaced))
 	})
 	b.Run("alertmanager-slack-receiver", receiver)

@@ -19,15 +19,7 @@ import (
 // ownDatabase is a PostgreSQL for the program alone, which the test may stop.
 func ownDatabase(t *testing.T) *lab.Postgres {
 	t.Helper()
-	server, err := lab.StartPostgres(t.Context(), lab.PostgresOptions{Name: "pg-own", InMemory: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	server := lab.NewPostgres(t, lab.PostgresOptions{Name: "pg-own", InMemory: true})
 	return server
 }
 

@@ -43,6 +43,21 @@ func PostgresDSN(t TB) string {
 	return server.DSN(Pointsman, name)
 }
 
+// NewPostgres starts a server for one test and closes it when the test ends.
+func NewPostgres(t TB, options PostgresOptions) *Postgres {
+	t.Helper()
+	server, err := StartPostgres(context.Background(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	return server
+}
+
 // NewPair starts a pair for one test and closes it when the test ends: in memory, unless OnDisk says otherwise.
 func NewPair(t TB, options PairOptions) *Pair {
 	t.Helper()
