@@ -15,12 +15,8 @@ import (
 func TestARunThatANewerVersionHasChangedIsLetGo(t *testing.T) {
 	story(t, func(w *world) {
 		defer w.work("a")()
-		w.fence.change(func(p *points) { p.hang = true }) // until the step's deadline, 10 s
-		w.approve(w.propose())
-		<-time.After(time.Second)
-		w.ledger.break_(pointsman.Errorf(pointsman.CodeNewer, "written by a newer pointsman"))
-		<-time.After(30 * time.Second)
-		w.ledger.break_(nil) // from now on this engine is the newer version: it could understand it
+		w.cutOff(pointsman.Errorf(pointsman.CodeNewer, "written by a newer pointsman"), 30*time.Second)
+		// From now on this engine is the newer version: it could understand it.
 		<-time.After(8 * time.Second)
 		synctest.Wait()
 		if n := w.ledger.count(pointsman.EvRunTaken); n != 1 {

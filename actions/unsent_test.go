@@ -24,12 +24,20 @@ func (p *points) waits() []time.Duration {
 	return out
 }
 
-func TestWhatWasNotSentIsTriedAgain(t *testing.T) {
+// unsent is a story in which nobody takes the call of the fence's first n attempts; it goes on when the first has failed.
+func unsent(t *testing.T, n int, f func(w *world)) {
+	t.Helper()
 	story(t, func(w *world) {
-		w.fence.change(func(p *points) { p.refused = 2 })
+		w.fence.change(func(p *points) { p.refused = n })
 		defer w.work("a")()
 		w.approve(w.propose())
-		time.Sleep(500 * time.Millisecond)
+		settle(500 * time.Millisecond)
+		f(w)
+	})
+}
+
+func TestWhatWasNotSentIsTriedAgain(t *testing.T) {
+	unsent(t, 2, func(w *world) {
 		r := w.wantRun(pointsman.RunRunning, "")
 		if told := r.Steps[0].Trying(); told != "nothing was sent in attempt 1 (1 of 4): connection refused; the next one comes in 1.0 s" {
 			t.Errorf("told %q", told)
@@ -59,8 +67,7 @@ func TestWhatIsNeverSentEndsAsFailed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			story(t, func(w *world) {
 				w.cat.runbook.Steps[0].Timeout = tc.timeout
-				w.fence.change(func(p *points) { p.refused = 100; p.blind = errors.New("connection refused"); p.set = false })
-				w.fence.change(func(p *points) { p.blind = nil })
+				w.fence.change(func(p *points) { p.refused = 100 })
 				defer w.work("a")()
 				w.approve(w.propose())
 				time.Sleep(2 * time.Minute)
@@ -82,11 +89,7 @@ func TestWhatIsNeverSentEndsAsFailed(t *testing.T) {
 }
 
 func TestBetweenAttemptsTheWorldIsLookedAtAgain(t *testing.T) {
-	story(t, func(w *world) {
-		w.fence.change(func(p *points) { p.refused = 100 })
-		defer w.work("a")()
-		w.approve(w.propose())
-		time.Sleep(500 * time.Millisecond)
+	unsent(t, 100, func(w *world) {
 		w.fence.change(func(p *points) { p.refuse = "a train is on the points" })
 		time.Sleep(time.Minute)
 		w.wantRun(pointsman.RunParked, "a train is on the points")
@@ -97,11 +100,7 @@ func TestBetweenAttemptsTheWorldIsLookedAtAgain(t *testing.T) {
 }
 
 func TestAnAttemptThatCannotLookSendsNothingEither(t *testing.T) {
-	story(t, func(w *world) {
-		w.fence.change(func(p *points) { p.refused = 1 })
-		defer w.work("a")()
-		w.approve(w.propose())
-		time.Sleep(500 * time.Millisecond)
+	unsent(t, 1, func(w *world) {
 		w.fence.change(func(p *points) { p.checkErr = errors.New("no route to host") })
 		time.Sleep(1500 * time.Millisecond) // the second attempt sees nothing
 		w.fence.change(func(p *points) { p.checkErr = nil })
@@ -116,11 +115,7 @@ func TestAnAttemptThatCannotLookSendsNothingEither(t *testing.T) {
 func TestAPauseOrAnAbortStopsTheAttempts(t *testing.T) {
 	for verb, want := range map[pointsman.Verb]pointsman.RunState{pointsman.VerbPause: pointsman.RunPaused, pointsman.VerbAbort: pointsman.RunAborted} {
 		t.Run(string(verb), func(t *testing.T) {
-			story(t, func(w *world) {
-				w.fence.change(func(p *points) { p.refused = 1 })
-				defer w.work("a")()
-				w.approve(w.propose())
-				time.Sleep(500 * time.Millisecond)
+			unsent(t, 1, func(w *world) {
 				r := w.wantRun(pointsman.RunRunning, "")
 				w.do(pointsman.Steer{Run: r.ID, Verb: verb, Mark: r.Mark(), Reason: "wait", By: pointsman.Actor{Person: ana, Door: pointsman.DoorCLI}})
 				time.Sleep(time.Minute)
@@ -195,9 +190,7 @@ func TestAMemberThatNeverReachesAnybodyEndsAlsoWhileAPauseIsWanted(t *testing.T)
 
 func TestAnErrorThatProvesNothingIsNotTriedAgain(t *testing.T) {
 	story(t, func(w *world) {
-		w.fence.change(func(p *points) { p.lose, p.deny = errors.New("connection reset"), "" })
-		w.fence.change(func(p *points) { p.blind = errors.New("no route to host") })
-		w.fence.change(func(p *points) { p.blind = nil })
+		w.fence.change(func(p *points) { p.lose = errors.New("connection reset") })
 		defer w.work("a")()
 		w.approve(w.propose())
 		time.Sleep(time.Minute)
