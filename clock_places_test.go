@@ -41,6 +41,7 @@ var ownClock = map[string]string{
 	"comms/follow.go":     "the end of leases as this process counts them",
 	"comms/hold.go":       "the end of leases as this process counts them",
 	"comms/commstest/":    "an outbox for tests",
+	"store/employ.go":     "since the worker asked, and since a run was leased to it",
 	"store/lock_unix.go":  "how long a file lock is waited for",
 	"store/storetest/":    "deadlines of tests",
 	"cmd/demo/":           "a show",

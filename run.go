@@ -165,4 +165,6 @@ type Claim struct {
 	Run      Run
 	Epoch    int64
 	Takeover bool // the former owner's lease ended while the run was running
+	// Since is when the lease began, by this process's own clock, where that was before it was asked for.
+	Since time.Time
 }

@@ -99,6 +99,9 @@ func (e *Engine) claim(ctx, work context.Context, wg *sync.WaitGroup) bool {
 	if !ok {
 		return false
 	}
+	if !c.Since.IsZero() {
+		claimed = c.Since
+	}
 	pointsman.Failpoint("run.claimed", c.Run.Runbook)
 	wg.Go(func() { e.drive(work, c, claimed) })
 	return true

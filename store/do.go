@@ -58,6 +58,9 @@ func (s *Store) decide(ctx context.Context, w *work, cmd pointsman.Command) (poi
 	if err := w.save(l, after); err != nil {
 		return pointsman.Result{}, err
 	}
+	if err := s.engage(ctx, w, l, after); err != nil {
+		return pointsman.Result{}, err
+	}
 	w.events = events
 	if sub.Once != "" {
 		w.writes.one(`INSERT INTO seen (once, at, code, answer, subject) VALUES ($1, $2, $3, $4, $5)`,

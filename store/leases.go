@@ -21,6 +21,9 @@ func (s *Store) ClaimRun(ctx context.Context, owner string, lease time.Duration)
 	if err := s.cut(); err != nil {
 		return pointsman.Claim{}, false, err
 	}
+	if c, ok := s.worker.take(owner); ok {
+		return c, true, nil
+	}
 	now, err := s.db.lease(ctx)
 	if err != nil {
 		return pointsman.Claim{}, false, fmt.Errorf("claim a run: %w", err)
@@ -71,18 +74,27 @@ func (s *Store) readable(r Row) (candidate, error) {
 		return candidate{}, err
 	}
 	c := candidate{id: run.ID}
-	if c.err = decodeWhole(doc, &run); c.err == nil {
-		_, c.err = pointsman.DecodePlan(run.Plan)
-	}
-	for i, step := range run.Steps {
-		if c.err == nil && s.kinds != nil && !slices.Contains(s.kinds, step.Kind) {
-			c.err = fmt.Errorf("step %d is of the kind %s, which this version does not know", i+1, step.Kind)
-		}
-	}
-	if c.err != nil {
-		c.err = fmt.Errorf("%s is left to a newer version: %w", run.ID, c.err)
+	if _, err := s.carried(doc); err != nil {
+		c.err = fmt.Errorf("%s is left to a newer version: %w", run.ID, err)
 	}
 	return c, nil
+}
+
+// carried reads a run that this version can carry out; the error says why it cannot.
+func (s *Store) carried(doc string) (pointsman.Run, error) {
+	var run pointsman.Run
+	if err := decodeWhole(doc, &run); err != nil {
+		return run, err
+	}
+	if _, err := pointsman.DecodePlan(run.Plan); err != nil {
+		return run, err
+	}
+	for i, step := range run.Steps {
+		if s.kinds != nil && !slices.Contains(s.kinds, step.Kind) {
+			return run, fmt.Errorf("step %d is of the kind %s, which this version does not know", i+1, step.Kind)
+		}
+	}
+	return run, nil
 }
 
 // Heartbeat prolongs a lease by the given time from now. An Error with CodeConflict says that the lease is gone:

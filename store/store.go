@@ -66,6 +66,8 @@ type Store struct {
 	log  *slog.Logger
 	self string // this process among those that share a PostgreSQL
 
+	worker employed
+
 	deliveryLease time.Duration
 	kinds         []string
 	known         Tail         // guarded by mu
@@ -130,6 +132,13 @@ func (s *Store) Close() error {
 	}
 	s.stop()
 	s.ended.Wait()
+	for _, c := range s.worker.dismiss() {
+		ctx, cancel := context.WithTimeout(context.Background(), decideLimit)
+		if err := s.Release(ctx, c.Run.ID, c.Epoch); err != nil {
+			s.log.Warn("a run that nobody began waits for the end of its lease", "run", c.Run.ID, "err", err)
+		}
+		cancel()
+	}
 	return s.db.close()
 }
 

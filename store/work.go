@@ -23,6 +23,7 @@ type work struct {
 	end    Tail  // of the log, once the events are appended
 
 	attending attending
+	employing []pointsman.Claim // runs that it leases to the worker of this process
 }
 
 // tries bounds how often a transaction that lost against another one is made again.
@@ -36,6 +37,7 @@ func (s *Store) transact(ctx context.Context, fn func(*work) error) error {
 		switch {
 		case err == nil:
 			s.know(w.end)
+			s.worker.give(w.employing)
 			w.attending.tell(w.end.Seq)
 			if len(w.events) > 0 || w.nudge {
 				s.wake()

@@ -149,6 +149,7 @@ func (a *App) build(snap *snapshot) error {
 		Ledger: a.store, Kinds: registry, Catalog: a.catalog, Warden: warden, History: a.store, Owner: owner, Lease: cfg.Timings.Lease, Beat: cfg.Timings.Heartbeat,
 		Sweep: cfg.Timings.Sweep, CheckTimeout: cfg.Timings.CheckTimeout, Tries: cfg.Timings.Tries, Grace: 20 * time.Second, Log: log,
 	}
+	a.store.Employ(owner, cfg.Timings.Lease)
 	a.talk = comms.Dispatcher{
 		Outbox: a.store, Journal: a.store, Prompt: a.store, Ways: a.parts.ways, Owner: owner, Now: a.store.Now, Metrics: comms.NewMetrics(a.reg), Log: a.log.With("room", "comms"),
 	}

@@ -39,6 +39,7 @@ func Run(t *testing.T, fresh func(testing.TB) store.Config) {
 		{"what does not exist is not found", notFound},
 		{"a write of a former owner changes nothing", fencing},
 		{"two claimers get one run each", claimers},
+		{"a queued run is leased to the worker of the process at once", employed},
 		{"a waiting run is claimed when its time has come", waiting},
 		{"a released run is free at once, a parked one for nobody", releasing},
 		{"the clock finds what is due", due},
