@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -78,7 +79,7 @@ func openSQLite(ctx context.Context, cfg Config) (*database, error) {
 		return nil, err
 	}
 	if cfg.Path != inMemory {
-		if beside, err = newEmptier(cfg.Path, health, emptyEvery); err != nil {
+		if beside, err = newEmptier(cfg.Path, health, cmp.Or(cfg.emptyEvery, emptyEvery)); err != nil {
 			return nil, errors.Join(err, d.close())
 		}
 	}

@@ -14,7 +14,7 @@ func TestSQLite_empties_its_log_beside_the_writer(t *testing.T) {
 	t.Parallel()
 	ctx, folder := t.Context(), t.TempDir()
 	path := filepath.Join(folder, "p.db")
-	d, err := openSQLite(ctx, Config{Path: path})
+	d, err := openSQLite(ctx, Config{Path: path, emptyEvery: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}

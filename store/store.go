@@ -38,6 +38,8 @@ type Config struct {
 	Now func() time.Time `yaml:"-"`
 	// Wall replaces this machine's wall clock in tests; nil is time.Now.
 	Wall func() time.Time `yaml:"-"`
+
+	emptyEvery time.Duration // of SQLite's write-ahead log; 0 means the usual time, tests take longer
 }
 
 // Validate returns what is wrong with the configuration; paths are relative to its section.
