@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -76,7 +77,7 @@ func (g Guards) Validate(known []string) []pointsman.Fault {
 		at := fmt.Sprintf("targets[%d]", i)
 		kind, all := strings.CutSuffix(t.Target, "/*")
 		if !slices.Contains(known, t.Target) && (!all || !slices.ContainsFunc(known, func(k string) bool { return strings.HasPrefix(k, kind+"/") })) {
-			fault(at+".target", "%q is no configured target such as postgres/orders, nor a kind such as postgres/*; configured are %s", t.Target, strings.Join(known, ", "))
+			fault(at+".target", "%q is no configured target such as postgres/orders, nor a kind such as postgres/*; configured are %s", t.Target, cmp.Or(strings.Join(known, ", "), "none"))
 		}
 		for name, list := range map[string][]Window{"no_automation": t.NoAutomation, "only_within": t.OnlyWithin} {
 			for j, w := range list {
@@ -93,7 +94,7 @@ func (g Guards) Validate(known []string) []pointsman.Fault {
 		for j, key := range one.Targets {
 			switch {
 			case !slices.Contains(known, key):
-				fault(fmt.Sprintf("%s.targets[%d]", at, j), "%q is no configured target; configured are %s", key, strings.Join(known, ", "))
+				fault(fmt.Sprintf("%s.targets[%d]", at, j), "%q is no configured target; configured are %s", key, cmp.Or(strings.Join(known, ", "), "none"))
 			case !strings.HasPrefix(key, "service/"):
 				fault(fmt.Sprintf("%s.targets[%d]", at, j), "the health of %s cannot be measured for a group; only a service has health addresses", key)
 			}

@@ -49,6 +49,11 @@ func New(cfg Config, log *slog.Logger) (*List, error) {
 	return &List{Clusters: clusters, Switches: switches, services: services, switched: endpoint.Kinds(cfg.Endpoint), Patroni: patroni.New(cfg.Patroni)}, nil
 }
 
+// Unconfigured is the list where no configuration was read: enough to know the kinds and to look at their arguments.
+func Unconfigured() *List {
+	return &List{Clusters: postgres.New(nil, nil), Switches: killswitch.Unconfigured(), services: service.Unconfigured(), switched: endpoint.Kinds(nil), Patroni: patroni.New(nil)}
+}
+
 // Kinds are all kinds.
 func (l *List) Kinds() []actions.Action {
 	var out []actions.Action

@@ -1,6 +1,7 @@
 package killswitch
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -42,7 +43,7 @@ func (w *Watcher) pick(name string, in actions.Input) (*watched, error) {
 	if name == "" {
 		return nil, fmt.Errorf("switch is missing: name one of %s", strings.Join(w.order, ", "))
 	}
-	return nil, fmt.Errorf("there is no kill switch %q; configured are %s", name, strings.Join(w.order, ", "))
+	return nil, fmt.Errorf("there is no kill switch %q; configured are %s", name, cmp.Or(strings.Join(w.order, ", "), "none"))
 }
 
 func (w *Watcher) of(in actions.Input) (*watched, error) {
@@ -55,7 +56,7 @@ func (w *Watcher) of(in actions.Input) (*watched, error) {
 
 // describe makes "engage the kill switch trading".
 func (w *Watcher) describe(verb, name string, in actions.Input) (string, error) {
-	if !strings.Contains(name, "${") && (name != "" || in.Target.Kind != "") {
+	if !w.unread && !strings.Contains(name, "${") && (name != "" || in.Target.Kind != "") {
 		s, err := w.pick(name, in)
 		if err != nil {
 			return "", err

@@ -71,6 +71,7 @@ type Watcher struct {
 	log      *slog.Logger
 	order    []string
 	switches map[string]*watched
+	unread   bool // no configuration was read, so any name may be that of a switch
 }
 
 // watched is one switch with what was seen of it.
@@ -98,6 +99,12 @@ func New(cfg Config, log *slog.Logger) (*Watcher, error) {
 		w.switches[s.Name] = &watched{Switch: s.WithDefaults(), problem: "not read yet"}
 	}
 	return w, nil
+}
+
+// Unconfigured is a watcher where no configuration was read, as for pointsman runbook lint: the arguments of its kinds can
+// be looked at, and which switches there are cannot be known. It watches nothing.
+func Unconfigured() *Watcher {
+	return &Watcher{log: slog.New(slog.DiscardHandler), switches: map[string]*watched{}, unread: true}
 }
 
 // Kinds are the actions on the configured switches.

@@ -87,7 +87,7 @@ func (k check) Describe(in actions.Input) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if open(w.service, in) {
+	if k.open(w.service, in) {
 		return fmt.Sprintf("verify that %s is healthy, %d times in a row", w.service, w.consecutive), nil
 	}
 	t, err := k.pickHealthy(w, in)

@@ -95,6 +95,14 @@ func (c Config) Validate() []pointsman.Fault {
 type catalog struct {
 	order  []string
 	byName map[string]Target
+	unread bool // no configuration was read, so any name may be that of a service
+}
+
+// Unconfigured are the actions where no configuration was read, as for pointsman runbook lint: their arguments can be
+// looked at, and which services there are cannot be known.
+func Unconfigured() []actions.Action {
+	c := &catalog{unread: true}
+	return []actions.Action{newCheck(c), run{c}}
 }
 
 // Kinds are the actions on the configured services.
@@ -121,10 +129,11 @@ func (c *catalog) pick(name string, in actions.Input) (Target, error) {
 	if name == "" {
 		return Target{}, fmt.Errorf("service is missing: name one of %s", strings.Join(c.order, ", "))
 	}
-	return Target{}, fmt.Errorf("there is no service %q; configured are %s", name, strings.Join(c.order, ", "))
+	return Target{}, fmt.Errorf("there is no service %q; configured are %s", name, orNone(c.order))
 }
 
-// open reports a name that a parameter will fill in later: runbook lint reads the arguments as they are written.
-func open(name string, in actions.Input) bool {
-	return strings.Contains(name, "${") || name == "" && in.Target.Kind == ""
+// open reports a name that cannot be held against the services: a parameter will fill it in later, because runbook lint
+// reads the arguments as they are written, or nobody knows which there are.
+func (c *catalog) open(name string, in actions.Input) bool {
+	return c.unread || strings.Contains(name, "${") || name == "" && in.Target.Kind == ""
 }

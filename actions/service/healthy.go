@@ -33,7 +33,7 @@ func (k check) Healthy(ctx context.Context, name string) (bool, string, error) {
 // Beside implements actions.Together.
 func (k check) Beside(in actions.Input) (pointsman.Target, error) {
 	w, err := k.args(in)
-	if err != nil || open(w.service, in) {
+	if err != nil || k.open(w.service, in) {
 		return pointsman.Target{Kind: "service", Name: w.service}, err
 	}
 	t, err := k.pick(w.service, in)
@@ -43,7 +43,7 @@ func (k check) Beside(in actions.Input) (pointsman.Target, error) {
 // Beside implements actions.Together.
 func (k run) Beside(in actions.Input) (pointsman.Target, error) {
 	var a runArgs
-	if err := in.Args(&a); err != nil || open(a.Service, in) {
+	if err := in.Args(&a); err != nil || k.open(a.Service, in) {
 		return pointsman.Target{Kind: "service", Name: a.Service}, err
 	}
 	return k.Aims(in)

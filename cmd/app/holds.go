@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -55,7 +56,7 @@ func (c *Catalog) target(text string) (pointsman.Target, string) {
 	case 1:
 		return t, ""
 	case 0:
-		return t, fmt.Sprintf("there is no target %q; configured are %s", text, strings.Join(all, ", "))
+		return t, fmt.Sprintf("there is no target %q; configured are %s", text, cmp.Or(strings.Join(all, ", "), "none"))
 	}
 	return t, fmt.Sprintf("%q could be %s; name one of them", text, strings.Join(found, " or "))
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions"
+	"github.com/pointsman/pointsman/actions/builtin"
 	"github.com/pointsman/pointsman/alerts"
 	"github.com/pointsman/pointsman/configs"
 )
@@ -15,7 +16,14 @@ import (
 // Check holds the whole configuration against what this version knows, without opening or reaching anything.
 func Check(cfg *configs.Config) error {
 	_, faults, err := compile(cfg)
-	return joinAll(err, append(faults, LintRunbooks(cfg.Runbooks)...))
+	if err != nil {
+		return err
+	}
+	kinds, err := kindsOf(cfg)
+	if err != nil {
+		return err
+	}
+	return joined(append(faults, lintWith(kinds, cfg.Runbooks)...))
 }
 
 func joinAll(err error, faults []pointsman.Fault) error {
@@ -25,10 +33,15 @@ func joinAll(err error, faults []pointsman.Fault) error {
 	return joined(faults)
 }
 
-// LintRunbooks checks what needs no configuration: matchers, parameters, kinds and their arguments.
+// LintRunbooks checks what needs no configuration: matchers, parameters, kinds and their arguments, but not whether there
+// is a target of the name that a step gives.
 func LintRunbooks(books []pointsman.Runbook) []pointsman.Fault {
+	return lintWith(builtin.Unconfigured().Kinds(), books)
+}
+
+func lintWith(kinds []actions.Action, books []pointsman.Runbook) []pointsman.Fault {
 	var faults []pointsman.Fault
-	registry, err := actions.NewRegistry(nil, allKinds()...)
+	registry, err := actions.NewRegistry(nil, kinds...)
 	if err != nil {
 		return []pointsman.Fault{{Text: err.Error()}}
 	}

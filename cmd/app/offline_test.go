@@ -180,3 +180,53 @@ func TestADryRunShowsEverythingAndChangesNothing(t *testing.T) {
 		}
 	}
 }
+
+// A step may name a target of the configuration itself; only with the configuration can be told whether there is one.
+func TestAStepMayNameAConfiguredTarget(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	book := func(service string) *configs.Config {
+		t.Helper()
+		write := func(name, text string) string {
+			t.Helper()
+			name = filepath.Join(dir, name)
+			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return name
+		}
+		runbook := write("api-restart.yaml", `
+name: api-restart
+title: Restart the API
+description: Restarts it
+owner: dba
+review: 2099-01-01
+steps:
+  - {name: restart, kind: exec.run, with: {service: `+service+`, command: restart}, timeout: 1m}
+  - {name: still-engaged, kind: killswitch.verify, with: {switch: trading, want: engaged}, timeout: 30s}
+approval: {require: [1 of dba]}
+`)
+		cfg, _, err := configs.Load(write("pointsman.yaml", `
+alertmanager: {tokens: [0123456789abcdef]}
+people: [{id: ana, name: Ana, unix_uid: 1000, roles: [dba]}, {id: ben, name: Ben, unix_uid: 1001, roles: [dba]}]
+targets:
+  service: [{name: api, environment: production, commands: {restart: ["true"]}}]
+  killswitch: [{name: trading, environment: production, dsn: "host=127.0.0.1"}]
+runbooks: [`+runbook+`]
+`), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cfg
+	}
+	if err := Check(book("api")); err != nil {
+		t.Errorf("check-config: %v", err)
+	}
+	cfg := book("apx")
+	if err := Check(cfg); err == nil || !strings.Contains(err.Error(), `api-restart.yaml:8: steps[0].with: there is no service "apx"; configured are api`) {
+		t.Errorf("check-config of a service that is not there: %v", err)
+	}
+	if faults := LintRunbooks(cfg.Runbooks); len(faults) > 0 {
+		t.Errorf("runbook lint knows no configuration, yet it says %v", faults)
+	}
+}

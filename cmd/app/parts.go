@@ -146,18 +146,9 @@ func kindsOf(cfg *configs.Config) ([]actions.Action, error) {
 	return built.Kinds(), nil
 }
 
-// allKinds are all kinds without any target: enough to know their names and arguments.
-func allKinds() []actions.Action {
-	built, err := builtin.New(builtin.Config{}, nil)
-	if err != nil {
-		return nil
-	}
-	return built.Kinds()
-}
-
 // kindNames are the kinds of steps that this version can carry out.
 func kindNames() ([]string, error) {
-	registry, err := actions.NewRegistry(nil, allKinds()...)
+	registry, err := actions.NewRegistry(nil, builtin.Unconfigured().Kinds()...)
 	if err != nil {
 		return nil, err
 	}
