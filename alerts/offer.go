@@ -51,7 +51,7 @@ func (r *Router) offer(b *book, from source) pointsman.Offer {
 
 // lacking says what a parameter without a value needs.
 func (r *Router) lacking(p pointsman.Param) string {
-	s := fmt.Sprintf("nothing gives a value for parameter %s; write %s=VALUE", p.Name, p.Name)
+	s := fmt.Sprintf("parameter %s has no value; write %s=VALUE", p.Name, p.Name)
 	if p.Type == "target" {
 		s += "; " + r.candidates(p)
 	}

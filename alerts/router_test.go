@@ -169,7 +169,7 @@ func TestOffer_what_a_person_asks_for(t *testing.T) {
 		{"no such runbook", "killswitch-enrage", nil, "", `there is no runbook "killswitch-enrage"`},
 		{"no such target", "killswitch-engage", map[string]string{"switch": "all"}, "", `there is no killswitch target named "all"; configured: trading`},
 		{"no such parameter", "killswitch-engage", map[string]string{"swich": "trading"}, "", `killswitch-engage has no parameter "swich"; it has: switch`},
-		{"nothing given", "killswitch-engage", nil, "", "nothing gives a value for parameter switch; write switch=VALUE; configured: trading"},
+		{"nothing given", "killswitch-engage", nil, "", "parameter switch has no value; write switch=VALUE; configured: trading"},
 		{"not a duration", "service-restart", map[string]string{"service": "api", "pause": "soon"}, "", `parameter pause is "soon", which is no duration such as 30s or 5m`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -47,7 +47,7 @@ func (h *Handler) hold(ctx context.Context, w words, by pointsman.Actor, once st
 	args, target := w.args, ""
 	if c.Verb == pointsman.Lockout || c.Verb == pointsman.Unlock {
 		if len(args) == 0 {
-			return reply("Which target? `/pointsman " + w.verb + " TARGET reason …`; `/pointsman locks` lists what is locked.")
+			return reply("Which target? `/pointsman " + w.verb + " TARGET WHY`; `/pointsman locks` lists what is locked.")
 		}
 		target, args = args[0], args[1:]
 	}

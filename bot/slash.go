@@ -16,11 +16,11 @@ const help = "*What I can do*\n" +
 	"`/pointsman status` – open incidents, and which targets are held by a run\n" +
 	"`/pointsman incident INC-7` – the card of one incident\n" +
 	"`/pointsman runbooks` – the runbooks, their owners and review dates\n" +
-	"`/pointsman run RUNBOOK [target | name=value …] [reason …]` – propose a runbook; others approve it on its card. `mode=incident`, `planned` or `drill` says what for\n" +
-	"`/pointsman killswitch` – the kill switches; `killswitch engage NAME reason …`, `killswitch release NAME reason …`\n" +
+	"`/pointsman run RUNBOOK [target | name=value …] [WHY]` – propose a runbook; others approve it on its card. `mode=incident`, `planned` or `drill` says what for\n" +
+	"`/pointsman killswitch` – the kill switches; `killswitch engage NAME WHY`, `killswitch release NAME WHY`\n" +
 	"`/pointsman locks` – what is frozen, locked by people or held by runs\n" +
-	"`/pointsman lock TARGET [2h] reason …`, `unlock TARGET [reason …]` – keep runs away from a target\n" +
-	"`/pointsman freeze [2h] reason …`, `unfreeze [reason …]` – stop all automation; kill switches can still be engaged\n" +
+	"`/pointsman lock TARGET [2h] WHY`, `unlock TARGET [WHY]` – keep runs away from a target\n" +
+	"`/pointsman freeze [2h] WHY`, `unfreeze [WHY]` – stop all automation; kill switches can still be engaged\n" +
 	"Approving happens on the card, with the evidence in sight."
 
 // words is a slash command taken apart.
@@ -106,12 +106,12 @@ func reply(text string, blocks ...slack.Block) outcome {
 func (h *Handler) run(ctx context.Context, w words, by pointsman.Actor, once string) outcome {
 	name := w.at(0)
 	if name == "" {
-		return reply("Which runbook? `/pointsman run RUNBOOK [target | name=value …] [reason …]`\n" + h.runbooks(h.deps.Now()))
+		return reply("Which runbook? `/pointsman run RUNBOOK [target | name=value …] [WHY]`\n" + h.runbooks(h.deps.Now()))
 	}
 	args, reason := h.arguments(name, w.args[1:])
 	offer, err := h.deps.Desk.Offer(name, args)
 	if err != nil {
-		return reply("✋ " + md(err.Error(), 1000) + "\n`/pointsman run RUNBOOK [target | name=value …] [reason …]`")
+		return reply("✋ " + md(err.Error(), 1000) + "\n`/pointsman run RUNBOOK [target | name=value …] [WHY]`")
 	}
 	res, err := h.deps.Store.Do(ctx, pointsman.Request{Key: offer.Key(), Offer: offer, Reason: reason, By: by, Once: once})
 	if err != nil {

@@ -18,14 +18,14 @@ func (h *Handler) killswitch(ctx context.Context, w words, by pointsman.Actor, t
 		return h.switchStatus(ctx)
 	case doEngage, doRelease:
 		if name == "" {
-			return reply("Which one? `/pointsman killswitch " + verb + " NAME reason …`")
+			return reply("Which one? `/pointsman killswitch " + verb + " NAME WHY`")
 		}
 		if reason := w.rest(2); reason != "" {
 			return h.turn(ctx, verb, name, reason, by, to, once, false)
 		}
 		return h.ask(ctx, trigger, form{Do: verb, Name: cut(name, 80), Channel: to.channel}, by, to)
 	}
-	return reply("I do not know " + code("killswitch "+verb, 60) + ". Write `/pointsman killswitch` to see them all, `killswitch engage NAME reason …` or `killswitch release NAME reason …`.")
+	return reply("I do not know " + code("killswitch "+verb, 60) + ". Write `/pointsman killswitch` to see them all, `killswitch engage NAME WHY` or `killswitch release NAME WHY`.")
 }
 
 func (h *Handler) switchStatus(ctx context.Context) outcome {

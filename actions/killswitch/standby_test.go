@@ -17,7 +17,7 @@ func TestAStandbyIsNeitherReadNorWritten(t *testing.T) {
 	pair := lab.NewPair(t, lab.PairOptions{})
 	exec(t, pair.Primary, table+released)
 	w := watcher(t, killswitch.Switch{Name: "trading", DSN: pair.Standby.PointsmanDSN()}, killswitch.Switch{Name: "clients", DSN: pair.ClientDSN(lab.Pointsman)})
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // it insists to the end
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // it insists to the end
 	defer cancel()
 	_, err := kind(t, w, killswitch.KindEngage).Apply(ctx, input("x"))
 	if err == nil || err.Error() != "the DSN of trading leads to a standby, so nothing was written; promote it or correct the DSN" {

@@ -170,7 +170,11 @@ func (e *examination) judge(n Node, cluster Cluster, r rights, offset time.Durat
 	}
 	e.say(pointsman.Warn, "says its name", r.clusterName == want, fmt.Sprintf("cluster_name is %q, the configuration means %q", r.clusterName, want),
 		"set cluster_name = '"+want+"' in postgresql.conf, so that a swapped address is noticed before it is promoted")
-	e.say(pointsman.Warn, "role is no superuser", !r.super, fmt.Sprintf("the role %s is superuser: %t", r.role, r.super),
+	rank := "no superuser"
+	if r.super {
+		rank = "a superuser"
+	}
+	e.say(pointsman.Warn, "role is no superuser", !r.super, fmt.Sprintf("the role %s is %s", r.role, rank),
 		"make a role of its own with the rights that SECURITY.md lists, and no more")
 	e.say(pointsman.Hard, "role may look", r.monitor, "the role is a member of pg_monitor: "+fmt.Sprint(r.monitor), "GRANT pg_monitor TO "+r.role)
 	e.say(pointsman.Hard, "role may promote", r.promote, "EXECUTE on pg_promote: "+fmt.Sprint(r.promote),

@@ -133,7 +133,7 @@ func needs(cfg *configs.Config) []need {
 		out = append(out, need{"our own store", addr})
 	}
 	if len(out) == 0 {
-		out = append(out, need{"our own process and its SQLite file", ""})
+		out = append(out, need{"our own SQLite file", ""})
 	}
 	if cfg.Slack.Enabled {
 		out = append(out, need{"the chat", cmp.Or(actions.HostPort(cfg.Slack.APIURL), "slack.com:443")})

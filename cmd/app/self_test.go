@@ -39,7 +39,7 @@ func TestPointsmanMustNotStandOnWhatItRepairs(t *testing.T) {
 		{"another server on the same machine", pg("127.0.0.1:5433"), "", "127.0.0.1:5432", "WARN our own store is on the machine of 127.0.0.1:5432"},
 		{"another server on the same machine, by IPv6", pg("[2001:db8::1]:5433"), "", "[2001:db8::1]:5432", "WARN our own store is on the machine of [2001:db8::1]:5432"},
 		{"another machine", pg("192.0.2.9:5432"), "", "192.0.2.10:5432", ""},
-		{"our own machine", store.Config{Path: "p.db"}, "", "127.0.0.1:5432", "WARN our own process and its SQLite file is on the machine"},
+		{"our own machine", store.Config{Path: "p.db"}, "", "127.0.0.1:5432", "WARN our own SQLite file is on the machine"},
 		{"a chat of our own on a target", pg("192.0.2.9:5432"), "http://192.0.2.10:8065/api/", "192.0.2.10:5432", "WARN the chat is on the machine of 192.0.2.10:5432"},
 	} {
 		cfg := configs.Default()
