@@ -60,6 +60,7 @@ func TestCommandLine(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{
 		"help":                          {"--help"},
+		"steer_help":                    {"steer", "--help"},
 		"approve_help":                  {"approve", "--help"},
 		"audit_verify_help":             {"audit", "verify", "--help"},
 		"mistyped_command":              {"aprove", "INC-1"},

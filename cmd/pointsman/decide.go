@@ -88,7 +88,18 @@ func steerCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "steer INC-1/R1 pause|stop|resume|retry|accept|done|skip|ungraceful|abort [--at 3.1] --reason WHY",
 		Short: "Decide how an open run goes on; who may is checked on the server",
-		Args:  takes(2, 2),
+		Long: `Decides how an open run goes on. Who may is checked on the server.
+
+  pause       the step at work ends, no further one begins
+  stop        the same, under the name that people use: stop after this step
+  resume      a paused run goes on, after its checks
+  retry       the step at which the run is parked begins again
+  accept      the figures that a parked run asks are accepted, and its step begins again within them
+  done        the step counts as done on your word
+  skip        the step is left out for good, where the plan allows it
+  ungraceful  steps ahead that have a harder form are done in it
+  abort       the run ends: undone before its point of no return, handed over behind it`,
+		Args: takes(2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := newClient(cmd)
 			if err != nil {

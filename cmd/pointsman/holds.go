@@ -46,7 +46,7 @@ func holdCommand(verb, use, short string, args int) *cobra.Command {
 			return c.answer(cmd, "/api/v1/protect/"+verb, in)
 		},
 	}
-	cmd.Flags().String("reason", "", "why; whoever is refused reads it")
+	cmd.Flags().String("reason", "", "why; others read it, at the target and in the record")
 	return cmd
 }
 
