@@ -74,9 +74,11 @@ func (c *Clusters) ask(ctx context.Context, p Probe, q probe.Question) (probe.Si
 
 // asked is ask for whoever counts sightings: a probe that cannot be asked saw nothing.
 func (c *Clusters) asked(ctx context.Context, p Probe, q probe.Question) probe.Sighting {
+	at := c.Clock.Now()
 	seen, err := c.ask(ctx, p, q)
 	if err != nil {
-		return probe.Sighting{State: Unsure, Detail: err.Error(), At: time.Now()}
+		seen = probe.Sighting{State: Unsure, Detail: err.Error()}
 	}
+	seen.At = at // the probe's own clock may be wrong, and so would be the age of what it saw
 	return seen
 }

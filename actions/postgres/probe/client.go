@@ -10,25 +10,12 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 )
 
 // Client asks one probe.
 type Client struct {
 	URL  string
 	HTTP *http.Client
-}
-
-// Look asks how the probe sees a node. A probe that cannot be asked, or answers oddly, sees nothing: the state is
-// Unsure and never counts.
-func (c Client) Look(ctx context.Context, token string, q Question) Sighting {
-	asked := time.Now()
-	seen, err := c.Ask(ctx, token, q)
-	if err != nil {
-		seen = Sighting{State: Unsure, Detail: err.Error()}
-	}
-	seen.At = asked // by our clock: the probe's may be wrong, and the age of what it saw would be
-	return seen
 }
 
 // StatusError is a probe's answer that is none: 401 the token is wrong, 404 it has no such node, 503 it cannot read its
@@ -41,7 +28,8 @@ type StatusError struct {
 // Error implements error.
 func (e *StatusError) Error() string { return fmt.Sprintf("the probe answered %d: %s", e.Code, e.Text) }
 
-// Ask is Look for whoever must know why nothing was seen; a *StatusError where the probe refused.
+// Ask asks how the probe sees a node, at a time by the probe's own clock. A probe that cannot be asked, or answers oddly,
+// sees nothing: the error says why, a *StatusError where it refused.
 func (c Client) Ask(ctx context.Context, token string, q Question) (Sighting, error) {
 	body, err := json.Marshal(q)
 	if err != nil {

@@ -32,24 +32,24 @@ func TestProbe(t *testing.T) {
 	t.Parallel()
 	good := func() (string, error) { return token, nil }
 	for _, tc := range []struct {
-		reason string
-		read   func() (string, error)
-		token  string
-		node   string
-		want   probe.State
-		detail string
+		reason  string
+		read    func() (string, error)
+		token   string
+		node    string
+		want    probe.State
+		refused int
 	}{
-		{"tells_how_it_sees_a_configured_node", good, token, "pg-1", probe.Hung, ""},
-		{"wrong_token_sees_nothing", good, "guess", "pg-1", probe.Unsure, "401"},
-		{"empty_token_accepts_nobody", func() (string, error) { return "", nil }, "", "pg-1", probe.Unsure, "401"},
-		{"unreadable_token_accepts_nobody", func() (string, error) { return "", errors.New("gone") }, token, "pg-1", probe.Unsure, "503"},
-		{"unknown_node_is_not_looked_for", good, token, "postgres://elsewhere/db", probe.Unsure, "404"},
+		{"tells_how_it_sees_a_configured_node", good, token, "pg-1", probe.Hung, 0},
+		{"wrong_token_sees_nothing", good, "guess", "pg-1", "", 401},
+		{"empty_token_accepts_nobody", func() (string, error) { return "", nil }, "", "pg-1", "", 401},
+		{"unreadable_token_accepts_nobody", func() (string, error) { return "", errors.New("gone") }, token, "pg-1", "", 503},
+		{"unknown_node_is_not_looked_for", good, token, "postgres://elsewhere/db", "", 404},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
 			t.Parallel()
-			got := probe.Client{URL: serve(t, tc.read)}.Look(t.Context(), tc.token, probe.Question{Cluster: "orders", Node: tc.node})
-			if got.State != tc.want || !strings.Contains(got.Detail, tc.detail) || got.At.IsZero() {
-				t.Errorf("seen %+v, want %s with %q", got, tc.want, tc.detail)
+			got, err := probe.Client{URL: serve(t, tc.read)}.Ask(t.Context(), tc.token, probe.Question{Cluster: "orders", Node: tc.node})
+			if refused, _ := errors.AsType[*probe.StatusError](err); got.State != tc.want || err != nil && (refused == nil || refused.Code != tc.refused) || (err == nil) != (tc.refused == 0) {
+				t.Errorf("seen %+v (%v), want %q or %d", got, err, tc.want, tc.refused)
 			}
 		})
 	}
@@ -59,14 +59,14 @@ func TestClient_takes_nonsense_for_nothing_seen(t *testing.T) {
 	t.Parallel()
 	for reason, body := range map[string]string{"no_json": "<html>", "unknown_state": `{"state":"promoted"}`, "empty": ``} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }))
-		got := probe.Client{URL: server.URL}.Look(t.Context(), token, probe.Question{})
+		got, err := probe.Client{URL: server.URL}.Ask(t.Context(), token, probe.Question{})
 		server.Close()
-		if got.State != probe.Unsure {
+		if err == nil {
 			t.Errorf("%s: seen %+v", reason, got)
 		}
 	}
-	if got := (probe.Client{URL: "http://u:canary@127.0.0.1:1"}).Look(t.Context(), token, probe.Question{}); got.State != probe.Unsure || strings.Contains(got.Detail, "canary") {
-		t.Errorf("seen %+v", got)
+	if got, err := (probe.Client{URL: "http://u:canary@127.0.0.1:1"}).Ask(t.Context(), token, probe.Question{}); err == nil || strings.Contains(err.Error(), "canary") {
+		t.Errorf("seen %+v (%v)", got, err)
 	}
 }
 
