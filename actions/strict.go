@@ -10,6 +10,19 @@ import (
 	"strings"
 )
 
+// Required reports the first argument that is missing, of pairs of name and value.
+func Required(pairs ...string) error {
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] == "" {
+			return fmt.Errorf("the argument %s is missing", pairs[i])
+		}
+	}
+	return nil
+}
+
+// Reference reports whether a value still holds a ${name}, as it does while a runbook is only linted.
+func Reference(value string) bool { return strings.Contains(value, "${") }
+
 // decodeStrict reads exactly one JSON value into v. A field that v does not have is an error: a misspelt "timout"
 // must not silently mean the default.
 func decodeStrict(raw json.RawMessage, v any) error {

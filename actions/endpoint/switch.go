@@ -68,10 +68,8 @@ func argsOf(in actions.Input) (SwitchArgs, error) {
 	if err := in.Args(&args); err != nil {
 		return args, err
 	}
-	for _, a := range [][2]string{{"endpoint", args.Endpoint}, {"from", args.From}, {"to", args.To}} {
-		if a[1] == "" {
-			return args, fmt.Errorf("the argument %s is missing", a[0])
-		}
+	if err := actions.Required("endpoint", args.Endpoint, "from", args.From, "to", args.To); err != nil {
+		return args, err
 	}
 	if args.From == args.To {
 		return args, fmt.Errorf("from and to are both %s", args.To)

@@ -91,7 +91,7 @@ func insist(ctx context.Context, engage func(ctx context.Context, reason string)
 		if done.Asked {
 			doubt = err
 		}
-		if last == nil || ctx.Err() == nil {
+		if last == nil || !over(ctx) {
 			last = err
 		}
 		if !hopeless(err) {
@@ -106,6 +106,13 @@ func insist(ctx context.Context, engage func(ctx context.Context, reason string)
 		}
 		return done, last
 	}
+}
+
+// over reports whether the context's time is over. A connection that was cut by it comes back a moment before the context
+// itself says so.
+func over(ctx context.Context) bool {
+	end, limited := ctx.Deadline()
+	return ctx.Err() != nil || limited && !time.Now().Before(end)
 }
 
 // Verify reads the switch again over a new connection.

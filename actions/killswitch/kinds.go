@@ -56,7 +56,7 @@ func (w *Watcher) of(in actions.Input) (*watched, error) {
 
 // describe makes "engage the kill switch trading".
 func (w *Watcher) describe(verb, name string, in actions.Input) (string, error) {
-	if !w.unread && !strings.Contains(name, "${") && (name != "" || in.Target.Kind != "") {
+	if !w.unread && !actions.Reference(name) && (name != "" || in.Target.Kind != "") {
 		s, err := w.pick(name, in)
 		if err != nil {
 			return "", err

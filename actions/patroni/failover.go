@@ -2,7 +2,6 @@ package patroni
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/pointsman/pointsman"
@@ -42,13 +41,7 @@ func (Failover) args(in actions.Input) (FailoverArgs, error) {
 	if err := in.Args(&args); err != nil {
 		return args, err
 	}
-	if args.Cluster == "" {
-		return args, errMissing
-	}
-	if args.Candidate == "" {
-		return args, errors.New("the argument candidate is missing")
-	}
-	return args, nil
+	return args, actions.Required("cluster", args.Cluster, "candidate", args.Candidate)
 }
 
 func (k Failover) resolve(in actions.Input) (Cluster, wish, error) {

@@ -3,7 +3,6 @@ package patroni
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -145,8 +144,3 @@ func recall(in actions.Input, w wish) (memo, bool, error) {
 	}
 	return m, true, nil
 }
-
-// reference reports whether a value still holds a ${name}, as it does while a runbook is only linted.
-func reference(s string) bool { return strings.Contains(s, "${") }
-
-var errMissing = errors.New("the argument cluster is missing")

@@ -56,10 +56,10 @@ func (Status) args(in actions.Input) (StatusArgs, error) {
 	if err := in.Args(&args); err != nil {
 		return args, err
 	}
-	if args.Cluster == "" {
-		return args, errMissing
+	if err := actions.Required("cluster", args.Cluster); err != nil {
+		return args, err
 	}
-	if !reference(args.Want) && !slices.Contains([]string{"switchover", "failover", wantLeader}, args.Want) {
+	if !actions.Reference(args.Want) && !slices.Contains([]string{"switchover", "failover", wantLeader}, args.Want) {
 		return args, fmt.Errorf("want is %q, it must be switchover, failover or leader", args.Want)
 	}
 	if args.Want == wantLeader && args.Candidate == "" {

@@ -42,15 +42,7 @@ func (Switchover) args(in actions.Input) (SwitchoverArgs, error) {
 	if err := in.Args(&args); err != nil {
 		return args, err
 	}
-	for name, v := range map[string]string{"leader": args.Leader, "candidate": args.Candidate} {
-		if v == "" {
-			return args, fmt.Errorf("the argument %s is missing", name)
-		}
-	}
-	if args.Cluster == "" {
-		return args, errMissing
-	}
-	return args, nil
+	return args, actions.Required("cluster", args.Cluster, "leader", args.Leader, "candidate", args.Candidate)
 }
 
 func (k Switchover) resolve(in actions.Input) (Cluster, wish, error) {

@@ -40,7 +40,7 @@ func (Check) args(in actions.Input) (CheckArgs, error) {
 	if err := in.Args(&args); err != nil {
 		return args, err
 	}
-	if err := required("cluster", args.Cluster, "want", args.Want); err != nil {
+	if err := actions.Required("cluster", args.Cluster, "want", args.Want); err != nil {
 		return args, err
 	}
 	return args, oneOf("want", args.Want, "failover")

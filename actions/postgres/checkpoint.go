@@ -53,7 +53,7 @@ func (Checkpoint) args(in actions.Input) (CheckpointArgs, error) {
 	if err := in.Args(&args); err != nil {
 		return args, err
 	}
-	return args, required("cluster", args.Cluster, "node", args.Node)
+	return args, actions.Required("cluster", args.Cluster, "node", args.Node)
 }
 
 func (a Checkpoint) resolve(in actions.Input) (CheckpointArgs, Cluster, error) {

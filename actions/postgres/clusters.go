@@ -88,21 +88,8 @@ func (c Cluster) has(node string) error {
 	return nil
 }
 
-// reference reports whether a value still holds a ${name}, as it does while a runbook is only linted.
-func reference(s string) bool { return strings.Contains(s, "${") }
-
-// required reports the first missing argument.
-func required(pairs ...string) error {
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] == "" {
-			return fmt.Errorf("the argument %s is missing", pairs[i])
-		}
-	}
-	return nil
-}
-
 func oneOf(name, value string, allowed ...string) error {
-	if reference(value) || slices.Contains(allowed, value) {
+	if actions.Reference(value) || slices.Contains(allowed, value) {
 		return nil
 	}
 	return fmt.Errorf("%s is %q, it must be one of %s", name, value, strings.Join(allowed, ", "))

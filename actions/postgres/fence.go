@@ -72,7 +72,7 @@ func (Fencing) args(in actions.Input) (FenceArgs, error) {
 			return args, err
 		}
 	}
-	return args, required("cluster", args.Cluster, "node", args.Node)
+	return args, actions.Required("cluster", args.Cluster, "node", args.Node)
 }
 
 func (a Fencing) resolve(in actions.Input) (FenceArgs, Cluster, error) {

@@ -70,7 +70,7 @@ func (Lag) args(in actions.Input) (LagArgs, error) {
 	if err := in.Args(&args); err != nil {
 		return args, err
 	}
-	if err := required("cluster", args.Cluster, "limit", args.Limit, "within", args.Within); err != nil {
+	if err := actions.Required("cluster", args.Cluster, "limit", args.Limit, "within", args.Within); err != nil {
 		return args, err
 	}
 	_, err := args.limits()
@@ -79,14 +79,14 @@ func (Lag) args(in actions.Input) (LagArgs, error) {
 
 func (a LagArgs) limits() (lagLimits, error) {
 	var l lagLimits
-	if !reference(a.Limit) {
+	if !actions.Reference(a.Limit) {
 		var size Size
 		if err := size.UnmarshalText([]byte(a.Limit)); err != nil {
 			return l, fmt.Errorf("limit: %w", err)
 		}
 		l.bytes = int64(size)
 	}
-	if !reference(a.Within) {
+	if !actions.Reference(a.Within) {
 		d, err := time.ParseDuration(a.Within)
 		if err != nil || d <= 0 {
 			return l, fmt.Errorf("within %q is no duration such as 30s", a.Within)

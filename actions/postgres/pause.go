@@ -49,7 +49,7 @@ func (Pause) args(in actions.Input) (PauseArgs, time.Duration, error) {
 	if err := in.Args(&args); err != nil {
 		return args, 0, err
 	}
-	if err := required("cluster", args.Cluster); err != nil || reference(args.Wait) {
+	if err := actions.Required("cluster", args.Cluster); err != nil || actions.Reference(args.Wait) {
 		return args, 0, err
 	}
 	wait, err := time.ParseDuration(args.Wait)
@@ -64,7 +64,7 @@ func (Resume) args(in actions.Input) (ResumeArgs, error) {
 	if err := in.Args(&args); err != nil {
 		return args, err
 	}
-	return args, required("cluster", args.Cluster)
+	return args, actions.Required("cluster", args.Cluster)
 }
 
 // Describe implements actions.Describer.

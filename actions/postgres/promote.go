@@ -64,7 +64,7 @@ func (Promote) args(in actions.Input) (PromoteArgs, error) {
 	if err := in.Args(&args); err != nil {
 		return args, err
 	}
-	return args, required("cluster", args.Cluster, "candidate", args.Candidate)
+	return args, actions.Required("cluster", args.Cluster, "candidate", args.Candidate)
 }
 
 func (a Promote) resolve(in actions.Input) (PromoteArgs, Cluster, error) {

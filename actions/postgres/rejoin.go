@@ -58,7 +58,7 @@ func (Rejoin) args(in actions.Input) (RejoinArgs, error) {
 	if err := in.Args(&args); err != nil {
 		return args, err
 	}
-	if err := required("cluster", args.Cluster, "limit", args.Limit, "within", args.Within); err != nil {
+	if err := actions.Required("cluster", args.Cluster, "limit", args.Limit, "within", args.Within); err != nil {
 		return args, err
 	}
 	_, err := args.lag().limits()

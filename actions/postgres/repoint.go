@@ -71,7 +71,7 @@ func (Repoint) args(in actions.Input) (RepointArgs, error) {
 	if err := in.Args(&args); err != nil {
 		return args, err
 	}
-	return args, required("cluster", args.Cluster, "to", args.To)
+	return args, actions.Required("cluster", args.Cluster, "to", args.To)
 }
 
 // journey is what one call of a verb works on.

@@ -71,11 +71,11 @@ func (Switchover) args(in actions.Input) (SwitchoverArgs, switchTimes, error) {
 	if err := in.Args(&args); err != nil {
 		return args, times, err
 	}
-	if err := required("cluster", args.Cluster); err != nil {
+	if err := actions.Required("cluster", args.Cluster); err != nil {
 		return args, times, err
 	}
 	var size Size
-	if !reference(args.Lag) {
+	if !actions.Reference(args.Lag) {
 		if err := size.UnmarshalText([]byte(args.Lag)); err != nil {
 			return args, times, fmt.Errorf("lag: %w", err)
 		}
@@ -85,7 +85,7 @@ func (Switchover) args(in actions.Input) (SwitchoverArgs, switchTimes, error) {
 		name, text string
 		to         *time.Duration
 	}{{"wait", args.Wait, &times.wait}, {"hold", args.Hold, &times.hold}} {
-		if reference(v.text) {
+		if actions.Reference(v.text) {
 			continue
 		}
 		d, err := time.ParseDuration(v.text)

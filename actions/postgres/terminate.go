@@ -66,7 +66,7 @@ func (Terminate) args(in actions.Input) (TerminateArgs, error) {
 	if err := in.Args(&args); err != nil {
 		return args, err
 	}
-	if err := required("cluster", args.Cluster, "node", args.Node); err != nil {
+	if err := actions.Required("cluster", args.Cluster, "node", args.Node); err != nil {
 		return args, err
 	}
 	if filtered := args.User != "" || args.Application != "" || args.Database != ""; filtered == args.All {

@@ -49,7 +49,7 @@ func (Verify) args(in actions.Input) (VerifyArgs, error) {
 	if err := in.Args(&args); err != nil {
 		return args, err
 	}
-	return args, required("cluster", args.Cluster, "candidate", args.Candidate)
+	return args, actions.Required("cluster", args.Cluster, "candidate", args.Candidate)
 }
 
 func (a Verify) resolve(in actions.Input) (VerifyArgs, Cluster, error) {

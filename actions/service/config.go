@@ -135,5 +135,5 @@ func (c *catalog) pick(name string, in actions.Input) (Target, error) {
 // open reports a name that cannot be held against the services: a parameter will fill it in later, because runbook lint
 // reads the arguments as they are written, or nobody knows which there are.
 func (c *catalog) open(name string, in actions.Input) bool {
-	return c.unread || strings.Contains(name, "${") || name == "" && in.Target.Kind == ""
+	return c.unread || actions.Reference(name) || name == "" && in.Target.Kind == ""
 }

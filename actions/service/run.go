@@ -95,7 +95,7 @@ func (k run) Describe(in actions.Input) (string, error) {
 	if a.Command == "" {
 		return "", errors.New("command is missing: name one of the service's commands")
 	}
-	if k.open(a.Service, in) || strings.Contains(a.Command, "${") {
+	if k.open(a.Service, in) || actions.Reference(a.Command) {
 		return fmt.Sprintf("run the command %s of %s", a.Command, a.Service), nil
 	}
 	c, err := k.find(in)
