@@ -17,7 +17,7 @@ import (
 type pace struct {
 	post, edit *rate.Limiter
 
-	mu    sync.Mutex
+	mu    sync.Mutex // also held when a limiter is asked
 	until map[string]time.Time
 }
 
@@ -40,17 +40,9 @@ func (p *pace) posts(ctx context.Context) error { return p.turn(ctx, "post", p.p
 func (p *pace) edits(ctx context.Context) error { return p.turn(ctx, "edit", p.edit) }
 
 func (p *pace) turn(ctx context.Context, method string, l *rate.Limiter) error {
-	p.mu.Lock()
-	wait := time.Until(p.until[method])
-	p.mu.Unlock()
-	if wait > 0 {
-		return later(wait, fmt.Errorf("slack asked for a pause of every %s", method))
-	}
-	r := l.Reserve()
-	d := r.Delay()
-	if d > longestTurn {
-		r.Cancel()
-		return later(d, fmt.Errorf("%s messages wait for their turn", method))
+	r, d, err := p.reserve(method, l)
+	if err != nil {
+		return err
 	}
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -58,9 +50,29 @@ func (p *pace) turn(ctx context.Context, method string, l *rate.Limiter) error {
 	case <-t.C:
 		return nil
 	case <-ctx.Done():
-		r.Cancel()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		r.CancelAt(time.Now())
 		return ctx.Err()
 	}
+}
+
+// reserve takes a turn that comes soon. The clock is read under the lock: a limiter that is told an earlier time than
+// before gives the time in between out twice, and hundreds of messages that wait in a storm do that all the time.
+func (p *pace) reserve(method string, l *rate.Limiter) (*rate.Reservation, time.Duration, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	if wait := p.until[method].Sub(now); wait > 0 {
+		return nil, 0, later(wait, fmt.Errorf("slack asked for a pause of every %s", method))
+	}
+	r := l.ReserveN(now, 1)
+	d := r.DelayFrom(now)
+	if d > longestTurn {
+		r.CancelAt(now)
+		return nil, 0, later(d, fmt.Errorf("%s messages wait for their turn", method))
+	}
+	return r, d, nil
 }
 
 // hopeless are the answers that no repetition changes; an operator must act.
