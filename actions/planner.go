@@ -53,6 +53,9 @@ func (p *Planner) Run(ctx context.Context) error {
 }
 
 func (p *Planner) look(ctx context.Context) {
+	if p.full() {
+		return // each answer is a commit, which wakes the loop again
+	}
 	list, err := p.Desk.Checking(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -110,6 +113,10 @@ func (p *Planner) answer(ctx context.Context, prop pointsman.Proposal) {
 	}
 }
 
+// checksAtOnce bounds the proposals that are checked at the same time: a storm over a thousand incidents must not ask a
+// database that is in trouble a thousand times at once, nor keep clicks waiting behind a thousand answers.
+const checksAtOnce = 32
+
 // take makes sure that one generation of a proposal is checked once at a time. Another replica may check it too:
 // checks only read, and the reducer takes the first answer.
 func (p *Planner) take(prop pointsman.Proposal) bool {
@@ -118,11 +125,17 @@ func (p *Planner) take(prop pointsman.Proposal) bool {
 	if p.busy == nil {
 		p.busy = map[string]bool{}
 	}
-	if p.busy[prop.ID] {
+	if p.busy[prop.ID] || len(p.busy) == checksAtOnce {
 		return false
 	}
 	p.busy[prop.ID] = true
 	return true
+}
+
+func (p *Planner) full() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.busy) == checksAtOnce
 }
 
 func (p *Planner) drop(prop pointsman.Proposal) {

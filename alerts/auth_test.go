@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,9 +67,10 @@ func (a authority) issue(t *testing.T, use x509.ExtKeyUsage, until time.Time) tl
 
 type nothing struct{}
 
-func (nothing) Do(context.Context, pointsman.Command) (pointsman.Result, error) {
-	return pointsman.Result{Answer: pointsman.Answer{Code: pointsman.CodeAccepted}}, nil
+func (nothing) Receive(_ context.Context, cmds []pointsman.ReceiveAlerts) ([]pointsman.Answer, error) {
+	return slices.Repeat([]pointsman.Answer{{Code: pointsman.CodeAccepted}}, len(cmds)), nil
 }
+
 func (nothing) Note(context.Context, ...pointsman.Event) error { return nil }
 
 func TestReceive_client_certificates(t *testing.T) {

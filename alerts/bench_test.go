@@ -49,9 +49,13 @@ func BenchmarkReceive(b *testing.B) {
 // nowhere is a store that answers at once.
 type nowhere struct{}
 
-func (nowhere) Do(_ context.Context, cmd pointsman.Command) (pointsman.Result, error) {
-	_, _, ans := pointsman.Decide(pointsman.State{Incident: pointsman.Incident{ID: "INC-1"}}, cmd, time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC))
-	return pointsman.Result{Answer: ans}, nil
+func (nowhere) Receive(_ context.Context, cmds []pointsman.ReceiveAlerts) ([]pointsman.Answer, error) {
+	var all []pointsman.Answer
+	for _, cmd := range cmds {
+		_, _, ans := pointsman.Decide(pointsman.State{Incident: pointsman.Incident{ID: "INC-1"}}, cmd, time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC))
+		all = append(all, ans)
+	}
+	return all, nil
 }
 
 func (nowhere) Note(context.Context, ...pointsman.Event) error { return nil }

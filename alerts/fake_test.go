@@ -30,12 +30,23 @@ func newMemory() *memory {
 
 var errDown = errors.New("the database does not answer")
 
-func (m *memory) Do(_ context.Context, cmd pointsman.Command) (pointsman.Result, error) {
+func (m *memory) Receive(_ context.Context, cmds []pointsman.ReceiveAlerts) (answers []pointsman.Answer, err error) {
+	for _, cmd := range cmds {
+		ans, err := m.do(cmd)
+		if err != nil {
+			return nil, err
+		}
+		answers = append(answers, ans)
+	}
+	return answers, nil
+}
+
+func (m *memory) do(cmd pointsman.ReceiveAlerts) (pointsman.Answer, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.down != nil {
 		if err := m.down(cmd); err != nil {
-			return pointsman.Result{}, err
+			return pointsman.Answer{}, err
 		}
 	}
 	m.cmds = append(m.cmds, cmd)
@@ -48,7 +59,7 @@ func (m *memory) Do(_ context.Context, cmd pointsman.Command) (pointsman.Result,
 		m.states[s.Incident.ID] = s
 		m.events = append(m.events, events...)
 	}
-	return pointsman.Result{Answer: ans, State: s}, nil
+	return ans, nil
 }
 
 func (m *memory) find(key string) pointsman.State {

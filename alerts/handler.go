@@ -20,9 +20,10 @@ import (
 // Path is where Alertmanager posts.
 const Path = "/api/v1/alertmanager"
 
-// Decider carries out a command and answers after its commit.
+// Decider carries out the commands of one webhook, in order, and answers each after their commit. After an error the
+// rest waits for the repetition: what is stored already is recognised by fingerprint and start.
 type Decider interface {
-	Do(ctx context.Context, cmd pointsman.Command) (pointsman.Result, error)
+	Receive(ctx context.Context, cmds []pointsman.ReceiveAlerts) ([]pointsman.Answer, error)
 }
 
 // Noter appends events that belong to no incident.
@@ -159,20 +160,19 @@ func (h *Handler) commands(router *Router, m Message) (cmds []pointsman.ReceiveA
 	return append(router.Commands(m), h.flood.over(m)...), nil
 }
 
-// carryOut carries the commands out in order. After an error the rest waits for the repetition: what is stored already
-// is recognised by fingerprint and start.
+// carryOut carries the commands out and returns the incidents that they are about.
 func (h *Handler) carryOut(ctx context.Context, cmds []pointsman.ReceiveAlerts) ([]string, error) {
+	answers, err := h.store.Receive(ctx, cmds)
+	if err != nil {
+		return nil, err
+	}
 	var ids []string
-	for _, cmd := range cmds {
-		res, err := h.store.Do(ctx, cmd)
-		if err != nil {
-			return nil, fmt.Errorf("incident %s: %w", cmd.Key, err)
+	for i, ans := range answers {
+		if !ans.OK() {
+			return nil, fmt.Errorf("incident %s: %s", cmds[i].Key, ans.Text)
 		}
-		if !res.Answer.OK() {
-			return nil, fmt.Errorf("incident %s: %s", cmd.Key, res.Answer.Text)
-		}
-		if id := res.Answer.ID; id != "" && (len(ids) == 0 || ids[len(ids)-1] != id) {
-			ids = append(ids, id)
+		if ans.ID != "" && (len(ids) == 0 || ids[len(ids)-1] != ans.ID) {
+			ids = append(ids, ans.ID)
 		}
 	}
 	return ids, nil

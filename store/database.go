@@ -41,8 +41,7 @@ type database struct {
 	forShare   string // " FOR SHARE": many may hold the row, and nobody may change it meanwhile
 	skipLocked string
 	notify     string // the statement that tells other processes; $1 is this process
-	// planAnew makes the statements that follow be planned for their values and the present size of the tables, and not
-	// as they were planned before; planAsEver ends that. Empty where nothing is kept.
+	// The statements between these two are not carried out by plans that were made before; empty where none are kept.
 	planAnew, planAsEver string
 	alone                bool // no other process can use the database
 

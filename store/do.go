@@ -51,11 +51,9 @@ func (s *Store) decide(ctx context.Context, w *work, cmd pointsman.Command) (poi
 		return pointsman.Result{Answer: ans, State: l.state}, err
 	}
 	if after.Incident.State == "" {
-		for i := range events {
-			events[i].Incident = "" // the incident was not opened, and its number goes to the next one
-		}
+		unopened(events)
 	}
-	if err := w.save(l, after); err != nil {
+	if err := w.save(change{l, after}); err != nil {
 		return pointsman.Result{}, err
 	}
 	if err := s.engage(ctx, w, l, after); err != nil {
@@ -67,6 +65,13 @@ func (s *Store) decide(ctx context.Context, w *work, cmd pointsman.Command) (poi
 			indexed(sub.Once), micros(w.now), string(ans.Code), ans.Text, ans.ID)
 	}
 	return pointsman.Result{Answer: ans, State: after}, nil
+}
+
+// unopened takes the incident out of events: it was not opened, and its number goes to the next one.
+func unopened(events []pointsman.Event) {
+	for i := range events {
+		events[i].Incident = ""
+	}
 }
 
 func absent(sub pointsman.Subject) pointsman.Answer {

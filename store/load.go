@@ -93,27 +93,37 @@ func (s *Store) incident(ctx context.Context, w *work, sub pointsman.Subject, l 
 	if !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	if err := w.QueryRow(ctx, `SELECT n + 1 FROM counters WHERE name = 'incident'`+s.db.forUpdate).Scan(&l.number); err != nil {
+	var next int64
+	if err := w.QueryRow(ctx, `SELECT n + 1 FROM counters WHERE name = 'incident'`+s.db.forUpdate).Scan(&next); err != nil {
 		return err
 	}
 	if s.db.forUpdate != "" { // SQLite has one writer, so nothing can have changed
 		if err := byKey(); !errors.Is(err, sql.ErrNoRows) {
-			l.number = 0
 			return err
 		}
 	}
-	l.state.Incident.ID = "INC-" + strconv.FormatInt(l.number, 10)
+	l.take(next)
 	return nil
 }
 
 func (l *loaded) head(r Row) error {
+	var due int64
 	var doc string
-	if err := r.Scan(&l.due, &doc); err != nil {
+	if err := r.Scan(&due, &doc); err != nil {
 		return err
 	}
+	return l.keepHead(due, doc)
+}
+
+func (l *loaded) keepHead(due int64, doc string) error {
 	err := l.decode(doc, &l.state.Incident)
-	l.docs[l.state.Incident.ID] = doc
+	l.due, l.docs[l.state.Incident.ID] = due, doc
 	return err
+}
+
+// take gives an incident that is not stored yet its number.
+func (l *loaded) take(number int64) {
+	l.number, l.state.Incident.ID = number, "INC-"+strconv.FormatInt(number, 10)
 }
 
 // contents adds the reads of an incident's proposals and runs.
@@ -153,24 +163,34 @@ func (l *loaded) alerts(b *batch, id string, sub pointsman.Subject, db *database
 		return
 	}
 	fingerprints := slices.Compact(slices.Sorted(slices.Values(sub.Alerts)))
-	if len(fingerprints) > 1 && db.planAnew != "" { // a plan made for few would compare each stored alert with each of many
-		b.exec(db.planAnew)
-		defer b.exec(db.planAsEver)
+	switch len(fingerprints) {
+	case 0:
+		return
+	case 1:
+		b.query(each, `SELECT doc FROM alerts WHERE incident_id = $1 AND fingerprint = $2 ORDER BY starts_at`, id, indexed(fingerprints[0]))
+		return
 	}
-	for len(fingerprints) > 0 {
-		n := min(len(fingerprints), alertsAtOnce)
-		args := []any{id}
-		var marks strings.Builder
-		for i, f := range fingerprints[:n] {
-			if i > 0 {
-				marks.WriteString(", ")
+	b.anew(db, func() { // a plan made for few would compare each stored alert with each of many
+		for some := range slices.Chunk(fingerprints, alertsAtOnce) {
+			args := []any{id}
+			for _, f := range some {
+				args = append(args, indexed(f))
 			}
-			marks.WriteString("$" + strconv.Itoa(i+2))
-			args = append(args, indexed(f))
+			b.query(each, `SELECT doc FROM alerts WHERE incident_id = $1 AND fingerprint IN (`+marks(2, len(args))+`) ORDER BY starts_at, fingerprint`, args...)
 		}
-		b.query(each, `SELECT doc FROM alerts WHERE incident_id = $1 AND fingerprint IN (`+marks.String()+`) ORDER BY starts_at, fingerprint`, args...)
-		fingerprints = fingerprints[n:]
+	})
+}
+
+// marks are the parameters of a list: "$2, $3, $4" for those from 2 to 4.
+func marks(from, to int) string {
+	var s strings.Builder
+	for i := from; i <= to; i++ {
+		if i > from {
+			s.WriteString(", ")
+		}
+		s.WriteString("$" + strconv.Itoa(i))
 	}
+	return s.String()
 }
 
 // seen adds the read of what the same request was answered before.

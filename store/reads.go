@@ -66,10 +66,13 @@ func (s *Store) Incidents(ctx context.Context, open bool, limit int) ([]pointsma
 	return out, nil
 }
 
-// Checking returns the proposals whose plans and evidence are awaited, oldest first.
+// checkingMost bounds what Checking reads: after each commit of a storm it would be all that the storm has left to check.
+const checkingMost = 64
+
+// Checking returns the proposals whose plans and evidence are awaited, oldest first; no more than 64, the others in time.
 func (s *Store) Checking(ctx context.Context) ([]pointsman.Proposal, error) {
 	out, err := list(ctx, s.db.reads, docOf[pointsman.Proposal],
-		`SELECT p.doc FROM proposals p JOIN incidents i ON i.id = p.incident_id WHERE p.state = 'checking' ORDER BY i.number, p.number`)
+		`SELECT p.doc FROM proposals p JOIN incidents i ON i.id = p.incident_id WHERE p.state = 'checking' ORDER BY i.number, p.number LIMIT $1`, checkingMost)
 	if err != nil {
 		return nil, fmt.Errorf("proposals to check: %w", err)
 	}

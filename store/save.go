@@ -1,58 +1,105 @@
 package store
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/pointsman/pointsman"
 )
 
-// save keeps back the writes for everything that differs from what was loaded.
-func (w *work) save(l *loaded, after pointsman.State) error {
-	for _, p := range after.Protections {
-		if err := w.saveProtection(l, p); err != nil {
+// change is what a command made of the state that was loaded for it.
+type change struct {
+	*loaded
+	after pointsman.State
+}
+
+// save keeps back the writes for everything that differs from what was loaded, one table after the other, because rows of
+// one table that follow each other cost less.
+func (w *work) save(all ...change) error {
+	for _, c := range all {
+		if err := w.saveProtections(c); err != nil {
 			return err
 		}
 	}
-	if after.Incident.State == "" {
-		return nil // nothing was opened
+	opened := slices.DeleteFunc(all, func(c change) bool { return c.after.Incident.State == "" })
+	var last int64
+	for _, c := range opened {
+		last = max(last, c.number)
 	}
-	if err := w.saveIncident(l, after); err != nil {
-		return err
+	if last > 0 {
+		w.writes.one(`UPDATE counters SET n = $1 WHERE name = 'incident'`, last)
 	}
-	for _, a := range after.Alerts {
-		if err := w.saveAlert(l, after.Incident.ID, a); err != nil {
-			return err
+	for _, part := range []func(change) error{w.saveIncident, w.saveAlerts, w.saveProposals, w.saveTargets, w.saveRuns} {
+		for _, c := range opened {
+			if err := part(c); err != nil {
+				return err
+			}
 		}
 	}
-	for _, p := range after.Proposals {
-		if err := w.saveProposal(l, after.Incident.ID, p); err != nil {
-			return err
-		}
-	}
-	for _, r := range after.Runs {
-		if err := w.saveRun(l, after.Incident.ID, r); err != nil {
+	return nil
+}
+
+func (w *work) saveProtections(c change) error {
+	for _, p := range c.after.Protections {
+		if err := w.saveProtection(c.loaded, p); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *work) saveIncident(l *loaded, after pointsman.State) error {
-	inc := after.Incident
+func (w *work) saveIncident(c change) error {
+	inc := c.after.Incident
 	doc, err := encode(inc)
 	if err != nil {
 		return err
 	}
-	due := micros(after.Due())
+	due := micros(c.after.Due())
 	switch {
-	case l.number > 0:
-		w.writes.one(`UPDATE counters SET n = $1 WHERE name = 'incident'`, l.number)
+	case c.number > 0:
 		w.writes.one(`INSERT INTO incidents (id, number, key, state, resolved_at, due_at, doc) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			inc.ID, l.number, indexed(inc.Key), string(inc.State), micros(inc.ResolvedAt), due, doc)
-	case doc != l.docs[inc.ID] || due != l.due:
+			inc.ID, c.number, indexed(inc.Key), string(inc.State), micros(inc.ResolvedAt), due, doc)
+	case doc != c.docs[inc.ID] || due != c.due:
 		w.writes.one(`UPDATE incidents SET state = $1, resolved_at = $2, due_at = $3, doc = $4 WHERE id = $5 AND state = $6`,
-			string(inc.State), micros(inc.ResolvedAt), due, doc, inc.ID, string(l.state.Incident.State))
+			string(inc.State), micros(inc.ResolvedAt), due, doc, inc.ID, string(c.state.Incident.State))
+	}
+	return nil
+}
+
+func (w *work) saveAlerts(c change) error {
+	for _, a := range c.after.Alerts {
+		if err := w.saveAlert(c.loaded, c.after.Incident.ID, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *work) saveProposals(c change) error {
+	for _, p := range c.after.Proposals {
+		if err := w.saveProposal(c.loaded, c.after.Incident.ID, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// saveTargets makes sure that there is a row to hold before the first run on a proposal's target is queued.
+func (w *work) saveTargets(c change) error {
+	for _, p := range c.after.Proposals {
+		if _, stored := c.state.Proposal(p.ID); !stored {
+			w.writes.exec(`INSERT INTO protections (target, doc) VALUES ($1, '{}') ON CONFLICT (target) DO NOTHING`, p.Target.Key())
+		}
+	}
+	return nil
+}
+
+func (w *work) saveRuns(c change) error {
+	for _, r := range c.after.Runs {
+		if err := w.saveRun(c.loaded, c.after.Incident.ID, r); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -79,8 +126,6 @@ func (w *work) saveProposal(l *loaded, incident string, p pointsman.Proposal) er
 	}
 	w.writes.one(`INSERT INTO proposals (id, incident_id, number, state, target, doc) VALUES ($1, $2, $3, $4, $5, $6)`,
 		p.ID, incident, numberOf(p.ID), string(p.State), p.Target.Key(), doc)
-	// So that there is a row to hold before the first run on the target is queued.
-	w.writes.exec(`INSERT INTO protections (target, doc) VALUES ($1, '{}') ON CONFLICT (target) DO NOTHING`, p.Target.Key())
 	return nil
 }
 

@@ -56,6 +56,18 @@ func (b *batch) query(each func(Row) error, sql string, args ...any) {
 	*b = append(*b, statement{sql: sql, args: args, each: each})
 }
 
+// anew has what fill adds planned for its values and the present size of the tables, and not as it was planned before:
+// those of a long list of values, for which an old plan may be very wrong.
+func (b *batch) anew(d *database, fill func()) {
+	if d.planAnew == "" {
+		fill()
+		return
+	}
+	b.exec(d.planAnew)
+	fill()
+	b.exec(d.planAsEver)
+}
+
 // errMoved says that a row was not in the state that it had when it was loaded.
 var errMoved = errors.New("the row changed since it was loaded")
 

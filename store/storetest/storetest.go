@@ -26,6 +26,8 @@ func Run(t *testing.T, fresh func(testing.TB) store.Config) {
 		{"two first webhooks of one outage open one incident", firstWebhooks},
 		{"a refused stranger uses up no number", strangers},
 		{"ten thousand alerts of one incident stay ten thousand rows", manyAlerts},
+		{"a webhook of very many incidents opens each once, whoever else brings it", manyIncidents},
+		{"an incident of a newer version keeps nobody else's alerts out", othersOfNewer},
 		{"an incident takes back its key for thirty minutes", reopening},
 		{"votes that race queue one run", votes},
 		{"one run per target, and the second approval is told so", oneRunPerTarget},
