@@ -57,6 +57,9 @@ func (t *turn) whereItStands() string {
 	for _, p := range Ranked(t.state.Proposals) {
 		switch p.State {
 		case ProposalReady:
+			if p.Already != "" {
+				return s + fmt.Sprintf(" %s has nothing to do: %s.", p.Title, p.Already)
+			}
 			return s + fmt.Sprintf(" %s waits for approval (%s, needs %s) until %s.", p.Title, t.standing(&p), p.Policy, Clock(p.ExpiresAt))
 		case ProposalRefused:
 			return s + fmt.Sprintf(" %s is refused; a person must decide.", orNone(p.Runbook))

@@ -87,7 +87,7 @@ func (t *turn) ready(c Ready) Answer {
 		return Answer{Code: CodeAccepted, Text: c.Problem, ID: p.ID}
 	}
 	t.bind(p, plan, c.Plan)
-	if no := Refusals(c.Facts); len(no) > 0 {
+	if no := Refusals(c.Facts); len(no) > 0 && c.Already == "" { // what has happened takes no votes, so nothing stands in its way
 		t.moveProposal(p, EvProposalRefused)
 		t.say(EvProposalRefused, engine, fmt.Sprintf("%s refused: %s", p.Runbook, sentences(no)), about(p), with(c.Facts))
 		return Answer{Code: CodeAccepted, Text: sentences(no), ID: p.ID}
