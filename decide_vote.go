@@ -211,5 +211,5 @@ func because(reason string) string {
 
 func (t *turn) expire(p *Proposal) {
 	t.moveProposal(p, EvProposalExpired)
-	t.say(EvProposalExpired, Actor{Door: DoorClock}, fmt.Sprintf("%s expired with %s approvals; nobody denied it, Check and ask again starts anew", p.ID, t.standing(p)), about(p))
+	t.say(EvProposalExpired, Actor{Door: DoorClock}, fmt.Sprintf("%s expired with %s approvals; nobody denied it; Check and ask again, on its card, starts anew", p.ID, t.standing(p)), about(p))
 }

@@ -160,6 +160,9 @@ func serving(t *testing.T) (socket string) {
 	mux.HandleFunc("GET /api/v1/incidents", func(w http.ResponseWriter, _ *http.Request) {
 		send(w, http.StatusOK, []pointsman.Incident{st.Incident})
 	})
+	mux.HandleFunc("GET /api/v1/kill-switches", func(w http.ResponseWriter, _ *http.Request) {
+		send(w, http.StatusOK, []map[string]any{{"name": "trading", "text": "trading is engaged since 2026-02-01 03:00:00 UTC (orders run away), read 1.1 s ago"}})
+	})
 	holdRoutes(t, mux)
 	steerRoutes(t, mux, st)
 	mux.HandleFunc("GET /api/v1/incidents/INC-1", func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, st) })
@@ -195,6 +198,7 @@ func TestAgainstAServer(t *testing.T) {
 		"freeze":                 {"freeze", "--reason", "the network is being rebuilt"},
 		"unfreeze":               {"unfreeze"},
 		"lock_nothing":           {"lock"},
+		"killswitch_status":      {"killswitch", "status"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -160,12 +160,15 @@ func killSwitchCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var list []struct{ Name, Text string }
+			var list []struct{ Text string }
 			if err := c.call(cmd.Context(), http.MethodGet, "/api/v1/kill-switches", nil, &list); err != nil {
 				return err
 			}
 			for _, s := range list {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", s.Name, s.Text)
+				fmt.Fprintln(cmd.OutOrStdout(), clean(s.Text)) // it begins with the name
+			}
+			if len(list) == 0 {
+				fmt.Fprintln(cmd.OutOrStdout(), "no kill switch is configured")
 			}
 			return nil
 		},
