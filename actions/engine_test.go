@@ -205,8 +205,8 @@ func TestOutcomeThatNobodyCanTellParksAndPages(t *testing.T) {
 		p := w.propose()
 		stop()
 		w.approve(p)
+		w.fence.change(func(p *points) { p.hang = true }) // before anybody works on it
 		defer w.work("a")()
-		w.fence.change(func(p *points) { p.hang = true })
 		synctest.Wait()
 		w.fence.change(func(p *points) { p.blind = errDown })
 		time.Sleep(20 * time.Second)
