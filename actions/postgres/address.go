@@ -93,6 +93,15 @@ func (n Node) connect(ctx context.Context, database string) (*pgx.Conn, error) {
 }
 
 // connect opens a new connection by the clients' address, which may lead through a pooler or name several hosts.
+// at puts the servers that the address names before what is told of them: a slip of the pen is looked for there.
+func (a Address) at(told string) string {
+	cfg, err := a.config()
+	if err != nil {
+		return told // it tells of the address itself
+	}
+	return strings.Join(dsn.Hosts(cfg), ", ") + ": " + told
+}
+
 func (a Address) connect(ctx context.Context) (*pgx.Conn, error) {
 	cfg, err := a.config()
 	if err != nil {

@@ -112,7 +112,7 @@ func (n Node) examine(ctx context.Context, cluster Cluster, used map[string]stri
 	e := examination{cluster: cluster.Name, node: n.Name, at: time.Now()}
 	conn, err := n.connect(ctx, "")
 	if err != nil {
-		e.say(pointsman.Hard, "answers", false, err.Error(), "start the server, or correct its DSN, pg_hba.conf and password")
+		e.say(pointsman.Hard, "answers", false, n.at(err.Error()), "start the server, or correct its DSN, pg_hba.conf and password")
 		return e.facts, rights{}
 	}
 	defer discard(conn)

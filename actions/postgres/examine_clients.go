@@ -93,7 +93,7 @@ func (e *examination) path(ctx context.Context, c Cluster, a Address, met nodesM
 	defer cancel()
 	l, err := a.land(ctx, c.HeartbeatTable)
 	if err != nil {
-		e.say(pointsman.Hard, "leads to the primary", false, "it cannot be connected to: "+err.Error(), "correct its DSN, pg_hba.conf and password, or start what listens there")
+		e.say(pointsman.Hard, "leads to the primary", false, "it cannot be connected to: "+a.at(err.Error()), "correct its DSN, pg_hba.conf and password, or start what listens there")
 		return
 	}
 	node, ours := met.is(l.systemID, l.startedAt)

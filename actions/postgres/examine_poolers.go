@@ -60,7 +60,7 @@ func (e *examination) console(ctx context.Context, c Cluster, p Pooler) {
 	defer cancel()
 	shown, err := p.show(ctx, p.entry(c))
 	if err != nil {
-		e.say(pointsman.Hard, "console", false, err.Error(), "start the pooler, correct console and database, and let its user in")
+		e.say(pointsman.Hard, "console", false, p.Console.at(err.Error()), "start the pooler, correct console and database, and let its user in")
 		return
 	}
 	if shown.Disabled {

@@ -70,14 +70,14 @@ func TestExamine(t *testing.T) {
 		{"swapped addresses", func(c *postgres.Cluster) { c.Nodes[0].DSN, c.Nodes[1].DSN = c.Nodes[1].DSN, c.Nodes[0].DSN }, []string{
 			`cluster_name is "pg-2", the configuration means "pg-1"`, `cluster_name is "pg-1", the configuration means "pg-2"`,
 		}},
-		{"nobody there", func(c *postgres.Cluster) { c.Nodes[1].Address = nowhere }, []string{"HARD postgres/orders pg-2 answers: connection refused"}},
+		{"nobody there", func(c *postgres.Cluster) { c.Nodes[1].Address = nowhere }, []string{"HARD postgres/orders pg-2 answers: 127.0.0.1:1: connection refused"}},
 		{"a node of another cluster", func(c *postgres.Cluster) { c.Nodes[1].DSN = unrelated.PointsmanDSN() }, []string{
 			"HARD postgres/orders one database: the nodes' system identifiers are pg-1 ", "one primary: pg-1 and pg-2 both take writes",
 		}},
 		{"no heartbeat table", func(c *postgres.Cluster) { c.HeartbeatTable = "elsewhere" }, []string{"CREATE TABLE elsewhere", "clients leads to the primary: the role pointsman may not write elsewhere"}},
 		{"no fence", func(c *postgres.Cluster) { c.Fence.Command = nil }, []string{"no stop hook is configured"}},
-		{"clients that reach nobody", func(c *postgres.Cluster) { c.Clients.Address = nowhere }, []string{"HARD postgres/orders clients leads to the primary: it cannot be connected to: connection refused"}},
-		{"clients with the wrong role", func(c *postgres.Cluster) { c.Clients.DSN = w.pair.ClientDSN("nobody") }, []string{`clients leads to the primary: it cannot be connected to: role "nobody" does not exist (SQLSTATE 28000)`}},
+		{"clients that reach nobody", func(c *postgres.Cluster) { c.Clients.Address = nowhere }, []string{"HARD postgres/orders clients leads to the primary: it cannot be connected to: 127.0.0.1:1: connection refused"}},
+		{"clients with the wrong role", func(c *postgres.Cluster) { c.Clients.DSN = w.pair.ClientDSN("nobody") }, []string{"clients leads to the primary: it cannot be connected to: 127.0.0.1:", `: role "nobody" does not exist (SQLSTATE 28000)`}},
 		{"clients without rights", func(c *postgres.Cluster) { c.Clients.DSN = w.pair.ClientDSN("bare") }, []string{"the role bare may not write pointsman_heartbeat there", "TO bare, in the database of its DSN"}},
 		{"clients that are led to a standby", func(c *postgres.Cluster) {
 			c.Clients.More = []postgres.Address{{DSN: w.pair.Standby.PointsmanDSN()}}
@@ -94,14 +94,14 @@ func TestExamine(t *testing.T) {
 			"probe probe-b sees pg-1: from there pg-1 refuses connections (connection refused), while we reach it: in a failover the probe would count as one that sees it gone",
 		}},
 		{"a pooler that is not there", func(c *postgres.Cluster) { c.Poolers[0].Console, c.Poolers[0].Clients = nowhere, nowhere }, []string{
-			"HARD postgres/orders pooler pgb-1 console: connection refused", "pooler pgb-1 clients leads to the primary: it cannot be connected to",
+			"HARD postgres/orders pooler pgb-1 console: 127.0.0.1:1: connection refused", "pooler pgb-1 clients leads to the primary: it cannot be connected to",
 		}},
 		{"a pooler's user who may only look", func(c *postgres.Cluster) { c.Poolers[0].Console.DSN = pooler.DSN(lab.App, "pgbouncer") }, []string{
 			"pooler pgb-1 console: app may PAUSE, RELOAD and RESUME the database app: false; add app to admin_users",
 		}},
-		{"a pooler's user whom it does not let in", func(c *postgres.Cluster) { c.Poolers[0].Console.DSN = pooler.DSN(lab.Superuser, "pgbouncer") }, []string{"pooler pgb-1 console: not allowed"}},
+		{"a pooler's user whom it does not let in", func(c *postgres.Cluster) { c.Poolers[0].Console.DSN = pooler.DSN(lab.Superuser, "pgbouncer") }, []string{"pooler pgb-1 console: 127.0.0.1:", ": not allowed"}},
 		{"a database that the pooler has not", func(c *postgres.Cluster) { c.Poolers[0].Database = "shop" }, []string{
-			"pooler pgb-1 ini: its file cannot be used: there is no entry shop in [databases]", "pooler pgb-1 console: it has no database shop",
+			"pooler pgb-1 ini: its file cannot be used: there is no entry shop in [databases]", "pooler pgb-1 console: 127.0.0.1:", ": it has no database shop",
 		}},
 		{"a pooler's file that is not there", func(c *postgres.Cluster) { c.Poolers[0].Ini = "/nonexistent/pgbouncer.ini" }, []string{"pooler pgb-1 ini: its file cannot be used: open /nonexistent/pgbouncer.ini"}},
 		{"a place that the pooler does not know", func(c *postgres.Cluster) { c.Nodes[0].Advertised = "127.0.0.1:1" }, []string{
