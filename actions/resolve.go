@@ -131,37 +131,6 @@ func withAcknowledgement(plan *pointsman.Plan, facts []pointsman.Fact) {
 	plan.Policy = plan.Policy.OneMore(strings.Join(plan.Acknowledge, "; "))
 }
 
-// eligible are the people who may approve, the requester left out where the policy says so.
-func (r *Resolver) eligible(p pointsman.Policy, requester pointsman.Actor) []pointsman.Person {
-	return slices.DeleteFunc(slices.Clone(r.Catalog.People()), func(who pointsman.Person) bool {
-		ok, _ := p.Eligible(pointsman.Actor{Person: who}, requester)
-		return !ok
-	})
-}
-
-// named are the people as they are addressed.
-func named(people []pointsman.Person) []string {
-	var out []string
-	for _, who := range people {
-		out = append(out, pointsman.Actor{Person: who}.String())
-	}
-	return out
-}
-
-// tooFew tells before anybody is asked that the quorum cannot be reached.
-func (r *Resolver) tooFew(p pointsman.Policy, requester pointsman.Actor) (pointsman.Fact, bool) {
-	st := p.Count(r.eligible(p, requester))
-	if st.Met {
-		return pointsman.Fact{}, false
-	}
-	return pointsman.Fact{
-		Guard: "G33", Kind: pointsman.Hard, Name: "people who may approve", Value: fmt.Sprint(st.Have), Limit: p.String(),
-		Source: sourceConfiguration, Result: pointsman.Fail,
-		Text:   fmt.Sprintf("approval needs %s, but only %s places can be filled from the configured people besides the requester", p, st),
-		Clears: "give more people the role under people[].roles",
-	}, true
-}
-
 func joined(facts []pointsman.Fact) string {
 	parts := make([]string, len(facts))
 	for i, f := range facts {
