@@ -101,8 +101,7 @@ type catalog struct {
 // Unconfigured are the actions where no configuration was read, as for pointsman runbook lint: their arguments can be
 // looked at, and which services there are cannot be known.
 func Unconfigured() []actions.Action {
-	c := &catalog{unread: true}
-	return []actions.Action{newCheck(c), run{c}}
+	return (&catalog{unread: true}).kinds()
 }
 
 // Kinds are the actions on the configured services.
@@ -115,8 +114,10 @@ func Kinds(cfg Config) ([]actions.Action, error) {
 		c.order = append(c.order, t.Name)
 		c.byName[t.Name] = t
 	}
-	return []actions.Action{newCheck(c), run{c}}, nil
+	return c.kinds(), nil
 }
+
+func (c *catalog) kinds() []actions.Action { return []actions.Action{newCheck(c), run{c}} }
 
 // pick finds the service that the arguments name, or the run's target.
 func (c *catalog) pick(name string, in actions.Input) (Target, error) {

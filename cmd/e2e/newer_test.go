@@ -20,7 +20,7 @@ var laterEdits = []struct{ file, old, new string }{
 	// What it begins, and what a person says to it, it stores in its own way.
 	{"decide_run.go", "\tt.begin(r, \"\")\n\treturn Answer{Code: CodeAccepted, Text: r.ID + \" started\", ID: r.ID}", "\tr.Later = \"begun\"\n\tt.say(EvRunLater, engine, r.ID+\" was begun by the later version\", aboutRun(r))\n\tt.begin(r, \"\")\n\treturn Answer{Code: CodeAccepted, Text: r.ID + \" started\", ID: r.ID}"},
 	{"decide_steer.go", "\tt.acknowledgePage(c.By)\n\tswitch c.Verb {", "\tt.acknowledgePage(c.By)\n\tr.Later = \"steered\"\n\tswitch c.Verb {"},
-	{"actions/service/config.go", "run{c}}, nil", "run{c}, laterRun{run{c}}}, nil"},
+	{"actions/service/config.go", "run{c}} }", "run{c}, laterRun{run{c}}} }"},
 }
 
 // laterFiles are the files that it has added.
