@@ -15,6 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions"
+	"github.com/pointsman/pointsman/actions/builtin"
 	"github.com/pointsman/pointsman/configs"
 )
 
@@ -228,5 +230,24 @@ runbooks: [`+runbook+`]
 	}
 	if faults := LintRunbooks(cfg.Runbooks); len(faults) > 0 {
 		t.Errorf("runbook lint knows no configuration, yet it says %v", faults)
+	}
+}
+
+// A kind that is known without a configuration and not with one, or the other way round, would leave runs to a newer
+// version that is not there.
+func TestTheKindsAreTheSameWithAndWithoutAConfiguration(t *testing.T) {
+	t.Parallel()
+	names := func(kinds []actions.Action) (out []string) {
+		for _, k := range kinds {
+			out = append(out, k.Kind())
+		}
+		return out
+	}
+	with, err := kindsOf(&configs.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(names(with), names(builtin.Unconfigured().Kinds())); diff != "" {
+		t.Error(diff)
 	}
 }
