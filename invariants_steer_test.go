@@ -49,8 +49,9 @@ func undoneOnce(m move) error {
 		}
 		r, _ := m.before.Run(ev.Run)
 		for i, s := range r.Steps {
+			inVain := s.Tries.Last > 0 && s.Tries.Last == s.Attempt && !s.Touched // in no attempt was anything sent
 			switch {
-			case s.Irreversible && (s.State == StepDone || s.State == StepUnknown || s.State == StepStarted || s.State == StepFailed):
+			case s.Irreversible && (s.State == StepDone || !inVain && (s.State == StepUnknown || s.State == StepStarted || s.State == StepFailed)):
 				return fmt.Errorf("%s undoes step %d although step %d is %s", r.ID, ev.StepN, i+1, s.State)
 			case i > row(r, ev) && s.State == StepDone && s.MarkedBy == "":
 				return fmt.Errorf("%s undoes step %d before step %d", r.ID, ev.StepN, i+1)

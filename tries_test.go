@@ -1,6 +1,7 @@
 package pointsman
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -62,6 +63,25 @@ func TestAttemptsThatSentNothing(t *testing.T) {
 		s.do(EndStep{Run: "INC-1/R1", Epoch: 1, State: StepFailed, Unsent: true, Note: "connection refused"})
 		if st := step(s); st.mayHold() || st.State != StepFailed {
 			t.Errorf("%+v", st)
+		}
+	})
+	t.Run("a point of no return of which nothing was ever sent is not behind", func(t *testing.T) {
+		t.Parallel()
+		for _, sent := range []bool{false, true} {
+			s := begin(t)
+			s.started()
+			s.do(EndStep{Run: "INC-1/R1", Epoch: 1, Step: 0, State: StepDone})
+			s.do(TellUnsent{Run: "INC-1/R1", Epoch: 1, Step: 1, Attempt: 1, Why: "connection refused", Wait: time.Second, Of: 4})
+			if sent {
+				s.do(RetryStep{Run: "INC-1/R1", Epoch: 1, Step: 1, Attempt: 1})
+			}
+			s.do(EndStep{Run: "INC-1/R1", Epoch: 1, Step: 1, State: StepFailed, Note: "it broke off"})
+			r := s.state.Runs[0]
+			ans := s.do(Steer{Run: r.ID, Verb: VerbAbort, Reason: "seen on the console", By: dbaB})
+			s.want(ans, CodeAccepted, "aborted")
+			if behind := strings.Contains(ans.Text, "the point of no return is behind"); behind != sent {
+				t.Errorf("sent %v: %s", sent, ans.Text)
+			}
 		}
 	})
 }

@@ -70,6 +70,7 @@ func (l *ledger) Do(_ context.Context, cmd pointsman.Command) (pointsman.Result,
 	}
 	if !sub.Apart {
 		l.states[id] = after
+		l.free(st, after)
 	}
 	l.events = append(l.events, events...)
 	if len(events) > 0 {
@@ -136,6 +137,17 @@ func (l *ledger) proposals(in ...pointsman.ProposalState) ([]pointsman.Proposal,
 	return out, l.down
 }
 
+// free ends the leases of runs that need no worker any more. One that waits and is due again is claimed by one worker.
+func (l *ledger) free(before, after pointsman.State) {
+	for _, r := range after.Runs {
+		old, _ := before.Run(r.ID)
+		if held := l.leases[r.ID]; r.State != old.State && r.State != pointsman.RunRunning && r.State != pointsman.RunUndoing {
+			held.until = time.Time{}
+			l.leases[r.ID] = held
+		}
+	}
+}
+
 func (l *ledger) ClaimRun(_ context.Context, owner string, ttl time.Duration) (pointsman.Claim, bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -147,10 +159,9 @@ func (l *ledger) ClaimRun(_ context.Context, owner string, ttl time.Duration) (p
 		for _, r := range s.Runs {
 			old := l.leases[r.ID]
 			over := !now.Before(old.until)
-			due := r.State == pointsman.RunQueued && over ||
-				r.State == pointsman.RunWaiting && !r.WakeAt.IsZero() && !r.WakeAt.After(now) ||
-				(r.State == pointsman.RunRunning || r.State == pointsman.RunUndoing) && over
-			if !due {
+			due := r.State == pointsman.RunQueued || r.State == pointsman.RunRunning || r.State == pointsman.RunUndoing ||
+				r.State == pointsman.RunWaiting && !r.WakeAt.IsZero() && !r.WakeAt.After(now)
+			if !due || !over {
 				continue
 			}
 			l.leases[r.ID] = lease{owner: owner, epoch: old.epoch + 1, until: now.Add(ttl)}
