@@ -11,7 +11,7 @@ import (
 type Prompt interface {
 	// Attend does so until leave is called. plan is Outbox.Follow's, but false leaves the events to it. begin names in each
 	// transaction who leases the urgent deliveries; told is called after the commit with the newest event that is planned
-	// now and with what was leased, and may be called once more after leave.
+	// now and with what was leased. Both may still be called by transactions that were under way at leave.
 	Attend(follower string, plan func(pointsman.Logged) ([]pointsman.Delivery, bool),
 		begin func() (owner string, told func(upTo int64, leased []pointsman.Delivery))) (leave func())
 }

@@ -24,8 +24,8 @@ const attendedMost = 100
 //
 // plan is Follow's, but the event has no Seq yet, and false leaves the transaction's events to Follow. begin is asked in
 // each transaction who leases the urgent deliveries, an empty owner nobody; told is called after the commit with the
-// newest event that is planned now, and with what was leased. Nothing is begun after leave has returned, but what was
-// begun before may be told later.
+// newest event that is planned now, and with what was leased. A transaction that is under way when leave is called may still
+// ask and tell afterwards.
 func (s *Store) Attend(follower string, plan func(pointsman.Logged) ([]pointsman.Delivery, bool),
 	begin func() (owner string, told func(upTo int64, leased []pointsman.Delivery)),
 ) (leave func()) {
