@@ -48,9 +48,10 @@ func (t *turn) endMember(r *Run, i, again int, note string) Answer {
 	stop := t.groupStop(r, i)
 	switch {
 	case stop == "":
+		r.clear(again)
 		t.fillGroup(r, i, again, note)
 	case again >= 0:
-		t.progress(r, again, "it was not done and does not begin again: "+stop)
+		t.endUndone(r, again, note, stop)
 	}
 	if len(r.AtWork()) > 0 {
 		return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID}
@@ -64,6 +65,28 @@ func (t *turn) endMember(r *Run, i, again int, note string) Answer {
 	}
 	t.park(r, why)
 	return Answer{Code: CodeAccepted, Text: r.Note, ID: r.ID}
+}
+
+// clear makes member i, which was seen not to have happened, one that has not begun; none where i is negative.
+func (r *Run) clear(i int) {
+	if i < 0 {
+		return
+	}
+	s := &r.Steps[i]
+	s.Touched = s.mayHold()
+	if s.State != StepStarted {
+		s.Tries = Tries{} // it was looked at: its time begins anew
+	}
+	s.State = StepPending
+}
+
+// endUndone ends a member of which the last attempt did nothing, because no further one may begin now. Left pending it
+// would begin by itself as soon as the reason is over, after people were told that it does not.
+func (t *turn) endUndone(r *Run, i int, note, stop string) {
+	t.moveStep(r, i, EvStepFailed)
+	s := &r.Steps[i]
+	s.EndedAt, s.Note = t.now, fmt.Sprintf("%s, and it does not begin again: %s", note, stop)
+	t.say(EvStepFailed, engine, fmt.Sprintf("%s, %s: %s after %s%s", r.Nth(i), s.Name, s.State, Span(t.now.Sub(s.Began())), because(s.Note)), atStep(r, i))
 }
 
 // groupStop says why no further member of the group begins; empty where one may.

@@ -366,13 +366,12 @@ func (t *turn) retryStep(c RetryStep) Answer {
 		return answer(CodeConflict, "step %s of %s is at attempt %d, not %d", r.At(c.Step), r.ID, n, c.Attempt)
 	}
 	s := &r.Steps[c.Step]
-	s.Touched = s.mayHold()
-	if s.State != StepStarted || r.Wish.Verb != "" && s.Group.Name == "" {
-		s.Tries = Tries{} // it was looked at, or a person halts it: its time begins anew
-	}
 	if s.Group.Name != "" {
-		s.State = StepPending // seen not to have happened; it begins anew if nothing stands in the way
 		return t.endMember(r, c.Step, c.Step, c.Note)
+	}
+	s.Touched = s.mayHold()
+	if s.State != StepStarted || r.Wish.Verb != "" {
+		s.Tries = Tries{} // it was looked at, or a person halts it: its time begins anew
 	}
 	if r.Wish.Verb != "" {
 		s.State = StepPending // seen not to have happened; after the pause it begins anew
