@@ -55,7 +55,7 @@ golden: ## rewrite the golden files with what the code says today; review the di
 bench: build ## the figures of docs/benchmarks.md, on real servers, and the binary's size
 	@$(DEPS) postgresql alertmanager pgbouncer patroni
 	@go test -timeout 30m -run '^$$' -bench Failover -benchtime 30x ./cmd/demo
-	@go test -timeout 30m -run '^$$' -bench Outage -benchtime 200x ./cmd/app
+	@go test -timeout 30m -run '^$$' -bench Outage -benchtime 400x ./cmd/app
 	@go test -timeout 30m -run '^$$' -bench Flood -benchtime 5x ./cmd/app
 	@go test -run '^$$' -bench Start -benchtime 10x ./cmd/pointsman
 	@go test -run '^$$' -bench Step -benchtime 400x ./cmd/sim
