@@ -115,8 +115,9 @@ func (l *ledger) Changed() <-chan struct{} {
 	return l.changed
 }
 
-func (l *ledger) Checking(context.Context) ([]pointsman.Proposal, error) {
-	return l.proposals(pointsman.ProposalChecking)
+func (l *ledger) Checking(context.Context, string) ([]pointsman.Proposal, string, error) {
+	all, err := l.proposals(pointsman.ProposalChecking)
+	return all, "", err
 }
 
 func (l *ledger) Undecided(context.Context) ([]pointsman.Proposal, error) {

@@ -1,8 +1,11 @@
 package actions
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,6 +51,80 @@ func TestAProposalOfAnUnknownRunbookIsLeftToTheOtherReplicas(t *testing.T) {
 		synctest.Wait()
 		if p := w.ledger.state("INC-1").Proposals[0]; p.Problem != "runbook switch-track is not in the configuration any more" {
 			t.Errorf("nobody has the runbook, and the proposal is %s: %s", p.State, p.Problem)
+		}
+	})
+}
+
+// mixed is a store in which a newer version has changed all incidents but the last one; it gives five proposals at once.
+type mixed struct {
+	*ledger
+	own   string
+	tried map[string]int
+}
+
+func (m *mixed) Checking(_ context.Context, after string) (some []pointsman.Proposal, next string, err error) {
+	all, err := m.proposals(pointsman.ProposalChecking)
+	slices.SortFunc(all, func(a, b pointsman.Proposal) int { return cmp.Compare(number(a.ID), number(b.ID)) })
+	for _, p := range all {
+		if number(p.ID) > number(after) && len(some) < 5 {
+			some, next = append(some, p), p.ID
+		}
+	}
+	if len(some) < 5 {
+		next = ""
+	}
+	return some, next, err
+}
+
+func number(id string) (n int) {
+	_, _ = fmt.Sscanf(id, "INC-%d", &n)
+	return n
+}
+
+func (m *mixed) Do(ctx context.Context, cmd pointsman.Command) (pointsman.Result, error) {
+	ready, ok := cmd.(pointsman.Ready)
+	if ok && ready.Proposal != m.own {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.tried[ready.Proposal]++
+		return pointsman.Result{}, pointsman.Errorf(pointsman.CodeNewer, "written by a newer pointsman")
+	}
+	return m.ledger.Do(ctx, cmd)
+}
+
+// A hundred proposals that only a newer version may change come before the one that this version can check: it is checked
+// within seconds, and the targets of the others are not asked each second to no end.
+func TestProposalsOfANewerVersionHideNoOther(t *testing.T) {
+	story(t, func(w *world) {
+		const incidents = 101
+		for i := range incidents {
+			w.do(pointsman.Request{
+				Key: fmt.Sprint("yard-", i), By: pointsman.Actor{Person: ben, Door: pointsman.DoorCLI}, Reason: "upgrade",
+				Offer: pointsman.Offer{Runbook: "switch-track", Title: "Switch the track", Target: pointsman.Target{Kind: "yard", Name: "north"}, Params: map[string]string{"yard": "north"}},
+			})
+		}
+		log := slog.New(slog.DiscardHandler)
+		last := fmt.Sprintf("INC-%d", incidents)
+		desk := &mixed{ledger: w.ledger, own: last + "/P1", tried: map[string]int{}}
+		older := &Planner{Desk: desk, Resolver: &Resolver{Kinds: w.kinds, Catalog: w.cat, CheckTimeout: 3 * time.Second, Log: log}, Log: log}
+		ctx, cancel := context.WithCancel(w.t.Context())
+		done := make(chan struct{})
+		go func() { _ = older.Run(ctx); close(done) }()
+		defer func() { cancel(); <-done }()
+		<-time.After(forNewer / 2)
+		synctest.Wait()
+		if p := w.ledger.state(last).Proposals[0]; p.State != pointsman.ProposalReady {
+			t.Errorf("%s is %s: %s", p.ID, p.State, p.Problem)
+		}
+		for id, n := range desk.tried {
+			if n != 1 {
+				t.Errorf("%s was checked %d times within %s, want once", id, n, forNewer/2)
+			}
+		}
+		<-time.After(forNewer) // the newer version was taken back
+		synctest.Wait()
+		if len(desk.tried) != incidents-1 || desk.tried["INC-1/P1"] != 2 {
+			t.Errorf("%d are tried, the first one %d times", len(desk.tried), desk.tried["INC-1/P1"])
 		}
 	})
 }

@@ -2,7 +2,6 @@ package actions
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -14,7 +13,7 @@ import (
 // Desk is what the planner needs of the store.
 type Desk interface {
 	Do(ctx context.Context, cmd pointsman.Command) (pointsman.Result, error)
-	Checking(ctx context.Context) ([]pointsman.Proposal, error)
+	Checking(ctx context.Context, after string) (some []pointsman.Proposal, next string, err error)
 	Changed() <-chan struct{}
 }
 
@@ -28,10 +27,10 @@ type Planner struct {
 	// been started with a newer configuration; zero where there are none.
 	Others time.Duration
 
-	mu      sync.Mutex
-	busy    map[string]bool
-	strange map[string]time.Time // proposals of unknown runbooks, and when each was first seen; the loop's own
-	wg      sync.WaitGroup
+	mu   sync.Mutex
+	busy map[string]bool
+	left map[string]time.Time // until when which generation is left to other replicas
+	wg   sync.WaitGroup
 }
 
 // Run works until the context ends. It is woken by each commit; the ticker is the safety net.
@@ -52,46 +51,29 @@ func (p *Planner) Run(ctx context.Context) error {
 	}
 }
 
+// look takes up what can be checked here. What is left to others, however much it is, hides nothing that comes after it.
 func (p *Planner) look(ctx context.Context) {
-	if p.full() {
-		return // each answer is a commit, which wakes the loop again
-	}
-	list, err := p.Desk.Checking(ctx)
-	if err != nil {
-		if ctx.Err() == nil {
-			p.Log.Warn("proposals unreadable", "err", err)
+	for after := ""; !p.full(); { // where it is full, each answer is a commit, which wakes the loop again
+		list, next, err := p.Desk.Checking(ctx, after)
+		if err != nil {
+			if ctx.Err() == nil {
+				p.Log.Warn("proposals unreadable", "err", err)
+			}
+			return
 		}
-		return
-	}
-	left := p.leave(list)
-	for _, prop := range list {
-		if left[prop.ID] || !p.take(prop) {
-			continue
+		for _, prop := range list {
+			if p.leaves(prop) || !p.take(prop) {
+				continue
+			}
+			p.wg.Go(func() {
+				defer p.drop(prop)
+				p.answer(ctx, prop)
+			})
 		}
-		p.wg.Go(func() {
-			defer p.drop(prop)
-			p.answer(ctx, prop)
-		})
-	}
-}
-
-// leave names the proposals that are left to other replicas for now: the first answer counts, and it must not be that
-// there is no such runbook while another replica has it.
-func (p *Planner) leave(list []pointsman.Proposal) map[string]bool {
-	left, seen := map[string]bool{}, map[string]time.Time{}
-	for _, prop := range list {
-		if _, known := p.Resolver.Catalog.Runbook(prop.Runbook); known || p.Others == 0 {
-			continue
+		if after = next; after == "" {
+			return
 		}
-		generation := fmt.Sprintf("%s generation %d", prop.ID, prop.Generation)
-		first, again := p.strange[generation]
-		if !again {
-			first = time.Now()
-		}
-		seen[generation], left[prop.ID] = first, time.Since(first) < p.Others
 	}
-	p.strange = seen
-	return left
 }
 
 func (p *Planner) answer(ctx context.Context, prop pointsman.Proposal) {
@@ -108,6 +90,9 @@ func (p *Planner) answer(ctx context.Context, prop pointsman.Proposal) {
 		Proposal: prop.ID, Generation: prop.Generation, Plan: found.Plan, Facts: found.Facts,
 		Already: found.Already, Problem: found.Problem, Eligible: found.Eligible,
 	})
+	if newer(err) {
+		p.leaveToNewer(prop)
+	}
 	if err != nil && ctx.Err() == nil {
 		p.Log.Warn("evidence not stored", "incident", pointsman.IncidentOf(prop.ID), "proposal", prop.ID, "err", err)
 	}

@@ -44,7 +44,7 @@ func TestProposalsOfAStormAreCheckedAFewAtATime(t *testing.T) {
 		defer func() { cancel(); <-done }()
 		checking := func() int {
 			synctest.Wait()
-			left, _ := w.ledger.Checking(ctx)
+			left, _, _ := w.ledger.Checking(ctx, "")
 			return len(left)
 		}
 		<-time.After(1500 * time.Millisecond)

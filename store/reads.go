@@ -69,14 +69,24 @@ func (s *Store) Incidents(ctx context.Context, open bool, limit int) ([]pointsma
 // checkingMost bounds what Checking reads: after each commit of a storm it would be all that the storm has left to check.
 const checkingMost = 64
 
-// Checking returns the proposals whose plans and evidence are awaited, oldest first; no more than 64, the others in time.
-func (s *Store) Checking(ctx context.Context) ([]pointsman.Proposal, error) {
-	out, err := list(ctx, s.db.reads, docOf[pointsman.Proposal],
-		`SELECT p.doc FROM proposals p JOIN incidents i ON i.id = p.incident_id WHERE p.state = 'checking' ORDER BY i.number, p.number LIMIT $1`, checkingMost)
-	if err != nil {
-		return nil, fmt.Errorf("proposals to check: %w", err)
+// Checking returns the proposals whose plans and evidence are awaited, oldest first: those after the proposal named, or from
+// the beginning where it is empty, and no more than 64. Whoever can do nothing with these reads on after next, which is
+// empty at the end.
+func (s *Store) Checking(ctx context.Context, after string) (some []pointsman.Proposal, next string, err error) {
+	incident, number := int64(0), int64(0)
+	if after != "" {
+		incident, number = numberOf(pointsman.IncidentOf(after)), numberOf(after)
 	}
-	return out, nil
+	some, err = list(ctx, s.db.reads, docOf[pointsman.Proposal],
+		`SELECT p.doc FROM proposals p JOIN incidents i ON i.id = p.incident_id
+		WHERE p.state = 'checking' AND (i.number, p.number) > ($1, $2) ORDER BY i.number, p.number LIMIT $3`, incident, number, checkingMost)
+	if err != nil {
+		return nil, "", fmt.Errorf("proposals to check: %w", err)
+	}
+	if len(some) == checkingMost {
+		next = some[checkingMost-1].ID
+	}
+	return some, next, nil
 }
 
 // Undecided returns the proposals of open incidents that are ready or refused, oldest first: what a lock, a freeze or a

@@ -154,8 +154,8 @@ func (w *work) saveRun(l *loaded, incident string, r pointsman.Run) error {
 	return nil
 }
 
-// numberOf is 12 of INC-7/R12.
+// numberOf is 12 of INC-7/R12, and 7 of INC-7.
 func numberOf(id string) int64 {
-	n, _ := strconv.ParseInt(strings.TrimLeft(id[strings.LastIndexByte(id, '/')+1:], "PR"), 10, 64)
+	n, _ := strconv.ParseInt(strings.TrimLeft(id[strings.LastIndexByte(id, '/')+1:], "INC-PR"), 10, 64)
 	return n
 }

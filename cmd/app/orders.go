@@ -13,7 +13,7 @@ import (
 type orders struct {
 	store interface {
 		Do(ctx context.Context, cmd pointsman.Command) (pointsman.Result, error)
-		Checking(ctx context.Context) ([]pointsman.Proposal, error)
+		Checking(ctx context.Context, after string) (some []pointsman.Proposal, next string, err error)
 		Undecided(ctx context.Context) ([]pointsman.Proposal, error)
 	}
 	now  func() time.Time // the store's clock
@@ -44,7 +44,12 @@ func (o orders) watch(ctx context.Context) error {
 
 // tell says once, for everybody to read, which order was not carried out and how to go on.
 func (o orders) tell(ctx context.Context, now time.Time) error {
-	checking, err := o.store.Checking(ctx)
+	checking, after, err := o.store.Checking(ctx, "")
+	for err == nil && after != "" { // in a storm there are more than it gives at once
+		var more []pointsman.Proposal
+		more, after, err = o.store.Checking(ctx, after)
+		checking = append(checking, more...)
+	}
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ func (m *memory) Changed() <-chan struct{} {
 	return m.changed
 }
 
-func (m *memory) Checking(context.Context) ([]pointsman.Proposal, error) {
+func (m *memory) Checking(context.Context, string) ([]pointsman.Proposal, string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var out []pointsman.Proposal
@@ -25,7 +25,7 @@ func (m *memory) Checking(context.Context) ([]pointsman.Proposal, error) {
 			}
 		}
 	}
-	return out, nil
+	return out, "", nil
 }
 
 func (m *memory) DueIncidents(_ context.Context, now time.Time, limit int) ([]string, error) {

@@ -106,12 +106,12 @@ func (r *replica) Heartbeat(ctx context.Context, run string, epoch int64, ttl ti
 	return r.store.Heartbeat(ctx, run, epoch, ttl)
 }
 
-func (r *replica) Checking(ctx context.Context) ([]pointsman.Proposal, error) {
+func (r *replica) Checking(ctx context.Context, after string) ([]pointsman.Proposal, string, error) {
 	r.stand(ctx, "checking", "")
 	if !r.awaitsChecks() {
-		return nil, nil
+		return nil, "", nil
 	}
-	return r.store.Checking(ctx)
+	return r.store.Checking(ctx, after)
 }
 
 func (r *replica) DueIncidents(ctx context.Context, now time.Time, limit int) ([]string, error) {

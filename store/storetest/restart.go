@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -170,5 +171,40 @@ func waking(t *testing.T, s *story) {
 			t.Fatalf("the other replica was woken %d times", heard)
 		case <-tick.C:
 		}
+	}
+}
+
+// checkedInPages: what is to be checked is read a part at a time, in order, and whoever can do nothing with the first part
+// comes to the others.
+func checkedInPages(t *testing.T, s *story) {
+	var want []string
+	for i := range 150 {
+		name := fmt.Sprintf("db-%03d", i)
+		hook := s.webhook(name, s.alert("fp-"+name))
+		want = append(want, "failover of "+name)
+		if i == 63 { // the first part ends between its two
+			hook.Offers = append(hook.Offers, pointsman.Offer{Runbook: "restart", Title: "Restart", Target: target(name)})
+			want = append(want, "restart of "+name)
+		}
+		s.do(hook)
+	}
+	var got []string
+	for after, page := "", 0; ; page++ {
+		some, next, err := s.Checking(t.Context(), after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range some {
+			got = append(got, p.Runbook+" of "+p.Target.Name)
+		}
+		if after = next; after == "" {
+			break
+		}
+		if len(some) != 64 {
+			t.Errorf("part %d has %d proposals, want 64", page, len(some))
+		}
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
 	}
 }

@@ -73,6 +73,7 @@ func Run(t *testing.T, fresh func(testing.TB) store.Config) {
 		{"a newer schema is refused", newerSchema},
 		{"what a newer version wrote is shown and left alone", newerDocuments},
 		{"a run with a kind that is not known is left to a newer version", newerKinds},
+		{"what is to be checked is read in parts, in order", checkedInPages},
 		{"waiting loops wake up at a commit", waking},
 		{"texts from outside that a database would refuse are stored", hostile},
 	}
