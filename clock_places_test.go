@@ -27,8 +27,8 @@ var ownClock = map[string]string{
 	// Durations within one process, by the monotonic clock.
 	"actions/driven.go":   "since this process renewed a lease",
 	"actions/engine.go":   "since this process claimed",
+	"actions/leave.go":    "how long this process leaves a proposal that is another version's",
 	"actions/observed.go": "how long a verb took",
-	"actions/planner.go":  "since this process first saw a proposal that is another version's",
 	"actions/actiontest/": "deadlines of tests",
 	"bot/handler.go":      "how long a request took",
 	"bot/metrics.go":      "how long a request took",
