@@ -103,7 +103,7 @@ func lintModes(rb pointsman.Runbook, top func(string, string, ...any)) {
 }
 
 func lintParams(rb pointsman.Runbook, at func(int, string, string, ...any), top func(string, string, ...any)) {
-	target := -1
+	target, kinds := -1, targetKinds()
 	for i, p := range rb.Params {
 		path := "params." + p.Name
 		if p.Name == rb.Target {
@@ -115,7 +115,9 @@ func lintParams(rb pointsman.Runbook, at func(int, string, string, ...any), top 
 		case !slices.Contains(paramTypes, p.Type):
 			at(p.Line, path+".type", "%s", didYouMean("type", p.Type, paramTypes))
 		case p.Type == "target" && p.Kind == "":
-			at(p.Line, path+".kind", "a target needs its kind, for example kind: postgres")
+			at(p.Line, path+".kind", "a target needs its kind, one of %s", strings.Join(kinds, ", "))
+		case p.Type == "target" && !slices.Contains(kinds, p.Kind):
+			top(path+".kind", "%s", didYouMean("kind of target", p.Kind, kinds))
 		case p.Type == "enum" && len(p.Values) == 0:
 			at(p.Line, path+".values", "an enum needs values")
 		case p.Type == "enum" && p.Default != "" && !slices.Contains(p.Values, p.Default):

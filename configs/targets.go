@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -26,6 +27,11 @@ type Targets struct {
 	Service    service.Config    `yaml:"service"`
 	Endpoint   endpoint.Config   `yaml:"endpoint"`
 	Patroni    patroni.Config    `yaml:"patroni"`
+}
+
+// targetKinds are the words by which runbooks name them.
+func targetKinds() []string {
+	return slices.Sorted(maps.Keys(fieldsOf(reflect.ValueOf(Targets{}))))
 }
 
 // AlertTargets are all configured targets with the matchers by which labels select them.
