@@ -25,6 +25,13 @@ func TestAnswers(t *testing.T) {
 		"done": {
 			answer: moved("pg-2", 200, `Successfully switched over to "pg-2"`), verify: "holds",
 		},
+		"done_and_the_archive_holds_the_history_of_an_earlier_promotion": {
+			answer: func(f *fake, _ string) (int, string) {
+				f.lead("pg-2")
+				f.onTimeline(5)
+				return 200, `Successfully switched over to "pg-2"`
+			}, verify: "holds",
+		},
 		"instead_of": {
 			answer: moved("pg-3", 200, `Switched over to "pg-3" instead of "pg-2"`),
 			apply:  `patroni answers 200: Switched over to "pg-3" instead of "pg-2"`, verify: "pg-3 leads on timeline 4 instead of pg-2",

@@ -78,7 +78,8 @@ func (s Situation) leadsNow(candidate, before string) pointsman.Fact {
 	return f
 }
 
-// advanced is the other half: the timeline is the next one.
+// advanced is the other half: the timeline is a new one. PostgreSQL leaves out the numbers whose history files its archive or
+// pg_wal holds, where somebody was promoted before and rewound.
 func (s Situation) advanced(m memo) pointsman.Fact {
 	r := s.reading(m.Candidate)
 	f := pointsman.Fact{
@@ -88,6 +89,10 @@ func (s Situation) advanced(m memo) pointsman.Fact {
 	switch {
 	case m.Timeline == 0:
 		f.Result, f.Limit, f.Text = pointsman.Unknown, "", "on which timeline the cluster was before is not known"
+	case r.Self.Primary() && r.Self.Timeline > m.Timeline+1:
+		f.Kind = pointsman.Warn
+		f.Text = fmt.Sprintf("%s is on timeline %d, not %d, whose history is in the archive or in pg_wal: make sure that nobody serves on it",
+			m.Candidate, r.Self.Timeline, m.Timeline+1)
 	case r.Self.Timeline != m.Timeline+1 || !r.Self.Primary():
 		f.Text = fmt.Sprintf("%s is on timeline %d as %s, wanted is %d as primary", m.Candidate, r.Self.Timeline, orNobody(r.Self.Role), m.Timeline+1)
 	default:

@@ -101,6 +101,28 @@ func TestFailover(t *testing.T) {
 		}
 	})
 
+	// Somebody was promoted by mistake and rewound; the archive remembers, and the real promotion leaves that number out.
+	t.Run("number_of_an_earlier_promotion_is_left_out", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, lab.PairOptions{}).sampled(t)
+		const archive = `ALTER SYSTEM SET restore_command = 'test %f = 00000002.history && echo 1 0/1000000 by mistake > %p'`
+		if err := w.pair.Standby.Exec(t.Context(), archive); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.pair.Standby.Exec(t.Context(), "SELECT pg_reload_conf()"); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.pair.KillPrimary(); err != nil {
+			t.Fatal(err)
+		}
+		mustStand(t, w.check(t, "postgres.check", checkArgs))
+		_, ev := w.step(t, "postgres.promote", promoteArgs)
+		f := fact(t, ev, "timeline of pg-2")
+		if f.Kind != pointsman.Warn || f.Text != "pg-2 is on timeline 3, not 2, whose history is in the archive or in pg_wal: make sure that nobody serves on it" {
+			t.Errorf("%+v", f)
+		}
+	})
+
 	t.Run("swapped_addresses_are_refused", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, lab.PairOptions{}, func(c *postgres.Cluster) {

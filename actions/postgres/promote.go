@@ -206,15 +206,34 @@ func judgePromoted(r Reading, memo PromoteMemo) pointsman.Evidence {
 			fmt.Sprintf("%s has the system identifier %s, before the promotion it was %s", r.Node, r.SystemID, memo.SystemID)))
 	}
 	if r.State == Writable {
-		switch want := memo.Timeline + 1; {
-		case memo.Timeline == 0 || memo.Already:
-			ev.Facts = append(ev.Facts, fact("timeline of "+r.Node, pointsman.Warn, false, fmt.Sprintf("timeline %d", r.Timeline), "",
-				fmt.Sprintf("%s is primary on timeline %d; the timeline before is not known", r.Node, r.Timeline)))
-		default:
-			ev.Facts = append(ev.Facts, fact("timeline of "+r.Node, pointsman.Hard, r.Timeline == want, fmt.Sprintf("timeline %d", r.Timeline), fmt.Sprintf("timeline %d", want),
-				fmt.Sprintf("%s is on timeline %d, after one promotion it must be %d", r.Node, r.Timeline, want)))
-		}
+		ev.Facts = append(ev.Facts, timelineAfter(r, memo))
 	}
 	ev.Holds = len(pointsman.Refusals(ev.Facts)) == 0
 	return ev
+}
+
+// timelineAfter: a promotion begins the next timeline whose number is free. PostgreSQL leaves out those whose history file it
+// finds in the archive or in pg_wal, where somebody was promoted before and rewound (findNewestTimeLine in its timeline.c).
+// So a later one than the next is told, and does not stop a run that is behind its point of no return.
+func timelineAfter(r Reading, memo PromoteMemo) pointsman.Fact {
+	f := pointsman.Fact{
+		Guard: "G27", Kind: pointsman.Hard, Name: "timeline of " + r.Node, Value: fmt.Sprintf("timeline %d", r.Timeline),
+		Source: r.Node, At: r.At, Result: pointsman.Fail,
+	}
+	if memo.Timeline == 0 || memo.Already {
+		f.Kind, f.Text = pointsman.Warn, fmt.Sprintf("%s is primary on timeline %d; the timeline before is not known", r.Node, r.Timeline)
+		return f
+	}
+	want := memo.Timeline + 1
+	f.Limit = fmt.Sprintf("timeline %d", want)
+	switch {
+	case r.Timeline == want:
+		f.Result = pointsman.Pass
+	case r.Timeline > want:
+		f.Kind = pointsman.Warn
+		f.Text = fmt.Sprintf("%s is on timeline %d, not %d, whose history is in the archive or in pg_wal: make sure that nobody serves on it", r.Node, r.Timeline, want)
+	default:
+		f.Text = fmt.Sprintf("%s is on timeline %d, after a promotion it must be %d", r.Node, r.Timeline, want)
+	}
+	return f
 }
