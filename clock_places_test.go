@@ -44,6 +44,7 @@ var ownClock = map[string]string{
 	"store/employ.go":     "since the worker asked, and since a run was leased to it",
 	"store/lock_unix.go":  "how long a file lock is waited for",
 	"store/storetest/":    "deadlines of tests",
+	"cmd/app/body.go":     "how long a body may take",
 	"cmd/demo/":           "a show",
 	"cmd/lab/":            "servers for tests",
 

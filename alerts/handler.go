@@ -117,6 +117,9 @@ func (h *Handler) Receive(c echo.Context) error {
 		h.refuse.tell(req.Context(), req.RemoteAddr, line(err.Error(), 200))
 		return c.JSON(http.StatusBadRequest, reply{Status: "error", Text: err.Error()})
 	}
+	if err != nil {
+		return later(c, "the body did not arrive as a whole; send it again")
+	}
 	return h.keep(c, now.router, m)
 }
 
@@ -128,7 +131,11 @@ func (h *Handler) keep(c echo.Context, router *Router, m Message) error {
 	text := pointsman.Count(len(m.Alerts), "alert") + " stored"
 	if m.Cut {
 		m.Truncated = max(m.Truncated, 1)
-		text = fmt.Sprintf("the webhook is larger than %d MiB: only its first part is stored (%s), the rest is lost; set max_alerts in the Alertmanager receiver", h.limit>>20, pointsman.Count(len(m.Alerts), "alert"))
+		much := fmt.Sprintf("is larger than %d MiB", h.limit>>20)
+		if len(m.Alerts) == maxAlerts {
+			much = fmt.Sprintf("has more than %d alerts", maxAlerts)
+		}
+		text = fmt.Sprintf("the webhook %s: only its first part is stored (%s), the rest is lost; set max_alerts in the Alertmanager receiver", much, pointsman.Count(len(m.Alerts), "alert"))
 		h.refuse.tell(ctx, c.Request().RemoteAddr, text)
 	}
 	cmds, err := h.commands(router, m)

@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/labstack/echo/v4"
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/alerts"
@@ -115,6 +119,19 @@ func TestReceive_oversized_body_keeps_its_whole_alerts(t *testing.T) {
 	}
 }
 
+// Two bytes make an alert: 32 MiB of them are eleven million, which would take gigabytes.
+func TestReceive_more_alerts_than_any_real_message_has_are_cut_off(t *testing.T) {
+	t.Parallel()
+	d := open(t, alerts.Route{})
+	code, text := d.post(t, strings.NewReader(`{"receiver":"ops","alerts":[`+strings.Repeat(`{},`, 300_000)+`{}]}`))
+	if code != http.StatusOK || !strings.Contains(text, "more than 200000 alerts") {
+		t.Errorf("%d %s", code, text)
+	}
+	if got := d.incidents(); len(got) != 1 || got[0].Firing != 1 || got[0].Truncated == 0 {
+		t.Errorf("%+v", briefly(got))
+	}
+}
+
 func TestReceive_oversized_body_without_a_whole_alert_still_opens_an_incident(t *testing.T) {
 	t.Parallel()
 	d := open(t, alerts.Route{})
@@ -169,5 +186,23 @@ func TestReceive_invalid_utf8_is_kept(t *testing.T) {
 	body = strings.ReplaceAll(body, `\xff`, "\xff")
 	if code, text := d.post(t, strings.NewReader(body)); code != http.StatusOK || len(d.incidents()) != 1 {
 		t.Errorf("%d %s", code, text)
+	}
+}
+
+// A network that fails is no message that can never be read: Alertmanager must send it again.
+func TestReceive_a_body_that_does_not_arrive_may_come_again(t *testing.T) {
+	t.Parallel()
+	d := open(t, alerts.Route{})
+	e := echo.New()
+	d.h.Register(e)
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, alerts.Path, io.MultiReader(bytes.NewReader(webhook()[:20]), iotest.ErrReader(os.ErrDeadlineExceeded)))
+	req.Header.Set("Authorization", "Bearer "+token)
+	rec := httptest.NewRecorder()
+	e.ServeHTTP(rec, req)
+	if rec.Code != http.StatusServiceUnavailable || !strings.Contains(rec.Body.String(), "send it again") {
+		t.Errorf("%d %s", rec.Code, rec.Body)
+	}
+	if len(d.noted()) != 0 || len(d.incidents()) != 0 {
+		t.Errorf("%d notes, %d incidents", len(d.noted()), len(d.incidents()))
 	}
 }

@@ -19,7 +19,7 @@ type Message struct {
 	GroupKey  string
 	Alerts    []pointsman.Alert
 	Truncated int  // alerts that the sender left out
-	Cut       bool // the body ended before the message did, because of our size limit
+	Cut       bool // we read no further, because of our limits
 }
 
 // Bounds of one text in an alert. Longer ones are cut: no label that selects anything is so long, and whatever one
@@ -29,15 +29,23 @@ const (
 	maxAnnotation = 16 << 10
 )
 
+// maxAlerts bounds the memory that a message takes: an alert of Alertmanager's has 170 bytes at least, so no message within
+// the size limit has so many.
+const maxAlerts = 200_000
+
+var errMany = errors.New("the message has too many alerts")
+
 // errNotJSON says that the body can never be read, however often it is sent.
 var errNotJSON = errors.New("the body is not the JSON of an Alertmanager webhook")
 
 // decode reads a webhook as it streams in, at most limit bytes of it. It is lenient, because Alertmanager's message
 // grows (0.34 added notification_reason and routeLabels): unknown fields are passed over and an alert with a field of
 // the wrong type loses only that field. A body over the limit yields its whole alerts with Cut set: answering 413
-// would lose them all. encoding/json bounds the nesting at 10,000.
+// would lose them all. encoding/json bounds the nesting at 10,000. An error that is not errNotJSON is the connection's, and
+// says nothing of the message.
 func decode(body io.Reader, limit int64) (Message, error) {
-	lr := &io.LimitedReader{R: body, N: limit}
+	arrives := &arrival{Reader: body}
+	lr := &io.LimitedReader{R: arrives, N: limit}
 	dec := json.NewDecoder(lr)
 	var m Message
 	var status string
@@ -53,6 +61,9 @@ func decode(body io.Reader, limit int64) (Message, error) {
 			return lenient(dec, &m.Truncated)
 		case "alerts":
 			return list(dec, func() error {
+				if len(m.Alerts) == maxAlerts {
+					return errMany
+				}
 				var w wireAlert
 				if err := lenient(dec, &w); err != nil {
 					return err
@@ -70,14 +81,32 @@ func decode(body io.Reader, limit int64) (Message, error) {
 		}
 	}
 	m.settle(status)
-	if err != nil && lr.N <= 0 {
+	if err != nil && lr.N <= 0 || errors.Is(err, errMany) {
 		m.Cut = true
 		return m, nil
+	}
+	if err != nil && arrives.broken != nil {
+		return Message{}, arrives.broken
 	}
 	if err != nil {
 		return Message{}, fmt.Errorf("%w: %w", errNotJSON, err)
 	}
 	return m, nil
+}
+
+// arrival tells a body that is no JSON from one that did not arrive: only the second is worth sending again.
+type arrival struct {
+	io.Reader
+	broken error
+}
+
+// Read implements io.Reader.
+func (a *arrival) Read(p []byte) (int, error) {
+	n, err := a.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		a.broken = err
+	}
+	return n, err
 }
 
 // object reads a JSON object, calling each for every key; each must read the value.

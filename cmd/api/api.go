@@ -70,10 +70,13 @@ type Server struct {
 	Switches Switches
 	Exporter Exporter
 	Holds    Holds
+
+	refused *refusals
 }
 
 // Register mounts the routes.
 func (s *Server) Register(e *echo.Echo) {
+	s.refused = newRefusals(s.Log)
 	g := e.Group("/api/v1", s.identify)
 	g.GET("/incidents", s.incidents)
 	g.GET("/incidents/:id", s.incident)
@@ -121,10 +124,7 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 func (s *Server) refuse(c echo.Context, by pointsman.Actor, why string) error {
-	err := s.Log.Note(c.Request().Context(), pointsman.Event{
-		Type: pointsman.EvDoorRefused, Actor: by, Text: c.Request().Method + " " + c.Path() + " refused: " + why, Reason: why,
-	})
-	if err != nil {
+	if err := s.refused.tell(c.Request().Context(), by, c.Request().Method+" "+c.Path(), why); err != nil {
 		return c.JSON(http.StatusServiceUnavailable, problem("the refusal could not be written to the audit log"))
 	}
 	return c.JSON(http.StatusUnauthorized, problem(why))

@@ -117,6 +117,33 @@ func TestWhoMayEnter(t *testing.T) {
 	}
 }
 
+// The log keeps everything for ever: whoever reaches the port must not be able to fill it.
+func TestAFloodOfStrangersCannotFillTheLog(t *testing.T) {
+	t.Parallel()
+	d := &desk{}
+	e := echo.New()
+	(&Server{Store: d, Log: d, People: d, Holds: d, Desk: d}).Register(e)
+	for range 200 {
+		rec := httptest.NewRecorder()
+		e.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/v1/incidents", nil))
+		if rec.Code != http.StatusUnauthorized {
+			t.Fatalf("%d %s", rec.Code, rec.Body)
+		}
+	}
+	if n := len(d.notes); n < refusalBurst || n > 2*refusalBurst {
+		t.Errorf("%d entries in the log for 200 refusals", n)
+	}
+}
+
+func TestABodyThatNobodyWritesIsNotRead(t *testing.T) {
+	t.Parallel()
+	d := &desk{}
+	status, ans := d.ask(t, http.MethodPost, "/api/v1/incidents/INC-1/update", `{"text":"`+strings.Repeat("x", maxBody)+`"}`, "the-token-of-ana", nil)
+	if status != http.StatusBadRequest || len(d.done) != 0 {
+		t.Errorf("%d %s", status, ans.Text)
+	}
+}
+
 func TestAnIncidentNamesTheProposalThatItsCardShowsFirst(t *testing.T) {
 	t.Parallel()
 	uid := uint32(1000)

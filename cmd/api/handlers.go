@@ -31,8 +31,12 @@ func unavailable(c echo.Context, err error) error {
 	return c.JSON(http.StatusServiceUnavailable, pointsman.Answer{Code: "unavailable", Text: "nothing was changed, the store did not answer: " + err.Error()})
 }
 
+// maxBody is far above what a person writes.
+const maxBody = 1 << 20
+
 // body decodes the JSON body into v and answers 400 itself where it cannot.
 func body(c echo.Context, v any) (bool, error) {
+	c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, maxBody)
 	if err := (&echo.DefaultBinder{}).BindBody(c, v); err != nil {
 		return false, c.JSON(http.StatusBadRequest, pointsman.Answer{Code: pointsman.CodeInvalid, Text: "the body is not the expected JSON: " + err.Error()})
 	}

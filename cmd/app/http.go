@@ -111,17 +111,16 @@ func newEcho(log *slog.Logger) *echo.Echo {
 
 // server listens on TCP and on a Unix socket with one handler.
 type server struct {
-	http    *http.Server
-	tcp     net.Listener
-	unix    net.Listener
-	errs    chan error
-	stopped chan struct{}
+	http *http.Server
+	tcp  net.Listener
+	unix net.Listener
+	errs chan error
 }
 
 func listen(ctx context.Context, handler http.Handler, web configs.Web) (*server, error) {
-	s := &server{errs: make(chan error, 2), stopped: make(chan struct{})}
+	s := &server{errs: make(chan error, 2)}
 	s.http = &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: hurried(handler, bodyWithin), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		ConnContext: api.WithPeer,
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
