@@ -35,9 +35,9 @@ func (r *dispatch) deliver(d pointsman.Delivery) {
 	if err != nil {
 		r.Log.Log(r.work, loudness(d, err), "delivery not made", "way", d.Follower, "incident", d.Incident, "attempt", d.Attempts, "dur", time.Since(began), "parked", what.Parked, "err", err)
 	}
-	if what.Parked {
-		// Told before it is stored: after a crash in between it is told twice, never not at all.
-		r.tellLost(r.work, lost{delivery: d, why: what.Problem})
+	// Told before it is stored: after a crash in between it is told twice, never not at all.
+	if what.Parked && !r.tellLost(r.work, lost{delivery: d, why: what.Problem}) {
+		what = pointsman.Settlement{RetryAt: r.Now().Add(longestWait), Problem: what.Problem}
 	}
 	r.store(d, what)
 	if !what.RetryAt.IsZero() {

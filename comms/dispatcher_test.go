@@ -264,6 +264,47 @@ func TestDispatcher(t *testing.T) {
 				t.Errorf("%d attempts in two hours, want one every 15 to 30 s", n)
 			}
 		},
+		"what is asked to come back every second of two hours is not given up": func(t *testing.T, m *commstest.Memory) {
+			back := time.Now().Add(2 * time.Hour)
+			w := &way{name: "slack", send: func(context.Context, pointsman.Delivery) error {
+				if time.Now().Before(back) {
+					return comms.RetryAfter(time.Second, errors.New("the card is not posted yet"))
+				}
+				return nil
+			}}
+			say(t, m, "thread 1")
+			defer run(t, m, comms.Dispatcher{Ways: []comms.Way{w}})()
+			time.Sleep(2*time.Hour + time.Minute)
+			synctest.Wait()
+			if d := cmp.Diff([]string{"thread 1"}, w.all()); d != "" {
+				t.Error(d)
+			}
+		},
+		"a loss is not stored before it is on record": func(t *testing.T, m *commstest.Memory) {
+			w := &way{name: "slack", send: func(context.Context, pointsman.Delivery) error {
+				return comms.Permanent(errors.New("channel_is_archived"))
+			}}
+			say(t, m, "card 1")
+			var mended atomic.Bool
+			m.Fault = func(call string) error {
+				if call == "Note" && !mended.Load() {
+					return errors.New("the database does not answer")
+				}
+				return nil
+			}
+			defer run(t, m, comms.Dispatcher{Ways: []comms.Way{w}})()
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			mended.Store(true)
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			if got := m.Rows("slack")[0]; got.State != "parked" {
+				t.Errorf("row %+v, want parked", got)
+			}
+			if log, _ := m.Events(t.Context(), "", 1, 10); len(log) != 1 || log[0].Type != pointsman.EvDeliveryLost {
+				t.Errorf("log %v, want the loss", log)
+			}
+		},
 		"a way that is not configured any more is parked after its attempts": func(t *testing.T, m *commstest.Memory) {
 			say(t, m, "service:dba page")
 			stop := run(t, m, comms.Dispatcher{Ways: []comms.Way{&way{name: "pagerduty", send: func(context.Context, pointsman.Delivery) error {

@@ -50,8 +50,10 @@ func (p *planner) plan(ev pointsman.Logged) (out []pointsman.Delivery) {
 }
 
 // tellLost writes into the log what was not said, and why, so that other ways and the report show it. The loss of a
-// message about a loss is only logged: two broken ways must not tell of each other for ever.
-func (r *dispatch) tellLost(ctx context.Context, list ...lost) {
+// message about a loss is only logged: two broken ways must not tell of each other for ever. It reports whether all of it
+// is on record.
+func (r *dispatch) tellLost(ctx context.Context, list ...lost) (told bool) {
+	told = true
 	for _, l := range list {
 		d := l.delivery
 		said, about := r.said(ctx, d)
@@ -70,8 +72,10 @@ func (r *dispatch) tellLost(ctx context.Context, list ...lost) {
 		})
 		if err != nil {
 			r.Log.Error("loss of a delivery not written to the log", "way", d.Follower, "incident", d.Incident, "err", err)
+			told = false
 		}
 	}
+	return told
 }
 
 func to(d pointsman.Delivery) string {

@@ -24,7 +24,9 @@ func TestWait(t *testing.T) {
 		{attempts: 8, want: 15 * time.Second},
 		{attempts: 9_000_000, want: 15 * time.Second},
 		{attempts: 0, want: 125 * time.Millisecond},
-		{attempts: 50, asked: 7 * time.Second, want: 7 * time.Second},
+		{attempts: 15, asked: 7 * time.Second, want: 7 * time.Second},
+		{attempts: 50, asked: 7 * time.Second, want: 28 * time.Second},
+		{attempts: 9_000_000, asked: 7 * time.Second, want: 15 * time.Minute},
 		{attempts: 1, asked: 7 * time.Second, spread: 0.5, want: 7*time.Second + 350*time.Millisecond},
 		{attempts: 1, asked: 24 * time.Hour, want: 15 * time.Minute},
 	} {

@@ -24,8 +24,8 @@ import (
 
 const defaultURL = "https://events.pagerduty.com"
 
-// tooOld: a page that waited longer wakes somebody for nothing. It happens when PagerDuty is configured for the first
-// time, because a follower begins at the log's beginning.
+// tooOld: a page that waited longer wakes somebody for nothing. It happens when nobody ran for so long, or an old backup
+// was restored.
 const tooOld = 12 * time.Hour
 
 // rateWait is how long PagerDuty is left alone after a 429 without a Retry-After; its limits count by the minute.
