@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/pointsman/pointsman/store"
@@ -19,6 +20,8 @@ type announced struct {
 	file string
 	last store.Tail
 	log  *slog.Logger
+
+	failing bool // and it was told
 }
 
 // read returns what was written last; nothing where there is no file. A file that cannot be read is an error: without
@@ -44,16 +47,33 @@ func (a *announced) write(now store.Tail) {
 	}
 	raw, err := json.Marshal(now)
 	if err == nil {
-		err = os.WriteFile(a.file+".new", raw, 0o600)
-	}
-	if err == nil {
-		err = os.Rename(a.file+".new", a.file)
+		err = replace(a.file, raw)
 	}
 	if err != nil {
-		a.log.Warn("newest entry of the log not kept beside the key", "file", a.file, "err", err)
+		if !a.failing { // it is tried twice a second
+			a.log.Warn("newest entry of the log not kept beside the key", "file", a.file, "err", err)
+		}
+		a.failing = true
 		return
 	}
-	a.last = now
+	a.last, a.failing = now, false
+}
+
+// replace puts a file in the place of another, of which nobody ever sees a part: neither after a loss of power, nor where
+// another replica on this machine keeps its own word in the same place.
+func replace(path string, raw []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-") // readable by its owner only
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(raw)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
 }
 
 // announceEvery bounds what may be lost and not be noticed after a restart of both the database and this program.

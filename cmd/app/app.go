@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -54,6 +55,7 @@ type App struct {
 	parts     parts
 	reg       *prometheus.Registry
 	reloaded  prometheus.Gauge
+	reloading sync.Mutex
 }
 
 // New opens the store, builds the rooms and binds the addresses. Nothing runs until Run; what New opened is closed if

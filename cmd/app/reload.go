@@ -36,6 +36,8 @@ func (a *App) Reload(ctx context.Context, by pointsman.Actor) (waiting []string,
 }
 
 func (a *App) reload() ([]string, error) {
+	a.reloading.Lock() // a signal and a request at once: what was read first must not come into force last
+	defer a.reloading.Unlock()
 	if a.opts.Load == nil {
 		return nil, errors.New("this server was started without a configuration file")
 	}

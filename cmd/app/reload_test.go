@@ -5,7 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -65,6 +67,52 @@ func TestAReloadNamesWhatNeedsARestart(t *testing.T) {
 		}
 		if last := string(entries[len(entries)-1].Body); !strings.Contains(last, c.says) {
 			t.Errorf("%q: the log says %s", c.more, last)
+		}
+	}
+}
+
+// A signal and a request may ask at once. Where both read and put in force side by side, the file that was read first could
+// come into force last.
+func TestReloadsComeOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "pointsman.yaml")
+	text := "web: {listen: \"127.0.0.1:0\", socket: \"\"}\nstorage: {path: " + dir + "/p.db}\naudit: {key_file: " + dir + "/audit.key}\nalertmanager: {tokens: [token-of-the-test]}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, _, err := configs.Load(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var reading atomic.Int32
+	second := make(chan struct{}, 1)
+	a, err := New(t.Context(), cfg, Options{Version: "test", Load: func() (*configs.Config, error) {
+		defer reading.Add(-1)
+		if reading.Add(1) > 1 {
+			second <- struct{}{}
+		}
+		select {
+		case <-second: // the other one came in meanwhile
+			return nil, errors.New("two at once")
+		case <-time.After(100 * time.Millisecond):
+		}
+		return cfg, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = errors.Join(a.server.stop(0), a.store.Close()) })
+	outcomes := make(chan error)
+	for range 2 {
+		go func() {
+			_, err := a.Reload(t.Context(), pointsman.Actor{Door: pointsman.DoorCLI, Ref: "SIGHUP"})
+			outcomes <- err
+		}()
+	}
+	for range 2 {
+		if err := <-outcomes; err != nil {
+			t.Error(err)
 		}
 	}
 }

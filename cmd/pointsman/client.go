@@ -29,6 +29,7 @@ type client struct {
 	base   string
 	socket string // "" where it is not used
 	token  string
+	within time.Duration // in which call has its answer
 }
 
 func newClient(cmd *cobra.Command) (*client, error) {
@@ -45,7 +46,7 @@ func newClient(cmd *cobra.Command) (*client, error) {
 		if token == "" {
 			return nil, errors.New("POINTSMAN_TOKEN or POINTSMAN_TOKEN_FILE is needed to talk to " + server)
 		}
-		return &client{http: &http.Client{Timeout: time.Minute}, base: strings.TrimSuffix(server, "/"), token: token}, nil
+		return &client{http: &http.Client{}, base: strings.TrimSuffix(server, "/"), token: token, within: time.Minute}, nil
 	}
 	if socket == "" {
 		socket = os.Getenv("POINTSMAN_SOCKET")
@@ -56,7 +57,7 @@ func newClient(cmd *cobra.Command) (*client, error) {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	}
-	return &client{http: &http.Client{Timeout: time.Minute, Transport: &http.Transport{DialContext: dial}}, base: "http://pointsman", socket: socket, token: token}, nil
+	return &client{http: &http.Client{Transport: &http.Transport{DialContext: dial}}, base: "http://pointsman", socket: socket, token: token, within: time.Minute}, nil
 }
 
 func personalToken() (string, error) {
@@ -72,6 +73,8 @@ func personalToken() (string, error) {
 
 // call sends a request and decodes the answer into out. Every answer of the server that is not 2xx is a sentence.
 func (c *client) call(ctx context.Context, method, path string, in, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, c.within)
+	defer cancel()
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)
@@ -93,6 +96,7 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 	return json.NewDecoder(resp.Body).Decode(out)
 }
 
+// send leaves the answer to be read: a whole record takes as long as it takes.
 func (c *client) send(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
