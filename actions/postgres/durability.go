@@ -11,7 +11,7 @@ import (
 type Keeping struct {
 	Fsync, FullPages bool
 	Commit           string        // synchronous_commit
-	SyncNames        bool          // synchronous_standby_names is not empty
+	SyncNames        string        // synchronous_standby_names: for whom commits wait
 	Rewindable       bool          // data checksums or wal_log_hints: pg_rewind can work on it later
 	Endless          bool          // max_slot_wal_keep_size is -1: a slot keeps WAL for ever
 	Slots, MaxSlots  int           // replication slots here, and how many there may be
@@ -24,7 +24,7 @@ type Keeping struct {
 
 // keepingSQL is the part of readSQL that fills a Keeping.
 const keepingSQL = `current_setting('fsync') = 'on', current_setting('full_page_writes') = 'on', current_setting('synchronous_commit'),
-	current_setting('synchronous_standby_names') <> '', current_setting('data_checksums') = 'on' OR current_setting('wal_log_hints') = 'on',
+	current_setting('synchronous_standby_names'), current_setting('data_checksums') = 'on' OR current_setting('wal_log_hints') = 'on',
 	coalesce(current_setting('max_slot_wal_keep_size', true), '-1') = '-1', (SELECT count(*) FROM pg_replication_slots)::int,
 	current_setting('max_replication_slots')::int, coalesce(current_setting('primary_slot_name', true), '') <> '', f.senders,
 	current_setting('max_wal_senders')::int, (extract(epoch FROM current_setting('wal_retrieve_retry_interval')::interval) * 1000)::bigint,
@@ -52,7 +52,7 @@ func (s Situation) durability(candidate Reading) []pointsman.Fact {
 		}
 	}
 	weak(!k.Fsync || !k.FullPages, "durability", "off", "fsync and full_page_writes on", "runs with fsync or full_page_writes off: a crash of it can lose everything", "set both on "+node)
-	weak(k.Commit == "off" || k.SyncNames && (k.Commit == "local" || k.Commit == "remote_write"), "synchronous_commit", k.Commit, "on",
+	weak(k.Commit == "off" || k.SyncNames != "" && (k.Commit == "local" || k.Commit == "remote_write"), "synchronous_commit", k.Commit, "on",
 		"runs with synchronous_commit "+k.Commit+", wanted is at least on: what it acknowledged can be lost", "set synchronous_commit to on, on "+node)
 	weak(!k.Rewindable, "rewind", "not possible", "data checksums or wal_log_hints", "has neither data checksums nor wal_log_hints: once it is primary and fails, it cannot be rewound and must be copied anew",
 		"set wal_log_hints to on, on "+node+", and restart it")

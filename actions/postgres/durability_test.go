@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -27,7 +28,7 @@ func TestDurability(t *testing.T) {
 		{"fsync_is_off", func(k *Keeping) { k.Fsync = false }, "pg-2 runs with fsync or full_page_writes off: a crash of it can lose everything"},
 		{"full_page_writes_is_off", func(k *Keeping) { k.FullPages = false }, "pg-2 runs with fsync or full_page_writes off: a crash of it can lose everything"},
 		{"synchronous_commit_is_off", func(k *Keeping) { k.Commit = "off" }, "pg-2 runs with synchronous_commit off, wanted is at least on: what it acknowledged can be lost"},
-		{"commits_do_not_wait_for_the_synchronous_standby", func(k *Keeping) { k.Commit, k.SyncNames = "local", true }, "pg-2 runs with synchronous_commit local, wanted is at least on: what it acknowledged can be lost"},
+		{"commits_do_not_wait_for_the_synchronous_standby", func(k *Keeping) { k.Commit, k.SyncNames = "local", "pg-1" }, "pg-2 runs with synchronous_commit local, wanted is at least on: what it acknowledged can be lost"},
 		{"local_is_on_where_there_is_no_synchronous_standby", func(k *Keeping) { k.Commit = "local" }, ""},
 		{"no_rewind", func(k *Keeping) { k.Rewindable = false }, "pg-2 has neither data checksums nor wal_log_hints: once it is primary and fails, it cannot be rewound and must be copied anew"},
 		{"a_slot_may_fill_the_disk", func(k *Keeping) { k.Slots = 1 }, "pg-2 keeps WAL for 1 slot without a limit: a standby that stays away fills its disk"},
@@ -59,6 +60,49 @@ func TestDurability(t *testing.T) {
 				t.Errorf("said: %q, want nothing", said[0].Sentence())
 			case tc.sentence != "" && (len(said) != 1 || said[0].Text != tc.sentence || said[0].Clears == ""):
 				t.Errorf("said: %+v, want %q", said, tc.sentence)
+			}
+		})
+	}
+}
+
+// TestWaits: a failover to a server whose commits would wait for the dead one ends the outage for nobody, and nothing that
+// comes after the promotion says why.
+func TestWaits(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		reason          string
+		change          func(*Situation)
+		refused, warned string
+	}{
+		{
+			reason: "for_the_dead_one", change: func(s *Situation) { s.Readings[1].Keeping.SyncNames = "pg-1" },
+			refused: `commits on pg-2 would wait for "pg-1", and no other standby is left: it would take no writes until pg-1 is back`,
+		},
+		{
+			reason: "for_one_that_has_to_be_led_to_it", change: func(s *Situation) {
+				s.Readings[1].Keeping.SyncNames = "ANY 1 (pg-1, pg-3)"
+				s.set(standby("pg-3", 0x4000000))
+			},
+			warned: `commits on pg-2 will wait for "ANY 1 (pg-1, pg-3)" until one of them follows it`,
+		},
+		{
+			reason: "commits_do_not_wait", change: func(s *Situation) {
+				s.Readings[1].Keeping.SyncNames, s.Readings[1].Keeping.Commit = "pg-1", "local"
+			},
+		},
+	} {
+		t.Run(tc.reason, func(t *testing.T) {
+			t.Parallel()
+			s := dead()
+			tc.change(&s)
+			ev := s.Judge(Wish{})
+			i := slices.IndexFunc(ev.Facts, func(f pointsman.Fact) bool { return f.Name == "synchronous standbys of pg-2" })
+			if i < 0 {
+				t.Fatalf("it is not said: %s", sentences(ev))
+			}
+			f, no := ev.Facts[i], pointsman.Refusals(ev.Facts)
+			if (len(no) == 1) != (tc.refused != "") || f.Text != tc.refused+tc.warned {
+				t.Errorf("%s %s: %q; refusals %v", f.Kind, f.Result, f.Text, no)
 			}
 		})
 	}

@@ -123,6 +123,30 @@ func TestFailover(t *testing.T) {
 		}
 	})
 
+	t.Run("candidate_that_would_wait_for_the_dead_one_is_refused", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, lab.PairOptions{}).sampled(t)
+		set := func(sql string, want string) {
+			for _, sql := range []string{sql, "SELECT pg_reload_conf()"} {
+				if err := w.pair.Standby.Exec(t.Context(), sql); err != nil {
+					t.Fatal(err)
+				}
+			}
+			awaitRow(t, w.pair.Standby, "SELECT current_setting('synchronous_standby_names') = '"+want+"'")
+		}
+		set("ALTER SYSTEM SET synchronous_standby_names = '*'", "*")
+		if err := w.pair.KillPrimary(); err != nil {
+			t.Fatal(err)
+		}
+		refusedBecause(t, w.check(t, "postgres.check", checkArgs), `commits on pg-2 would wait for "*", and no other standby is left`)
+		_, err := w.kind(t, "postgres.promote").Apply(t.Context(), input(promoteArgs))
+		if _, refused := errors.AsType[*actions.RefusedError](err); !refused {
+			t.Fatalf("error %v, want a refusal", err)
+		}
+		set("ALTER SYSTEM SET synchronous_standby_names = ''", "") // as the refusal says
+		mustStand(t, w.check(t, "postgres.check", checkArgs))
+	})
+
 	t.Run("swapped_addresses_are_refused", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, lab.PairOptions{}, func(c *postgres.Cluster) {

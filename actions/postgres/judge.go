@@ -51,6 +51,9 @@ func (s Situation) Judge(w Wish) pointsman.Evidence {
 	ev.Facts = append(ev.Facts, loss.outside(w.Bounds)...)
 	ev.Bounds = loss.bounds()
 	ev.Facts = append(append(ev.Facts, s.durability(candidate)...), s.redundancy(old, candidate.Node))
+	if candidate.Keeping.SyncNames != "" {
+		ev.Facts = append(ev.Facts, s.waitsAfterLoss(candidate, old))
+	}
 	return ev
 }
 

@@ -111,13 +111,18 @@ func (s Situation) misnamed(r Reading) string {
 
 // redundancy is G29: what is left to fail over to afterwards.
 func (s Situation) redundancy(old, candidate string) pointsman.Fact {
-	left := 0
+	return withoutStandby(candidate+" will have no standby", s.left(old, candidate), s)
+}
+
+// left is how many standbys there are beside the two.
+func (s Situation) left(old, candidate string) int {
+	n := 0
 	for _, r := range s.in(Standby) {
 		if r.Node != candidate && r.Node != old {
-			left++
+			n++
 		}
 	}
-	return withoutStandby(candidate+" will have no standby", left, s)
+	return n
 }
 
 // withoutStandby begins its sentence with what is or will be so.

@@ -172,22 +172,9 @@ func (w switching) transactions() pointsman.Fact {
 	return f
 }
 
-// syncAfter: a new primary whose commits wait for a standby that is not there takes no writes at all.
+// syncAfter is of the standbys that stream now: they follow through the same address afterwards, or are led to it.
 func (w switching) syncAfter() pointsman.Fact {
-	f := w.fact("G29", "synchronous standbys of "+w.candidate)
-	f.Source, f.Value, f.Limit = w.candidate+": synchronous_standby_names", w.syncNames, "none, or one that is left"
-	switch {
-	case w.syncNames == "":
-		f.Value = "none"
-	case w.syncNames == "unknown":
-		f.Result, f.Clears = pointsman.Unknown, "make "+w.candidate+" answer"
-		f.Text = fmt.Sprintf("for whom commits on %s would wait cannot be told", w.candidate)
-	case w.others() == 0:
-		f.Result = pointsman.Fail
-		f.Text = fmt.Sprintf("commits on %s would wait for %q, and no other standby is left: it would take no writes until %s is back", w.candidate, w.syncNames, w.old)
-		f.Clears = fmt.Sprintf("set synchronous_standby_names = '' on %s, and set it again after the rejoin", w.candidate)
-	}
-	return f
+	return w.waits(w.reading(w.candidate), w.old, w.others())
 }
 
 func (w switching) others() int {

@@ -31,7 +31,6 @@ type switching struct {
 	followersErr   error
 	work           openWork
 	workErr        error
-	syncNames      string // synchronous_standby_names of the candidate
 	found          Inspection
 	foundErr       error
 	journey        journey
@@ -53,9 +52,6 @@ func (w switching) read(ctx context.Context, pins map[string]string) switching {
 	if w.stage == stageBefore {
 		wg.Go(func() { w.followers, w.followersErr = w.Cluster.followersOf(ctx, w.old) })
 		wg.Go(func() { w.work, w.workErr = w.Cluster.workOf(ctx, w.old, w.times.wait) })
-	}
-	if w.candidate != "" {
-		wg.Go(func() { w.syncNames = w.Cluster.syncNamesOf(ctx, w.candidate) })
 	}
 	if w.stage == stageStopped && len(w.Cluster.NodeHook.Command) > 0 {
 		wg.Go(func() { w.found, w.foundErr = w.Cluster.inspect(ctx, w.old, Reading{}) })
@@ -138,21 +134,4 @@ func (c Cluster) workOf(ctx context.Context, node string, limit time.Duration) (
 		limit.Seconds()).Scan(&work.Prepared, &work.Sessions, &oldest)
 	work.Oldest = time.Duration(oldest * float64(time.Second))
 	return work, scrubbed(err, nil)
-}
-
-// syncNamesOf asks for whom commits would wait on the node; "unknown" where it does not say.
-func (c Cluster) syncNamesOf(ctx context.Context, node string) string {
-	n, _ := c.node(node)
-	ctx, cancel := context.WithTimeout(ctx, budget(ctx, c.ReadTimeout))
-	defer cancel()
-	conn, err := n.connect(ctx, "")
-	if err != nil {
-		return "unknown"
-	}
-	defer discard(conn)
-	var names string
-	if err := conn.QueryRow(ctx, "SELECT current_setting('synchronous_standby_names')").Scan(&names); err != nil {
-		return "unknown"
-	}
-	return names
 }
