@@ -61,7 +61,7 @@ func (s *Sender) card(ctx context.Context, d pointsman.Delivery, what said) (str
 		return "", err
 	}
 	if !found {
-		if ref, found, err = s.post(ctx, d, "card", look, show); err != nil || !found {
+		if ref, found, err = s.post(ctx, d, s.channel, "card", look, show); err != nil || !found {
 			return ref, err
 		}
 	}
@@ -70,7 +70,7 @@ func (s *Sender) card(ctx context.Context, d pointsman.Delivery, what said) (str
 		return ref, err
 	}
 	s.log.WarnContext(ctx, "card is gone and posted anew", "incident", d.Incident)
-	ref, _, err = s.post(ctx, d, "card", look, show) // where the new one is there already, the next edit brings it up to date
+	ref, _, err = s.post(ctx, d, s.channel, "card", look, show) // where the new one is there already, the next edit brings it up to date
 	return ref, err
 }
 
@@ -95,7 +95,7 @@ func (s *Sender) edit(ctx context.Context, ref string, show slack.MsgOption) (_ 
 
 // post says something new, unless an earlier attempt has said it: then found is true. It looks only when it is its turn:
 // many messages may wait for one, and Slack limits looks, too.
-func (s *Sender) post(ctx context.Context, d pointsman.Delivery, method string, look func() (string, bool, error), options ...slack.MsgOption) (ref string, found bool, err error) {
+func (s *Sender) post(ctx context.Context, d pointsman.Delivery, channel, method string, look func() (string, bool, error), options ...slack.MsgOption) (ref string, found bool, err error) {
 	if err := s.pace.posts(ctx); err != nil {
 		return "", false, err
 	}
@@ -110,7 +110,7 @@ func (s *Sender) post(ctx context.Context, d pointsman.Delivery, method string, 
 	if err := ctx.Err(); err != nil {
 		return "", false, err
 	}
-	channel, ts, err := s.api.PostMessageContext(authored(ctx), s.channel, options...)
+	channel, ts, err := s.api.PostMessageContext(authored(ctx), channel, options...)
 	pointsman.Failpoint("slack.after-post", method)
 	s.metrics.called(method, err)
 	if err != nil {
@@ -128,7 +128,7 @@ func (s *Sender) line(ctx context.Context, d pointsman.Delivery, what said) (str
 	if !found {
 		return "", later(time.Second, fmt.Errorf("the card of %s is not posted yet", d.Incident))
 	}
-	_, ts, _ := strings.Cut(ref, "/")
+	channel, ts, _ := strings.Cut(ref, "/") // the card's: another one may be configured since
 	options := []slack.MsgOption{
 		slack.MsgOptionTS(ts), slack.MsgOptionText(what.Text, false), slack.MsgOptionMetadata(note(d)),
 		slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl(),
@@ -136,14 +136,14 @@ func (s *Sender) line(ctx context.Context, d pointsman.Delivery, what said) (str
 	if what.Broadcast {
 		options = append(options, slack.MsgOptionBroadcast())
 	}
-	ref, _, err = s.post(ctx, d, "line", func() (string, bool, error) { return s.searchThread(ctx, d, ts) }, options...)
+	ref, _, err = s.post(ctx, d, channel, "line", func() (string, bool, error) { return s.searchThread(ctx, d, channel, ts) }, options...)
 	return ref, err
 }
 
 // announce posts one line into the channel, under no card.
 func (s *Sender) announce(ctx context.Context, d pointsman.Delivery, what said) (string, error) {
 	look := func() (string, bool, error) { return s.search(ctx, d, what.At, "event_id", d.EventID) }
-	ref, _, err := s.post(ctx, d, "line", look, slack.MsgOptionText(what.Text, false), slack.MsgOptionMetadata(note(d)),
+	ref, _, err := s.post(ctx, d, s.channel, "line", look, slack.MsgOptionText(what.Text, false), slack.MsgOptionMetadata(note(d)),
 		slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())
 	return ref, err
 }
@@ -195,8 +195,8 @@ func (s *Sender) search(ctx context.Context, d pointsman.Delivery, since time.Ti
 	return "", false, nil
 }
 
-func (s *Sender) searchThread(ctx context.Context, d pointsman.Delivery, ts string) (string, bool, error) {
-	p := slack.GetConversationRepliesParameters{ChannelID: s.channel, Timestamp: ts, Limit: 200, IncludeAllMetadata: true}
+func (s *Sender) searchThread(ctx context.Context, d pointsman.Delivery, channel, ts string) (string, bool, error) {
+	p := slack.GetConversationRepliesParameters{ChannelID: channel, Timestamp: ts, Limit: 200, IncludeAllMetadata: true}
 	for range pages {
 		got, hasMore, cursor, err := s.api.GetConversationRepliesContext(ctx, &p)
 		s.metrics.called("replies", err)
@@ -205,7 +205,7 @@ func (s *Sender) searchThread(ctx context.Context, d pointsman.Delivery, ts stri
 		}
 		for _, m := range got {
 			if noted(m, "event_id", d.EventID) && noted(m, "kind", destThread) {
-				return s.channel + "/" + m.Timestamp, true, nil
+				return channel + "/" + m.Timestamp, true, nil
 			}
 		}
 		if !hasMore || cursor == "" {

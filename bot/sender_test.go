@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -141,6 +142,21 @@ func TestADeletedCardIsPostedAnew(t *testing.T) {
 	}
 }
 
+// The channel of the configuration may become another one while an incident is open.
+func TestTheThreadStaysUnderItsCard(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *fakeslack.Config) {
+		c.Channels = append(c.Channels, fakeslack.ChannelConfig{ID: "C0NEW", Name: "incidents-new"})
+	})
+	w.asked(1)
+	w.bot.Sender.channel = "C0NEW"
+	w.tell(pointsman.WriteUpdate{Incident: "INC-7", Text: "we fail over at 03:10", By: by(ana)})
+	if parked := w.flush(); len(parked) != 0 {
+		t.Errorf("given up: %v", parked)
+	}
+	w.room.WaitMessage("PrimaryDown").WaitReply("we fail over at 03:10")
+}
+
 func TestPlanSaysWhatIsWorthSaying(t *testing.T) {
 	t.Parallel()
 	ev := func(typ pointsman.EventType) pointsman.Logged {
@@ -211,6 +227,55 @@ func TestSocketModeIsTheSameDoor(t *testing.T) {
 	}
 	card.Click("U0ANA", "Approve")
 	w.room.WaitEphemeral("U0ANA", "starts now as INC-7/R1")
+	stop()
+	if err := <-listening; err != nil {
+		t.Error(err)
+	}
+}
+
+// Slack drops an acknowledgement of 20 KiB or more without a word: nobody would be answered, and the command would come
+// again and again.
+func TestAnAnswerThatIsTooLargeForSocketModeComesAfterTheAcknowledgement(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	server := httptest.NewServer(w.slack)
+	t.Cleanup(server.Close)
+	w.slack.SetBaseURL(server.URL)
+	w.slack.SetRequestURLs("", "")
+	w.bot = w.newBot(ModeSocket, server.URL, http.DefaultTransport)
+	much := strings.Repeat("火", 400) // three bytes each
+	offers := webhook(primaryDown(pointsman.AlertFiring))
+	offers.Offers = nil
+	for i := range 30 {
+		offers.Offers = append(offers.Offers, pointsman.Offer{Runbook: "rb-" + number(i), Title: much, Target: orders, Params: map[string]string{"n": number(i)}, Priority: i})
+	}
+	w.tell(offers)
+	plan := failover(func(p *pointsman.Plan) {
+		p.Title = much
+		for range 40 {
+			p.Steps, p.Acknowledge = append(p.Steps, pointsman.PlanStep{Name: "s", Summary: much}), append(p.Acknowledge, much)
+		}
+	})
+	facts := (&tale{t: t, now: w.now}).facts()
+	for i := range 60 {
+		facts = append(facts, pointsman.Fact{Name: "fact " + number(i), Value: "🔥", Text: much, Source: "pg-2", At: w.now, Result: pointsman.Fail, Kind: pointsman.Warn})
+	}
+	for i := range 30 {
+		w.tell(pointsman.Ready{Proposal: "INC-7/P" + number(i+1), Generation: 1, Plan: encoded(t, plan), Facts: facts})
+	}
+	if raw, err := json.Marshal(Card(ViewOf(w.state, w.now))); err != nil || len(raw) < 20_480 {
+		t.Fatalf("the card has %d bytes, too few for this test: %v", len(raw), err)
+	}
+	listening := make(chan error, 1)
+	ctx, stop := testContext(t)
+	go func() { listening <- w.bot.Listen(ctx) }()
+	if err := w.slack.WaitConnected(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.room.Slash("U0BEN", "/pointsman", "incident INC-7"); len(r.Body) != 0 {
+		t.Errorf("acknowledged with %d bytes", len(r.Body))
+	}
+	w.room.WaitEphemeral("U0BEN", "PrimaryDown")
 	stop()
 	if err := <-listening; err != nil {
 		t.Error(err)

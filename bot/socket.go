@@ -122,9 +122,31 @@ func (h *Handler) unwrap(ctx context.Context, req socketmode.Request) outcome {
 		if err := json.Unmarshal(req.Payload, &c); err != nil {
 			return h.unreadable(ctx, err)
 		}
-		return h.command(ctx, c)
+		return h.fitting(h.command(ctx, c), reader{url: c.ResponseURL, channel: c.ChannelID, user: c.UserID})
 	}
 	return outcome{} // an event nobody asked for is acknowledged, or it would come again
+}
+
+// maxSocketAnswer is what an acknowledgement may carry: Slack drops one of 20,480 bytes without a word, and the envelope
+// takes some of them.
+const maxSocketAnswer = 20_000
+
+// fitting sends an answer that is too large for the acknowledgement after it, in a request of its own.
+func (h *Handler) fitting(out outcome, to reader) outcome {
+	raw, err := json.Marshal(out.payload)
+	answer, ok := out.payload.(map[string]any)
+	if err != nil || !ok || len(raw) < maxSocketAnswer {
+		return out
+	}
+	text, _ := answer["text"].(string)
+	blocks, _ := answer["blocks"].([]slack.Block)
+	then := out.after
+	return outcome{after: func(ctx context.Context) {
+		h.replies.tell(ctx, to, text, blocks...)
+		if then != nil {
+			then(ctx)
+		}
+	}}
 }
 
 // quiet takes the library's own lines, which are many, to the debug level.
