@@ -138,13 +138,14 @@ type TakeOver struct {
 
 // EndStep brings the outcome of the current step.
 type EndStep struct {
-	Run    string
-	Epoch  int64
-	Step   int // index
-	State  StepState
-	Note   string
-	Facts  []Fact
-	Unsent bool // failed, and nothing was sent in this attempt
+	Run     string
+	Epoch   int64
+	Step    int // index
+	State   StepState
+	Note    string
+	Facts   []Fact
+	Attempt int  // that ended: the same outcome twice ends one attempt, not two; zero where nobody says
+	Unsent  bool // failed, and nothing was sent in this attempt
 	// Terminal outcome of the run's verification, if this was the last step, is derived; nothing else is needed.
 }
 

@@ -122,15 +122,19 @@ func (t *turn) decideWhen(r *Run, i int) bool {
 		atStep(r, i), reason(string(is)), with(map[string]any{"condition": s.When, "facts": r.Known}))
 	switch is {
 	case True:
+		for _, m := range r.remaining(i) {
+			r.Steps[m].Lost = false
+		}
 		return true
 	case False:
 		for _, m := range r.remaining(i) {
 			s := &r.Steps[m]
+			s.Touched = s.mayHold() // where the log lost its end it may have been carried out on other evidence
 			t.moveStep(r, m, EvStepSkipped)
 			s.EndedAt, s.Note = t.now, "left out, because "+why
 			t.say(EvStepSkipped, engine, fmt.Sprintf("%s, %s: %s", r.Nth(m), s.Name, s.Note), atStep(r, m), reason(why))
 		}
-		t.begin(r, "")
+		t.goTo(r)
 	default:
 		s.Undecided = true
 		t.park(r, fmt.Sprintf("%s was not begun: whether %q cannot be told, %s; retry carries the step out all the same", r.whole(i), s.When, why))

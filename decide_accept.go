@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// parkAsking parks the run for a step that is not done. Where all that refused it is more than was approved, the run asks
-// one more approver instead of only standing still.
-func (t *turn) parkAsking(r *Run, c EndStep) {
+// parkAsking parks the run for a step that is not done, or may not begin. Where all that refused it is more than was
+// approved, the run asks one more approver instead of only standing still.
+func (t *turn) parkAsking(r *Run, refused bool, what, why string, facts []Fact) {
 	var q *Question
-	if p := t.proposal(r.Proposal); p != nil && c.State == StepRefused {
-		q = r.asking(c.Facts, t.now.Add(p.Policy.Lasts()))
+	if p := t.proposal(r.Proposal); p != nil && refused {
+		q = r.asking(facts, t.now.Add(p.Policy.Lasts()))
 	}
 	if q == nil {
-		t.park(r, r.ended(c.Step)+because(c.Note))
+		t.park(r, what+why)
 		return
 	}
-	t.park(r, fmt.Sprintf("%s: %s; one more approver may accept exactly that until %s", r.ended(c.Step), q.Sentence(), Clock(q.Until)))
+	t.park(r, fmt.Sprintf("%s: %s; one more approver may accept exactly that until %s", what, q.Sentence(), Clock(q.Until)))
 	r.Question = q
 }
 

@@ -8,15 +8,20 @@ import (
 
 // enterGroup commits the first intents of the group at which the run stands, in one turn: members begin together.
 func (t *turn) enterGroup(r *Run, i int) {
-	r.Facts, r.GroupUntil = nil, time.Time{} // the evidence from here on is the members'
-	if limit := r.Steps[i].Group.Timeout; limit > 0 {
-		r.GroupUntil = t.now.Add(limit)
-	}
+	t.timeGroup(r, i)
 	for _, m := range r.remaining(i) {
 		r.Steps[m].Touched = r.Steps[m].mayHold()
 		r.Steps[m].State, r.Steps[m].Tries = StepPending, Tries{} // a person let the group go on; what is done stays done
 	}
 	t.fillGroup(r, i, -1, "")
+}
+
+// timeGroup lets the time of the group begin; the evidence from here on is its members'.
+func (t *turn) timeGroup(r *Run, i int) {
+	r.Facts, r.GroupUntil = nil, time.Time{}
+	if limit := r.Steps[i].Group.Timeout; limit > 0 {
+		r.GroupUntil = t.now.Add(limit)
+	}
 }
 
 // fillGroup begins members that have not begun, as far as AtOnce allows. note says why member again begins once more.
@@ -130,10 +135,11 @@ func (t *turn) passOn(r *Run) Answer {
 		t.park(r, "every alert resolved during the run, before anything irreversible was done; a person decides whether to go on")
 		return Answer{Code: CodeAccepted, Text: r.Note, ID: r.ID}
 	}
-	if r.underWay() && r.Wish.Verb == "" {
-		return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID} // lost with the end of the log: it is observed, not begun
+	if r.Wish.Verb == "" {
+		t.goTo(r)
+	} else {
+		t.begin(r, "")
 	}
-	t.begin(r, "")
 	return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID}
 }
 

@@ -57,6 +57,7 @@ func (t *turn) loseSteps(r *Run) {
 			continue
 		}
 		t.moveStep(r, at, EvStepUnknown)
+		s.Lost = s.Lost || s.Attempt == 0
 		s.Attempt, s.EndedAt, s.Gate = max(s.Attempt, 1), time.Time{}, Gate{Policy: s.Gate.Policy}
 		if s.StartedAt.IsZero() {
 			s.StartedAt = t.now // the latest moment at which it may have begun; its deadline is counted from here
@@ -74,4 +75,16 @@ func (t *turn) loseUndoing(r *Run) {
 	s := &r.Steps[at]
 	s.Note = "whether it was undone is not on record"
 	t.say(EvStepNotUndone, engine, fmt.Sprintf("%s, %s: %s", r.Nth(at), s.Name, s.Note), atStep(r, at))
+}
+
+// goTo goes on with the position at which the run stands. What is under way there is observed, not begun. What only counts
+// as attempted since the log lost its end is asked for its condition first, and a group then has its time.
+func (t *turn) goTo(r *Run) {
+	i := r.Current()
+	switch {
+	case !r.underWay():
+		t.begin(r, "")
+	case r.Steps[i].Lost && t.decideWhen(r, i) && r.Steps[i].Group.Name != "":
+		t.timeGroup(r, i)
+	}
 }

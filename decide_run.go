@@ -128,7 +128,7 @@ func (t *turn) attempt(r *Run, i int, note string) {
 	}
 	t.moveStep(r, i, EvStepStarted)
 	s.Attempt++
-	s.Slow = false
+	s.Slow, s.Lost = false, false
 	s.StartedAt, s.EndedAt, s.Memo, s.Note, s.Duty = t.now, time.Time{}, nil, "", Duty{}
 	s.Gate = Gate{Policy: s.Gate.Policy}
 	if s.Harder() {
@@ -156,7 +156,9 @@ func (t *turn) finish(r *Run, by Actor) {
 	t.say(EvRunDone, by, fmt.Sprintf("%s done: %s, %s", r.ID, r.Title, r.Note), aboutRun(r), with(r.Facts))
 	t.remember(r)
 	for i := range t.state.Proposals {
-		if p := &t.state.Proposals[i]; p.ID != r.Proposal && p.Open() && p.Target == r.Target && r.Holds {
+		p := &t.state.Proposals[i]
+		instead := r.Mode != ModeDrill || p.Mode == ModeDrill // what fires beside an exercise still has no decision
+		if p.ID != r.Proposal && p.Open() && p.Target == r.Target && r.Holds && instead {
 			t.withdraw(p, by, r.Runbook+" was carried out instead")
 		}
 	}
@@ -202,6 +204,9 @@ func (t *turn) endStep(c EndStep) Answer {
 	if ans, ok := t.current(r, c.Step); !ok {
 		return ans
 	}
+	if n := r.Steps[c.Step].Attempt; c.Attempt > 0 && c.Attempt != n {
+		return answer(CodeConflict, "step %s of %s is at attempt %d, not %d", r.At(c.Step), r.ID, n, c.Attempt)
+	}
 	events := map[StepState]EventType{StepDone: EvStepDone, StepRefused: EvStepRefused, StepFailed: EvStepFailed, StepUnknown: EvStepUnknown}
 	ev, known := events[c.State]
 	if !known {
@@ -230,7 +235,7 @@ func (t *turn) endStep(c EndStep) Answer {
 		return t.abort(r, r.Wish.By, r.Wish.Reason)
 	}
 	if c.State != StepDone {
-		t.parkAsking(r, c)
+		t.parkAsking(r, c.State == StepRefused, r.ended(c.Step), because(c.Note), c.Facts)
 		return Answer{Code: CodeAccepted, Text: r.Note, ID: r.ID}
 	}
 	return t.passOn(r)
@@ -245,10 +250,10 @@ func (t *turn) overtaken(r *Run) bool {
 	}
 	ahead := false
 	for i, s := range r.Steps {
-		if s.Irreversible && i < r.Current() {
+		if s.Irreversible && s.mayHold() {
 			return false
 		}
-		ahead = ahead || s.Irreversible
+		ahead = ahead || s.Irreversible && i >= r.Current()
 	}
 	return ahead
 }
@@ -287,6 +292,9 @@ func (t *turn) waitStep(c WaitStep) Answer {
 	if ans, ok := t.current(r, c.Step); !ok {
 		return ans
 	}
+	if r.Wish.Verb == VerbAbort { // said in the moment before: nothing is at work any more that it would have to wait for
+		return t.abort(r, r.Wish.By, r.Wish.Reason)
+	}
 	if r.Steps[c.Step].Kind == KindGate {
 		return t.ask(r, c.Step, c.Note)
 	}
@@ -322,15 +330,12 @@ func (t *turn) wakeRun(c WakeRun) Answer {
 	r.learn(c.Facts)
 	if no := Refusals(c.Facts); r.Fresh && len(no) > 0 {
 		r.Facts = c.Facts
-		t.park(r, "not resumed, because what was approved is not what is there now: "+sentences(no))
+		t.parkAsking(r, true, "not resumed, because what was approved is not what is there now", ": "+sentences(no), c.Facts)
 		return Answer{Code: CodeChanged, Text: r.Note, ID: r.ID}
 	}
 	r.Fresh = false
 	t.say(EvRunResumed, engine, r.ID+" goes on: "+r.Standing(), aboutRun(r))
-	// A wait that was taken over from a dead owner is unknown, not pending: begun anew it would wait from the start.
-	if !r.underWay() {
-		t.begin(r, "")
-	}
+	t.goTo(r) // a wait that was taken over from a dead owner is under way: begun anew it would wait from the start
 	return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID}
 }
 
@@ -377,5 +382,8 @@ func (t *turn) retryStep(c RetryStep) Answer {
 		s.State = StepPending // seen not to have happened; after the pause it begins anew
 	}
 	t.begin(r, c.Note)
+	if r.State == RunParked && s.open() {
+		s.State = StepPending // it did not begin again, so nothing of it is at work
+	}
 	return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID}
 }

@@ -88,7 +88,7 @@ func (t *turn) markDone(r *Run, c Steer) {
 func (t *turn) skip(r *Run, c Steer) {
 	for _, i := range r.remaining(r.Current()) {
 		s := &r.Steps[i]
-		s.Touched = s.mayHold()
+		s.Touched = s.State != StepStarted && s.mayHold() // a wait that is cut short had no effect
 		t.moveStep(r, i, EvStepSkipped)
 		s.EndedAt, s.Note = t.now, fmt.Sprintf("skipped by %s%s", c.By, because(c.Reason))
 		t.say(EvStepSkipped, c.By, fmt.Sprintf("%s, %s: %s", r.Nth(i), s.Name, s.Note), atStep(r, i), reason(c.Reason))
@@ -109,13 +109,16 @@ func (t *turn) anew(r *Run) {
 	}
 }
 
-// goOn gives the run back to a worker.
+// goOn gives the run back to a worker. What halts it, and its deadline, yield only to a word that the whole run goes on: who
+// says that a task is done, or leaves a step out, has spoken of that step, and may be somebody without a voice in the rest.
 func (t *turn) goOn(r *Run, c Steer) Answer {
 	late := ""
-	if !r.Until.IsZero() && !t.now.Before(r.Until) {
-		late, r.Until = fmt.Sprintf(" although its deadline passed at %s", Clock(r.Until)), time.Time{}
+	if c.Verb == VerbRetry || c.Verb == VerbAccept || c.Verb == VerbResume {
+		if !r.Until.IsZero() && !t.now.Before(r.Until) {
+			late, r.Until = fmt.Sprintf(" although its deadline passed at %s", Clock(r.Until)), time.Time{}
+		}
+		r.Halt = "" // they know why it stood still
 	}
-	r.Halt = "" // they know why it stood still
 	t.moveRun(r, EvRunWaiting)
 	r.WakeAt, r.Note = t.now, fmt.Sprintf("%s by %s%s", c.Verb, c.By, because(c.Reason))
 	t.say(EvRunWaiting, c.By, fmt.Sprintf("%s goes on%s: %s", r.ID, late, r.Note), aboutRun(r), reason(c.Reason))

@@ -2,6 +2,7 @@ package pointsman
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -144,7 +145,7 @@ func (r Run) Foretell(v Verb) string {
 		if r.Question == nil {
 			return "nothing is asked"
 		}
-		return fmt.Sprintf("%s; %s begins again and goes on within that, after its own checks; above it, it asks again", r.Question.Sentence(), step)
+		return fmt.Sprintf("%s; the run goes on with %s within that, after its own checks; above it, it asks again", r.Question.Sentence(), step)
 	case VerbDone:
 		if names := r.counted(i); names != "" {
 			return names + " of " + step + " count as done on your word, and the run goes on with what is left of it"
@@ -157,7 +158,11 @@ func (r Run) Foretell(v Verb) string {
 		for _, n := range r.softer() {
 			names = append(names, r.Steps[n].Name)
 		}
-		return "from their next attempt on these steps are done in their harder form: " + strings.Join(names, ", ")
+		said := "from their next attempt on these steps are done in their harder form: " + strings.Join(names, ", ")
+		if r.State == RunParked && slices.Contains(r.softer(), i) {
+			said += "; the run goes on with " + step + " at once"
+		}
+		return said
 	case VerbAbort:
 		return r.foretellAbort(step)
 	}
@@ -169,19 +174,35 @@ func (r Run) foretellAbort(step string) string {
 	if r.State == RunRunning {
 		first = step + " goes on to its own end, no further step begins"
 	}
-	var undo []string
-	for i := len(r.Steps) - 1; i >= 0; i-- {
-		if plan, err := DecodePlan(r.Plan); err == nil && i < len(plan.Steps) && plan.Steps[i].Undo && r.Steps[i].State == StepDone && r.Steps[i].MarkedBy == "" {
-			undo = append(undo, r.Steps[i].Name)
-		}
-	}
 	switch {
-	case r.Wish.Verb == VerbAbort:
+	case r.Wish.Verb == VerbAbort && r.State == RunParked:
 		return "the run ends here, and what was not undone is left to you with its commands"
+	case r.State == RunUndoing:
+		return "what was done is being undone, the last step first"
 	case r.PastReturn():
 		return first + ", nothing is undone because the point of no return is behind, and what is left is handed to you with its commands"
-	case len(undo) > 0:
-		return first + ", then this is undone: " + strings.Join(undo, ", ")
 	}
-	return first + ", and there is nothing to undo"
+	undo, left := r.backwards()
+	if len(undo) > 0 {
+		first += ", then this is undone: " + strings.Join(undo, ", ")
+	}
+	if len(left) > 0 {
+		return first + "; left to you with its commands: " + strings.Join(left, ", ")
+	}
+	if len(undo) == 0 {
+		return first + ", and there is nothing to undo"
+	}
+	return first
+}
+
+// backwards names what an abort before the point of no return undoes, the last step first, and what it leaves to a person.
+func (r Run) backwards() (undo, left []string) {
+	r.Steps = slices.Clone(r.Steps)
+	for i := r.nextUndo(); i >= 0; i = r.nextUndo() {
+		undo, r.Steps[i].State = append(undo, r.Steps[i].Name), StepUndone
+	}
+	for _, l := range r.leaves() {
+		left = append(left, l.Step)
+	}
+	return undo, left
 }

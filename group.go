@@ -236,10 +236,10 @@ func (r Run) cameTo(i int) string {
 	return r.whole(i) + " failed" + members
 }
 
-// attempted reports whether an attempt at the position of step i has begun.
+// attempted reports whether an attempt at the position of step i has begun, as far as is on record.
 func (r Run) attempted(i int) bool {
 	for from, to := r.Members(i); from < to; from++ {
-		if r.Steps[from].Attempt > 0 {
+		if s := r.Steps[from]; s.Attempt > 0 && !s.Lost {
 			return true
 		}
 	}
@@ -249,6 +249,9 @@ func (r Run) attempted(i int) bool {
 // again says what a retry does: which members of a group run.
 func (r Run) again(i int) string {
 	if r.Steps[i].Group.Name == "" {
+		if !r.begun(i) {
+			return " begins"
+		}
 		return " runs again"
 	}
 	return " goes on with " + strings.Join(r.names(r.remaining(i)), ", ")

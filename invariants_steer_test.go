@@ -20,12 +20,15 @@ func nothingAfterAHalt(m move) error {
 	return nil
 }
 
-// pausedStands: nobody but a person moves a paused run, and it keeps its lock.
+// pausedStands: nobody but a person moves a paused run, and it keeps its lock. An abort takes hold of a run that waits.
 func pausedStands(m move) error {
 	for _, r := range m.before.Runs {
 		now, _ := m.after.Run(r.ID)
 		if !r.State.Terminal() && now.Holds != r.Holds {
 			return fmt.Errorf("%s lost its lock while it is %s", r.ID, now.State)
+		}
+		if now.State == RunWaiting && now.Wish.Verb == VerbAbort {
+			return fmt.Errorf("%s is to be aborted and waits", r.ID)
 		}
 		if r.State != RunPaused {
 			continue

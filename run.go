@@ -127,6 +127,8 @@ type RunStep struct {
 	Gate         Gate            `json:"gate,omitzero"`       // for kind gate: the approval that it waits for
 	StartedAt    time.Time       `json:"started_at,omitzero"`
 	EndedAt      time.Time       `json:"ended_at,omitzero"`
+	// Lost: it counts as attempted only because the log lost its end; whether its condition was answered is not on record.
+	Lost bool `json:"lost,omitempty"`
 	// Touched: an attempt had its effect or may have had it, whatever became of later ones.
 	Touched bool `json:"touched,omitempty"`
 	// HarderFrom is the first attempt that is made in the ungraceful form; zero for none.

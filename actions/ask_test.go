@@ -196,3 +196,26 @@ func TestAFigureThatGrowsBeforeAStepWithAConditionIsAskedOnce(t *testing.T) {
 		}
 	})
 }
+
+// The figure grows while the run is paused: at its resumption it asks, and does not stand still for ever.
+func TestAFigureThatGrowsDuringAPauseIsAskedWhenTheRunIsResumed(t *testing.T) {
+	story(t, func(w *world) {
+		defer w.work("a")()
+		w.throw.lag, w.fence.takes = 100, 5*time.Second
+		w.approve(w.propose())
+		<-time.After(time.Second)
+		w.steer(pointsman.VerbPause)
+		<-time.After(20 * time.Second)
+		w.throw.change(func(p *points) { p.lag = 250 })
+		w.steer(pointsman.VerbResume)
+		<-time.After(5 * time.Second)
+		synctest.Wait()
+		q := w.asks("not resumed, because what was approved is not what is there now: it would now be lag <= 250, approved was lag <= 100")
+		if ans := w.accept(cleo, q); !ans.OK() {
+			t.Fatal(ans)
+		}
+		<-time.After(5 * time.Second)
+		synctest.Wait()
+		w.wantRun(pointsman.RunDone, "")
+	})
+}

@@ -46,3 +46,34 @@ func TestARunPastItsDeadlineIsParkedBeforeItsNextStep(t *testing.T) {
 		}
 	})
 }
+
+// The answer to the outcome of the graceful attempt is lost, so the engine says it again: by then the harder one has begun,
+// and that is not over because the graceful one failed.
+func TestAnOutcomeSaidTwiceDoesNotEndTheHarderAttempt(t *testing.T) {
+	story(t, func(w *world) {
+		w.cat.runbook.Steps[0].Ungraceful = map[string]any{"line": "${yard} by force"}
+		stop := w.work("planner")
+		p := w.propose()
+		stop()
+		jam := make(chan struct{})
+		w.fence.change(func(p *points) { p.stuckApply = jam })
+		w.approve(p)
+		lost := false
+		defer w.engine(&lossy{ledger: w.ledger, lose: func(cmd pointsman.Command) bool {
+			end, is := cmd.(pointsman.EndStep)
+			first := is && end.State == pointsman.StepFailed && !lost
+			lost = lost || first
+			return first
+		}})()
+		time.Sleep(time.Second)
+		w.do(pointsman.Steer{Run: "INC-1/R1", Verb: pointsman.VerbUngraceful, Reason: "it has to go", By: pointsman.Actor{Person: ana}})
+		w.fence.change(func(p *points) { p.stuckApply = nil })
+		close(jam)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		w.wantRun(pointsman.RunDone, "")
+		if got := strings.Join(w.fence.lines, " "); !lost || got != `{"line":"north"} {"line":"north by force"}` {
+			t.Errorf("lost %v, Apply was called with %s", lost, got)
+		}
+	})
+}

@@ -16,7 +16,7 @@ const yieldAfter = 5 * time.Second
 // step carries out the current step, whose intent is committed, and commits its outcome.
 func (e *Engine) step(ctx context.Context, run pointsman.Run, epoch int64) (pointsman.Run, error) {
 	i := run.Current()
-	end := pointsman.EndStep{Run: run.ID, Epoch: epoch, Step: i}
+	end := pointsman.EndStep{Run: run.ID, Epoch: epoch, Step: i, Attempt: run.Steps[i].Attempt}
 	plan, err := pointsman.DecodePlan(run.Plan)
 	if err != nil {
 		return e.fail(ctx, end, err) // a run that cannot be read is parked, never claimed again and again

@@ -91,7 +91,7 @@ func (e *Engine) together(ctx context.Context, run pointsman.Run, plan pointsman
 		}
 		for _, i := range fresh {
 			busy[i] = true
-			end, seen := pointsman.EndStep{Run: run.ID, Epoch: epoch, Step: i}, run
+			end, seen := pointsman.EndStep{Run: run.ID, Epoch: epoch, Step: i, Attempt: run.Steps[i].Attempt}, run
 			go func() {
 				said, err := e.member(ctx, seen, plan, end, no)
 				ended <- memberEnd{step: i, said: said, err: err}

@@ -124,12 +124,12 @@ func (e *Engine) watch(ctx context.Context, run pointsman.Run, plan pointsman.Pl
 	in.With, in.Memo, in.Applied = w.With, left(run, plan, w, end.Step), run.Steps[end.Step].StartedAt
 	for {
 		wait := min(e.until(n.At.Add(w.every)), w.every)
-		if wait > yieldAfter {
+		if wait > yieldAfter || run.Wish.Verb == pointsman.VerbAbort { // which takes hold while it waits
 			return e.say(ctx, pointsman.WaitStep{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Until: e.now().Add(wait), Note: n.progress(w), Progress: true})
 		} else if err := pause(ctx, wait); err != nil {
 			return run, err
 		}
-		ev, err := e.sample(ctx, act, in, w)
+		ev, err := e.sample(ctx, plan, act, in, w)
 		if lost := context.Cause(ctx); lost != nil {
 			return run, lost
 		}
@@ -163,7 +163,10 @@ func left(run pointsman.Run, plan pointsman.Plan, w watching, step int) json.Raw
 	return memo
 }
 
-func (e *Engine) sample(ctx context.Context, act Action, in Input, w watching) (pointsman.Evidence, error) {
+func (e *Engine) sample(ctx context.Context, plan pointsman.Plan, act Action, in Input, w watching) (pointsman.Evidence, error) {
+	if no := e.reconfigured(plan); len(no) > 0 { // another server would be looked at than the one that was acted on
+		return pointsman.Evidence{Facts: no}, errors.New(joined(no))
+	}
 	if w.Look == "check" {
 		return e.check(ctx, act, in)
 	}

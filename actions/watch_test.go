@@ -165,3 +165,31 @@ func TestLintOfAWatch(t *testing.T) {
 		}
 	}
 }
+
+// A watch lasts half an hour and changes nothing: an abort need not wait for its end.
+func TestAnAbortEndsAWatch(t *testing.T) {
+	story(t, func(w *world) {
+		withWatch(w, map[string]any{"for": "30m"})
+		w.cat.runbook.Steps[1].Irreversible = false
+		defer w.work("a")()
+		w.approve(w.propose())
+		time.Sleep(12 * time.Second)
+		w.wantRun(pointsman.RunRunning, "")
+		w.steer(pointsman.VerbAbort)
+		time.Sleep(7 * time.Second)
+		w.wantRun(pointsman.RunAborted, "aborted by")
+	})
+}
+
+// Samples of a server that nobody approved prove nothing about the one that was acted on.
+func TestAWatchDoesNotLookAtTargetsThatWereChanged(t *testing.T) {
+	story(t, func(w *world) {
+		withWatch(w, map[string]any{"for": "1m"})
+		defer w.work("a")()
+		w.approve(w.propose())
+		time.Sleep(12 * time.Second)
+		w.cat.digest.Store("other")
+		time.Sleep(2 * time.Minute)
+		w.wantRun(pointsman.RunParked, "the targets were changed since the approval")
+	})
+}
