@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -18,9 +19,13 @@ type desk struct {
 	done  []pointsman.Command
 	notes []pointsman.Event
 	state pointsman.State
+	fails error // of every command
 }
 
 func (d *desk) Do(_ context.Context, cmd pointsman.Command) (pointsman.Result, error) {
+	if d.fails != nil {
+		return pointsman.Result{}, d.fails
+	}
 	d.done = append(d.done, cmd)
 	return pointsman.Result{Answer: pointsman.Answer{Code: pointsman.CodeAccepted, Text: "done"}}, nil
 }
@@ -132,6 +137,24 @@ func TestAFloodOfStrangersCannotFillTheLog(t *testing.T) {
 	}
 	if n := len(d.notes); n < refusalBurst || n > 2*refusalBurst {
 		t.Errorf("%d entries in the log for 200 refusals", n)
+	}
+}
+
+// A commit of which the answer is lost may have happened: nobody may believe that nothing was done, and do it twice.
+func TestWhatIsNotKnownIsNotCalledNothing(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		err  error
+		says string
+	}{
+		{errors.New("commit: connection reset by peer"), "it is not known whether this was done, the store did not answer; look before you repeat it: commit: connection reset by peer"},
+		{pointsman.Errorf(pointsman.CodeNewer, "INC-1 was written by a newer pointsman"), "nothing was changed: INC-1 was written by a newer pointsman"},
+	} {
+		d := &desk{fails: tc.err}
+		status, ans := d.ask(t, http.MethodPost, "/api/v1/incidents/INC-1/update", `{"text":"we fail over"}`, "the-token-of-ana", nil)
+		if status != http.StatusServiceUnavailable || ans.Text != tc.says {
+			t.Errorf("%d %q, want %q", status, ans.Text, tc.says)
+		}
 	}
 }
 

@@ -16,10 +16,21 @@ import (
 // do hands the command to the store and gives its answer with the fitting status.
 func (s *Server) do(c echo.Context, cmd pointsman.Command) error {
 	res, err := s.Store.Do(c.Request().Context(), cmd)
-	if err != nil {
+	return answered(c, res.Answer, err)
+}
+
+// answered gives the answer to a command. After an error nobody knows whether it was carried out: the store may have done
+// it, and only its word that it did is lost.
+func answered(c echo.Context, ans pointsman.Answer, err error) error {
+	if _, ours := errors.AsType[*pointsman.Error](err); ours {
 		return unavailable(c, err)
 	}
-	return c.JSON(Status(res.Answer.Code), res.Answer)
+	if err != nil {
+		return c.JSON(http.StatusServiceUnavailable, pointsman.Answer{
+			Code: "unavailable", Text: "it is not known whether this was done, the store did not answer; look before you repeat it: " + err.Error(),
+		})
+	}
+	return c.JSON(Status(ans.Code), ans)
 }
 
 func unavailable(c echo.Context, err error) error {
@@ -186,10 +197,7 @@ func (s *Server) turn(c echo.Context) error {
 		return c.JSON(http.StatusNotFound, pointsman.Answer{Code: pointsman.CodeNotFound, Text: fmt.Sprintf("%q is neither engage nor release", c.Param("verb"))})
 	}
 	ans, err := act(c.Request().Context(), c.Param("name"), in.Reason, caller(c), once(c))
-	if err != nil {
-		return unavailable(c, err)
-	}
-	return c.JSON(Status(ans.Code), ans)
+	return answered(c, ans, err)
 }
 
 func (s *Server) export(c echo.Context) error {

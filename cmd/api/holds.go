@@ -44,8 +44,5 @@ func (s *Server) protect(c echo.Context) error {
 		cmd.For = d
 	}
 	ans, err := s.Holds.Protect(c.Request().Context(), in.Target, cmd)
-	if err != nil {
-		return unavailable(c, err)
-	}
-	return c.JSON(Status(ans.Code), ans)
+	return answered(c, ans, err)
 }

@@ -10,10 +10,10 @@ import (
 // bodyWithin is how long a request may take to bring its body: the largest webhook has 32 MiB, which is 4.5 Mbit/s.
 const bodyWithin = time.Minute
 
-// hurried ends the connection of a request whose body is not there within the given time. The port is open to strangers:
+// Hurried ends the connection of a request whose body is not there within the given time. The port is open to strangers:
 // one who sends a byte now and then would hold a connection and its memory for ever, also after being turned away, because
 // the server reads what is left of a body before it answers.
-func hurried(next http.Handler, within time.Duration) http.Handler {
+func Hurried(next http.Handler, within time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn := http.NewResponseController(w)
 		if r.ContentLength != 0 && conn.SetReadDeadline(time.Now().Add(within)) == nil {

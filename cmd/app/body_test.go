@@ -24,7 +24,7 @@ func TestABodyThatDoesNotComeEndsItsConnection(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := httptest.NewServer(hurried(handle, 100*time.Millisecond))
+			server := httptest.NewServer(Hurried(handle, 100*time.Millisecond))
 			t.Cleanup(server.Close)
 			conn, err := net.Dial("tcp", server.Listener.Addr().String())
 			if err != nil {
@@ -48,7 +48,7 @@ func TestABodyThatDoesNotComeEndsItsConnection(t *testing.T) {
 func TestABodyThatCameEndsItsDeadline(t *testing.T) {
 	t.Parallel()
 	const within = time.Second
-	server := httptest.NewServer(hurried(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(Hurried(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.ReadAll(r.Body)
 		late := time.NewTimer(2 * within)
 		defer late.Stop()

@@ -120,7 +120,7 @@ type server struct {
 func listen(ctx context.Context, handler http.Handler, web configs.Web) (*server, error) {
 	s := &server{errs: make(chan error, 2)}
 	s.http = &http.Server{
-		Handler: hurried(handler, bodyWithin), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: Hurried(handler, bodyWithin), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		ConnContext: api.WithPeer,
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}

@@ -60,7 +60,7 @@ func probeCommand() *cobra.Command {
 			} else if reachable(l.Addr()) {
 				fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s is reachable from other machines without TLS, so the token crosses the network in clear; set --tls-cert and --tls-key\n", listen)
 			}
-			srv := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: probe.Handler(postgres.New(cfg.Targets.Postgres, nil), token)}
+			srv := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: app.Hurried(probe.Handler(postgres.New(cfg.Targets.Postgres, nil), token), 10*time.Second)}
 			fmt.Fprintf(cmd.OutOrStdout(), "answering on %s for %s\n", l.Addr(), pointsman.Count(len(cfg.Targets.Postgres), "cluster"))
 			return serveUntil(cmd.Context(), srv, l)
 		},
