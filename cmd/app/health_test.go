@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -44,4 +46,31 @@ func TestAliveAndReadyAreTwoQuestions(t *testing.T) {
 			}
 		})
 	}
+}
+
+// On SQLite each look is a write that waits for the disk, and clicks wait behind it.
+func TestALoopOfQuestionsIsNoLoopOfWrites(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		r := newReadiness(func(context.Context) error {
+			asked++
+			if asked > 1 {
+				return errors.New("the store does not answer")
+			}
+			return nil
+		})
+		for range 1000 {
+			if err := r.now(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if asked != 1 {
+			t.Errorf("the store was asked %d times at one moment", asked)
+		}
+		time.Sleep(readyFor)
+		if err := r.now(t.Context()); err == nil || asked != 2 {
+			t.Errorf("%v after %d looks: the old answer holds for ever", err, asked)
+		}
+	})
 }

@@ -35,10 +35,9 @@ type health struct {
 // register mounts the paths that users of Prometheus' programs know, and the ones that the kubelet is usually given.
 func (h health) register(e *echo.Echo) {
 	alive := func(c echo.Context) error { return c.String(http.StatusOK, "Pointsman is alive.\n") }
+	asked := newReadiness(h.ready)
 	ready := func(c echo.Context) error {
-		ctx, cancel := context.WithTimeout(c.Request().Context(), 2*time.Second)
-		defer cancel()
-		if err := h.ready(ctx); err != nil {
+		if err := asked.now(c.Request().Context()); err != nil {
 			return c.String(http.StatusServiceUnavailable, "Pointsman is not ready: "+err.Error()+"\n")
 		}
 		return c.String(http.StatusOK, "Pointsman is ready.\n")
