@@ -27,6 +27,7 @@ var ownClock = map[string]string{
 	// Durations within one process, by the monotonic clock.
 	"actions/driven.go":   "since this process renewed a lease",
 	"actions/engine.go":   "since this process claimed",
+	"actions/in_time.go":  "the deadline of a context of this process",
 	"actions/leave.go":    "how long this process leaves a proposal that is another version's",
 	"actions/observed.go": "how long a verb took",
 	"actions/actiontest/": "deadlines of tests",

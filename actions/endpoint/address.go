@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/pointsman/pointsman/actions"
 	"github.com/pointsman/pointsman/actions/service"
 	"github.com/pointsman/pointsman/actions/swap"
 )
@@ -101,6 +102,9 @@ func (t Target) set(ctx context.Context, old, fresh string) error {
 	}
 	if string(text[s.from:s.to]) != old {
 		return errElsewhere
+	}
+	if err := actions.InTime(ctx); err != nil {
+		return err
 	}
 	return swap.File(t.File, text, []byte(string(text[:s.from])+fresh+string(text[s.to:])))
 }

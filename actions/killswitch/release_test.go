@@ -8,6 +8,7 @@ import (
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions"
+	"github.com/pointsman/pointsman/actions/actiontest"
 	"github.com/pointsman/pointsman/actions/killswitch"
 	"github.com/pointsman/pointsman/cmd/lab"
 )
@@ -43,6 +44,22 @@ func TestRelease(t *testing.T) {
 		in.Memo = out.Memo
 		if ev, err := k.Verify(t.Context(), in); err != nil || !ev.Holds {
 			t.Errorf("evidence %+v, error %v", ev, err)
+		}
+	})
+	t.Run("nothing is released after the step's time", func(t *testing.T) {
+		t.Parallel()
+		pg, k, _ := setup(t, engaged)
+		in := input("quotes are right again")
+		ev, err := k.Check(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.Pins = ev.Pins
+		if _, err := k.Apply(actiontest.Asleep(t.Context()), in); err == nil {
+			t.Error("no error")
+		}
+		if on, _, _ := stored(t, pg.SuperuserDSN()); !on {
+			t.Error("it was released by a process that had stood still")
 		}
 	})
 	t.Run("a database that takes no call was sent nothing", func(t *testing.T) {

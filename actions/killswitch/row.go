@@ -134,6 +134,9 @@ func (s Switch) change(ctx context.Context, w *written, write func(pgx.Tx) error
 	if _, err := s.read(ctx, tx); err != nil {
 		return err
 	}
+	if err := actions.InTime(ctx); err != nil {
+		return actions.NotSent(fmt.Errorf("%s: %w", s.Name, err))
+	}
 	w.Asked = true
 	if err := tx.Commit(ctx); err != nil {
 		return fmt.Errorf("commit on %s: %w", s.Name, err)

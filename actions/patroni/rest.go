@@ -15,6 +15,8 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+
+	"github.com/pointsman/pointsman/actions"
 )
 
 // maxAnswer bounds what is taken from whatever listens there; Patroni's answers are a few kilobytes.
@@ -110,6 +112,9 @@ func (c Cluster) post(ctx context.Context, m Member, path string, body any) (rep
 	req.Header.Set("Content-Type", "application/json")
 	if c.Username != "" {
 		req.SetBasicAuth(c.Username, password)
+	}
+	if err := actions.InTime(ctx); err != nil {
+		return reply{}, err
 	}
 	resp, err := client.Do(req)
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/pointsman/pointsman/actions"
 )
 
 // hookOutput is how much of a hook's output is kept, hookShown how much of its last line is told.
@@ -28,6 +30,9 @@ type hook struct {
 // run starts the hook for a node and waits for it. There is no shell, the environment holds nothing of ours but
 // PATH and HOME, and at the deadline the hook's whole process group is killed.
 func (h hook) run(ctx context.Context, node string) error {
+	if err := actions.InTime(ctx); err != nil {
+		return fmt.Errorf("the %s for %s was not started: %w", h.name, node, err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
 	argv := make([]string, len(h.command))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions"
 )
 
 // Fence says how a node is kept from taking writes. A hook is argv without a shell, in which {node} is replaced by the
@@ -205,6 +206,9 @@ func (p Pooler) pause(ctx context.Context, c Cluster) (bool, error) {
 	entry := p.entry(c)
 	was, err := p.show(ctx, entry)
 	if err != nil || was.Paused {
+		return false, err
+	}
+	if err := actions.InTime(ctx); err != nil {
 		return false, err
 	}
 	politely, done := context.WithTimeout(ctx, c.ReadTimeout)

@@ -131,6 +131,9 @@ func promote(ctx context.Context, conn *pgx.Conn, log *slog.Logger) (nudges int,
 }
 
 func promoteNudging(ctx context.Context, conn *pgx.Conn, log *slog.Logger, every time.Duration) (nudges int, err error) {
+	if err := actions.InTime(ctx); err != nil {
+		return 0, actions.NotSent(err)
+	}
 	var asked bool
 	if err := conn.QueryRow(ctx, "SELECT pg_promote(false)").Scan(&asked); pgconn.SafeToRetry(err) {
 		return 0, actions.NotSent(scrubbed(err, nil)) // the connection had ended before a byte of it was written

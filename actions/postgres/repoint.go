@@ -208,6 +208,9 @@ func (v poolerView) move(ctx context.Context, j journey) error {
 		if err != nil {
 			return err
 		}
+		if err := actions.InTime(ctx); err != nil {
+			return err
+		}
 		if err := swap.File(v.pooler.Ini, v.text, []byte(fresh)); err != nil {
 			return err
 		}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/pointsman/pointsman/actions"
 )
 
 // maintenance is the database from which the others are closed: nobody can close the one that he is connected to.
@@ -51,6 +53,9 @@ func databases(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 }
 
 func allow(ctx context.Context, conn *pgx.Conn, database string, open bool) error {
+	if err := actions.InTime(ctx); err != nil && !open {
+		return err
+	}
 	// A name cannot be a parameter here; it is the server's own and quoted.
 	_, err := conn.Exec(ctx, fmt.Sprintf("ALTER DATABASE %s ALLOW_CONNECTIONS %t", pgx.Identifier{database}.Sanitize(), open))
 	return scrubbed(err, nil)

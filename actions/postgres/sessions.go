@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/pointsman/pointsman/actions"
 )
 
 // crowd is who is connected to a server, by user, application and database.
@@ -89,6 +91,9 @@ func countSessions(ctx context.Context, conn *pgx.Conn, args TerminateArgs, befo
 
 // endSessions asks all that match and began before the time to end, and tells how many were asked.
 func endSessions(ctx context.Context, conn *pgx.Conn, args TerminateArgs, before time.Time) (int, error) {
+	if err := actions.InTime(ctx); err != nil {
+		return 0, err
+	}
 	var n int
 	err := conn.QueryRow(ctx, `SELECT count(*) FILTER (WHERE pg_terminate_backend(s.pid))::int FROM (SELECT a.pid`+clientsSQL+mineSQL+`) s`,
 		args.User, args.Application, args.Database, before).Scan(&n)

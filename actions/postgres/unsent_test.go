@@ -11,6 +11,7 @@ import (
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions"
+	"github.com/pointsman/pointsman/actions/actiontest"
 	"github.com/pointsman/pointsman/cmd/lab"
 )
 
@@ -58,6 +59,9 @@ func TestAPromotionOverAConnectionThatHadEndedSentNothing(t *testing.T) {
 	conn, err := pgx.Connect(t.Context(), lab.PostgresDSN(t))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if _, err := promote(actiontest.Asleep(t.Context()), conn, nil); !isNotSent(err) {
+		t.Errorf("%v: its time was over, so nothing may be sent", err)
 	}
 	// A server that is no standby answers the request itself: it was sent.
 	if _, err := promote(t.Context(), conn, nil); err == nil || isNotSent(err) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions"
 )
 
 // mercy is how long a process has between being asked to end and being killed.
@@ -45,14 +46,20 @@ func (p process) run(ctx context.Context) (ended, error) {
 	// Also the time after which a grandchild that keeps the output open is not waited for any more: a service that was
 	// started in the background is no failure.
 	cmd.WaitDelay = mercy
+	if err := actions.InTime(ctx); err != nil {
+		return ended{}, err
+	}
 	if err := cmd.Start(); err != nil {
 		return ended{}, err
+	}
+	if actions.InTime(ctx) != nil { // we stood still while it was started: it has not come to its own first line yet
+		_ = signalGroup(cmd.Process.Pid, true)
 	}
 	pointsman.Failpoint("exec.started", "")
 	err := cmd.Wait()
 	pointsman.Failpoint("exec.ended", "")
 	end := ended{exit: cmd.ProcessState.ExitCode(), output: out.String()}
-	if ctx.Err() != nil && (err != nil || !cmd.ProcessState.Success()) {
+	if (ctx.Err() != nil || actions.InTime(ctx) != nil) && (err != nil || !cmd.ProcessState.Success()) {
 		end.killed = true
 		// ESRCH: nobody of the group is left, which is what is wanted.
 		if err := signalGroup(cmd.Process.Pid, true); err != nil && !errors.Is(err, os.ErrProcessDone) {
