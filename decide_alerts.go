@@ -173,7 +173,7 @@ func (t *turn) open(by Actor, key, title string, target Target) {
 
 func (t *turn) setClocks(update time.Duration, esc Escalation) {
 	inc := &t.state.Incident
-	inc.UpdateEvery, inc.Escalate = update, esc
+	inc.UpdateEvery, inc.Escalate, inc.NextUpdate = update, esc, time.Time{}
 	if update > 0 {
 		inc.NextUpdate = t.now.Add(update)
 	}

@@ -106,3 +106,21 @@ func TestAlertsThatComeBackAreNotMistakenForKnown(t *testing.T) {
 		t.Fatal("nobody would be paged for the second outage")
 	}
 }
+
+// The request of a person keeps the incident open, and the alerts that come back are told to nobody on time any more. The
+// clock must not go on asking for the update that the first alerts had promised.
+func TestAlertsThatComeBackUnderARouteWithoutUpdatesEndThem(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	s.do(webhook(primaryDown("f1", night, AlertFiring)))
+	s.do(Request{Incident: "INC-1", By: dbaB, Reason: "later", Offer: Offer{Runbook: "postgres-switchover", Title: "Switch over", Target: orders, Mode: ModePlanned}})
+	s.do(webhook(primaryDown("f1", night, AlertResolved)))
+	again := webhook(primaryDown("f2", s.now, AlertFiring))
+	again.Update, again.Escalate = 0, Escalation{}
+	s.do(again)
+	s.now = s.now.Add(time.Hour)
+	s.do(Tick{Incident: "INC-1"})
+	if due := s.state.Incident.NextUpdate; !due.IsZero() || s.count(EvIncidentUpdate) != 0 || s.count(EvPageTriggered) != 0 {
+		t.Errorf("the next update is due at %s, %d were written, %d paged", due, s.count(EvIncidentUpdate), s.count(EvPageTriggered))
+	}
+}

@@ -27,7 +27,7 @@ func (t *turn) tick() Answer {
 	t.chase(by)
 	t.watchGates(by)
 	t.outOfTime()
-	if inc.State == IncidentOpen && !inc.NextUpdate.IsZero() && !inc.NextUpdate.After(t.now) {
+	if inc.State == IncidentOpen && inc.UpdateEvery > 0 && !inc.NextUpdate.IsZero() && !inc.NextUpdate.After(t.now) {
 		for !inc.NextUpdate.After(t.now) {
 			inc.NextUpdate = inc.NextUpdate.Add(inc.UpdateEvery)
 		}

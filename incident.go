@@ -154,7 +154,9 @@ func (s State) Due() time.Time {
 		}
 	}
 	if s.Incident.State == IncidentOpen {
-		soonest(s.Incident.NextUpdate)
+		if s.Incident.UpdateEvery > 0 {
+			soonest(s.Incident.NextUpdate)
+		}
 		soonest(s.Incident.EscalateAt)
 	}
 	for _, r := range s.Runs {

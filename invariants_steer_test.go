@@ -3,6 +3,7 @@ package pointsman
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // nothingAfterAHalt is I12: from the moment at which pause, stop or abort is stored no intent is committed until a person
@@ -109,6 +110,28 @@ func nothingAfterTheDeadline(m move) error {
 		if r, _ := m.after.Run(ev.Run); ev.Type == EvStepStarted && !r.Until.IsZero() && !m.now.Before(r.Until) {
 			return fmt.Errorf("step %d of %s began after its deadline %s", ev.StepN, r.ID, r.Until)
 		}
+	}
+	return nil
+}
+
+// foretold: what an abort was said to do, it does.
+func foretold(m move) error {
+	c, ok := m.cmd.(Steer)
+	r, _ := m.before.Run(c.Run)
+	if !ok || c.Verb != VerbAbort || m.answer.Code != CodeAccepted || r.State == RunRunning {
+		return nil
+	}
+	now, _ := m.after.Run(c.Run)
+	said, left := r.Foretell(VerbAbort), []string{}
+	for _, l := range now.Left {
+		left = append(left, l.Step)
+	}
+	_, names, leaves := strings.Cut(said, "left to you with its commands: ")
+	switch undoes := strings.Contains(said, "then this is undone"); {
+	case undoes != (now.State == RunUndoing):
+		return fmt.Errorf("%s is %s; foretold was %q", r.ID, now.State, said)
+	case strings.Contains(said, "nothing to undo") && len(left) > 0, leaves && !undoes && names != strings.Join(left, ", "):
+		return fmt.Errorf("%s leaves %v; foretold was %q", r.ID, left, said)
 	}
 	return nil
 }

@@ -60,6 +60,7 @@ var invariants = map[string]func(m move) error{
 	"I12 nothing begins in a run that is not running":                 nothingAfterTheEnd,
 	"I12 nothing begins after a decision to halt":                     nothingAfterAHalt,
 	"a paused run stands and keeps its lock":                          pausedStands,
+	"an abort does what was foretold":                                 foretold,
 	"what is undone is undone once, before the return":                undoneOnce,
 	"a step is skipped only by right":                                 skippedByRight,
 	"every decision on a run is told":                                 steeringIsTold,
