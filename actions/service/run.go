@@ -171,7 +171,7 @@ func (k run) Verify(_ context.Context, in actions.Input) (pointsman.Evidence, er
 		return pointsman.Evidence{}, err
 	}
 	if len(in.Memo) == 0 {
-		return pointsman.Evidence{}, fmt.Errorf("nobody saw the process of %s end; look at the service, then mark the step done, or retry it", c)
+		return pointsman.Evidence{}, fmt.Errorf("nobody saw the process of %s end; see whether it still runs, look at the service, then mark the step done, or retry it", c)
 	}
 	var m memo
 	if err := json.Unmarshal(in.Memo, &m); err != nil {

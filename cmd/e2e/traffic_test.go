@@ -319,8 +319,8 @@ func meta(m fakeslack.Message, key string) string {
 	return value
 }
 
-// lookAfter waits for the end of the run. Where it is parked a person looks at the file, and says what is there: the
-// step was carried out, or it was not and may be repeated.
+// lookAfter waits for the end of the run. Where it is parked a person waits until no command of the step is left,
+// looks at the file, and says what is there: the step was carried out, or it was not and may be repeated.
 func (tr *traffic) lookAfter(ctx context.Context, incident, id string) error {
 	return until(ctx, func() error {
 		st, err := tr.look(ctx, incident)
@@ -338,8 +338,11 @@ func (tr *traffic) lookAfter(ctx context.Context, incident, id string) error {
 			return nil
 		}
 		if r.State == pointsman.RunParked {
-			verb := pointsman.VerbRetry
-			if slices.Contains(tr.effects(), fmt.Sprintf("%s/%d", r.ID, r.Current()+1)) {
+			verb, key := pointsman.VerbRetry, fmt.Sprintf("%s/%d", r.ID, r.Current()+1)
+			if tr.running(key) {
+				return fmt.Errorf("the command of %s still runs", key)
+			}
+			if slices.Contains(tr.effects(), key) {
 				verb = pointsman.VerbDone
 			}
 			var ans pointsman.Answer
