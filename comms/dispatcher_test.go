@@ -228,6 +228,26 @@ func TestDispatcher(t *testing.T) {
 				t.Errorf("log %v, want the loss", log)
 			}
 		},
+		"an event that a way cannot read is told as lost when the log takes entries again": func(t *testing.T, m *commstest.Memory) {
+			w := &way{name: "slack"}
+			say(t, m, "poison", "thread 1")
+			var mended atomic.Bool
+			m.Fault = func(call string) error {
+				if call == "Note" && !mended.Load() {
+					return errors.New("the database does not answer")
+				}
+				return nil
+			}
+			defer run(t, m, comms.Dispatcher{Ways: []comms.Way{w}})()
+			time.Sleep(10 * time.Second)
+			synctest.Wait()
+			mended.Store(true)
+			time.Sleep(10 * time.Second)
+			synctest.Wait()
+			if log, _ := m.Events(t.Context(), "", 2, 10); len(log) != 1 || log[0].Type != pointsman.EvDeliveryLost {
+				t.Errorf("log %v, want the loss, once", log)
+			}
+		},
 		"a panic is one failed attempt": func(t *testing.T, m *commstest.Memory) {
 			tried := false
 			w := &way{name: "slack", send: func(context.Context, pointsman.Delivery) error {

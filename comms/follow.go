@@ -26,8 +26,11 @@ func (r *dispatch) follow(ctx context.Context, f *follower) {
 			if n > 0 {
 				f.busy = said
 				r.wake()
-				r.tellLost(ctx, p.lost...)
+				f.untold = append(f.untold, p.lost...)
 			}
+		}
+		if r.tellLost(ctx, f.untold...) {
+			f.untold = nil
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -65,6 +68,8 @@ type follower struct {
 	way  Way
 	seen atomic.Int64 // the newest event that was planned or is known to need no plan; 0 before the first
 	busy bool         // it had something to say the last time, so it probably has again and is not asked first
+
+	untold []lost // what could not be planned and is not on record yet
 }
 
 // planned takes note that all events up to the given one are planned.
