@@ -36,13 +36,13 @@ func serveCommand() *cobra.Command {
 
 // serve runs the app until it is told to stop, and reloads at SIGHUP.
 func serve(ctx context.Context, cfg *configs.Config, opts app.Options) error {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP) // from here on one does not end the process; one that comes now counts afterwards
+	defer signal.Stop(hup)
 	a, err := app.New(ctx, cfg, opts)
 	if err != nil {
 		return err
 	}
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()
 	for {

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pointsman/pointsman/cmd/app"
+	"github.com/pointsman/pointsman/configs"
+	"github.com/pointsman/pointsman/store"
+)
+
+// A service manager may start and reload in one breath. The signal must not end a server that is still waiting for its
+// store, and must not be forgotten.
+func TestAReloadDuringTheStartCountsAfterIt(t *testing.T) {
+	t.Parallel()
+	ours := make(chan os.Signal, 1)
+	signal.Notify(ours, syscall.SIGHUP) // so that this process lives, whatever the server does
+	defer signal.Stop(ours)
+	dir := t.TempDir()
+	cfg := configs.Default()
+	cfg.Web = configs.Web{Listen: "127.0.0.1:0"}
+	cfg.Storage.Path, cfg.Audit.KeyFile = filepath.Join(dir, "p.db"), filepath.Join(dir, "audit.key")
+	cfg.Alertmanager.Tokens = []string{"token-of-the-test"}
+	before, err := store.Open(t.Context(), cfg.Storage, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	reloaded, ended := make(chan struct{}, 100), make(chan error, 1)
+	go func() {
+		ended <- serve(ctx, &cfg, app.Options{Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Load: func() (*configs.Config, error) {
+			reloaded <- struct{}{}
+			return &cfg, nil
+		}})
+	}()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for range 25 { // half a second, in which the server waits for the one before it
+		<-tick.C
+		if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := before.Close(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-reloaded:
+	case err := <-ended:
+		t.Fatalf("the server ended: %v", err)
+	case <-time.After(time.Minute):
+		t.Error("the reload was forgotten")
+	}
+	stop()
+	<-ended // it may have been stopped in the middle of its start, which is no question here
+}
