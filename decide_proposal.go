@@ -24,8 +24,7 @@ func (t *turn) propose(by Actor, o Offer, why string) *Proposal {
 	t.say(EvProposalRequested, by, fmt.Sprintf("%s asked for %s%s", by, naming(o), o.Mode.purpose()), about(&p), reason(why), with(o))
 	if p.Problem != "" {
 		// Without a target there is nothing to check: the card says so at once and offers the manual runbook.
-		t.moveProposal(&p, EvProposalRefused)
-		t.say(EvProposalRefused, by, fmt.Sprintf("%s cannot be proposed: %s", p.Runbook, p.Problem), about(&p))
+		t.refuse(&p, t.judged(&p), by, fmt.Sprintf("%s cannot be proposed: %s", p.Runbook, p.Problem))
 	}
 	t.state.Proposals = append(t.state.Proposals, p)
 	return &t.state.Proposals[len(t.state.Proposals)-1]
@@ -80,16 +79,15 @@ func (t *turn) ready(c Ready) Answer {
 	if c.Problem == "" && err != nil {
 		c.Problem = err.Error() // said on the card, else the proposal would be checked again for ever
 	}
+	before := t.judged(p)
 	p.Facts, p.CheckedAt, p.Already, p.Problem, p.Eligible = c.Facts, t.now, c.Already, c.Problem, c.Eligible
 	if c.Problem != "" {
-		t.moveProposal(p, EvProposalRefused)
-		t.say(EvProposalRefused, engine, fmt.Sprintf("%s cannot be proposed: %s", p.Runbook, c.Problem), about(p), with(c.Facts))
+		t.refuse(p, before, engine, fmt.Sprintf("%s cannot be proposed: %s", p.Runbook, c.Problem))
 		return Answer{Code: CodeAccepted, Text: c.Problem, ID: p.ID}
 	}
 	t.bind(p, plan, c.Plan)
 	if no := Refusals(c.Facts); len(no) > 0 && c.Already == "" { // what has happened takes no votes, so nothing stands in its way
-		t.moveProposal(p, EvProposalRefused)
-		t.say(EvProposalRefused, engine, fmt.Sprintf("%s refused: %s", p.Runbook, sentences(no)), about(p), with(c.Facts))
+		t.refuse(p, before, engine, fmt.Sprintf("%s refused: %s", p.Runbook, sentences(no)))
 		return Answer{Code: CodeAccepted, Text: sentences(no), ID: p.ID}
 	}
 	t.moveProposal(p, EvProposalReady)

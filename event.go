@@ -21,6 +21,7 @@ const (
 	EvProposalRecheck   EventType = "proposal.recheck"
 	EvProposalReady     EventType = "proposal.ready"
 	EvProposalRefused   EventType = "proposal.refused"
+	EvProposalStill     EventType = "proposal.still_refused" // for the same reason as people were told a short while ago
 	EvProposalApproved  EventType = "proposal.approved"
 	EvProposalDenied    EventType = "proposal.denied"
 	EvProposalExpired   EventType = "proposal.expired"

@@ -15,6 +15,7 @@ var proposalTable = map[ProposalState]map[EventType]ProposalState{
 		EvProposalRecheck:   ProposalChecking,
 		EvProposalReady:     ProposalReady,
 		EvProposalRefused:   ProposalRefused,
+		EvProposalStill:     ProposalRefused,
 		EvProposalWithdrawn: ProposalWithdrawn,
 	},
 	ProposalReady: {

@@ -10,7 +10,7 @@ import (
 // a table uses it, which is what matters.
 var everyEvent = []EventType{
 	EvIncidentOpened, EvIncidentReopened, EvIncidentResolved, EvIncidentUpdate, EvAlertFiring, EvAlertResolved,
-	EvProposalRequested, EvProposalRecheck, EvProposalReady, EvProposalRefused, EvProposalApproved, EvProposalDenied,
+	EvProposalRequested, EvProposalRecheck, EvProposalReady, EvProposalRefused, EvProposalStill, EvProposalApproved, EvProposalDenied,
 	EvProposalExpired, EvProposalWithdrawn, EvVoteCounted, EvVoteRefused, EvVotesVoided, EvRunQueued, EvRunStarted,
 	EvRunTaken, EvRunWaiting, EvRunResumed, EvRunParked, EvRunDone, EvRunAborted, EvRunVoided, EvStepStarted,
 	EvStepDone, EvStepRefused, EvStepFailed, EvStepUnknown, EvStepSkipped, EvPageTriggered, EvPageAcknowledged,

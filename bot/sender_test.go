@@ -176,6 +176,7 @@ func TestPlanSaysWhatIsWorthSaying(t *testing.T) {
 		pointsman.EvIncidentOpened: "slack/INC-7/card urgent",
 		pointsman.EvAlertFiring:    "slack/INC-7/card urgent",
 		pointsman.EvProposalReady:  "slack/INC-7/card urgent, slack/INC-7/thread normal",
+		pointsman.EvProposalStill:  "slack/INC-7/card urgent",
 		pointsman.EvVoteCounted:    "slack/INC-7/card urgent, slack/INC-7/thread normal",
 		pointsman.EvIncidentUpdate: "slack/INC-7/thread normal",
 		pointsman.EvVoteRefused:    "",
