@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"runtime/debug"
 	"time"
 
@@ -21,7 +22,9 @@ func (r *dispatch) deliver(d pointsman.Delivery) {
 		r.store(d, pointsman.Settlement{RetryAt: r.Now(), Problem: d.Problem})
 		return
 	case <-time.After(patience):
-		r.store(d, pointsman.Settlement{RetryAt: r.Now(), Problem: fmt.Sprintf("all %d workers of %s were busy for %s", r.Workers, d.Follower, patience)})
+		// Later and later, or all attempts would be used up while it only waits for a worker.
+		again := r.Now().Add(wait(d.Attempts, 0, rand.Float64()))
+		r.store(d, pointsman.Settlement{RetryAt: again, Problem: fmt.Sprintf("all %d workers of %s were busy for %s", r.Workers, d.Follower, patience)})
 		return
 	}
 	r.Metrics.begun(d, r.Now())

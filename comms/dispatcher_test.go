@@ -284,6 +284,30 @@ func TestDispatcher(t *testing.T) {
 				t.Errorf("%d attempts in two hours, want one every 15 to 30 s", n)
 			}
 		},
+		"two hours in which the other side hangs lose nothing of many": func(t *testing.T, m *commstest.Memory) {
+			back := time.Now().Add(2 * time.Hour)
+			w := &way{name: "slack", send: func(ctx context.Context, _ pointsman.Delivery) error {
+				if time.Now().Before(back) {
+					<-ctx.Done()
+					return ctx.Err()
+				}
+				return nil
+			}}
+			for i := range 100 {
+				say(t, m, fmt.Sprintf("lane%d hello", i))
+			}
+			defer run(t, m, comms.Dispatcher{Ways: []comms.Way{w}})()
+			time.Sleep(2*time.Hour + time.Minute)
+			synctest.Wait()
+			if got := len(w.all()); got != 100 {
+				t.Errorf("%d of 100 were said", got)
+			}
+			for _, row := range m.Rows("slack") {
+				if row.State != "sent" {
+					t.Errorf("%s is %s after %d attempts: %s", row.Lane, row.State, row.Attempts, row.Problem)
+				}
+			}
+		},
 		"what is asked to come back every second of two hours is not given up": func(t *testing.T, m *commstest.Memory) {
 			back := time.Now().Add(2 * time.Hour)
 			w := &way{name: "slack", send: func(context.Context, pointsman.Delivery) error {
