@@ -11,9 +11,11 @@ var ErrLate = errors.New("its time was over before it was asked for, and nothing
 
 // InTime returns ErrLate if the context's deadline has passed. A kind asks it right before what cannot be taken back: a process
 // that stood still wakes up between two of its statements, and no timer of its contexts has fired yet. By then a successor
-// may have seen that nothing happened, and begun again, or a person may have decided otherwise.
+// may have seen that nothing happened, and begun again, or a person may have decided otherwise. Monotonic time does not go on
+// while a machine is suspended, so the wall clock is asked too; one that was set forward costs an attempt that sent nothing.
 func InTime(ctx context.Context) error {
-	if until, ok := ctx.Deadline(); ok && !time.Now().Before(until) {
+	until, ok := ctx.Deadline()
+	if now := time.Now(); ok && (!now.Before(until) || !now.Round(0).Before(until.Round(0))) {
 		return ErrLate
 	}
 	return nil
