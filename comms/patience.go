@@ -30,14 +30,18 @@ func settle(d pointsman.Delivery, ref string, err error, limit int, now time.Tim
 }
 
 // askedOften is after how many attempts as much again is waited as was asked for. Who asks for a second may do so for hours:
-// a message that waits for its turn in a storm, or for a card that Slack does not take. It must not be given up for that.
+// a message that waits for its turn in a storm, or for a card that Slack does not take. It must not be given up for that, and
+// nothing waits longer for it than after a failure.
 const askedOften = 16
 
 // wait is the time until the next attempt. spread in [0,1) keeps many deliveries that failed together from coming
 // back together; it never shortens what the other side asked for.
 func wait(attempts int, asked time.Duration, spread float64) time.Duration {
 	if asked > 0 {
-		asked = min(min(asked, longestAsked)*time.Duration(1+attempts/askedOften), longestAsked)
+		asked = min(asked, longestAsked)
+		if asked < longestWait {
+			asked = min(asked*time.Duration(1+attempts/askedOften), longestWait)
+		}
 		return asked + time.Duration(spread*float64(min(asked/10, time.Second)))
 	}
 	w := longestWait

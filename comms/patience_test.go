@@ -26,7 +26,8 @@ func TestWait(t *testing.T) {
 		{attempts: 0, want: 125 * time.Millisecond},
 		{attempts: 15, asked: 7 * time.Second, want: 7 * time.Second},
 		{attempts: 50, asked: 7 * time.Second, want: 28 * time.Second},
-		{attempts: 9_000_000, asked: 7 * time.Second, want: 15 * time.Minute},
+		{attempts: 9_000, asked: 7 * time.Second, want: 30 * time.Second},
+		{attempts: 9_000, asked: 40 * time.Second, want: 40 * time.Second},
 		{attempts: 1, asked: 7 * time.Second, spread: 0.5, want: 7*time.Second + 350*time.Millisecond},
 		{attempts: 1, asked: 24 * time.Hour, want: 15 * time.Minute},
 	} {
