@@ -63,8 +63,8 @@ func (p *pace) reserve(method string, l *rate.Limiter) (*rate.Reservation, time.
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	if wait := p.until[method].Sub(now); wait > 0 {
-		return nil, 0, later(wait, fmt.Errorf("slack asked for a pause of every %s", method))
+	if err := p.asked(method, now); err != nil {
+		return nil, 0, err
 	}
 	r := l.ReserveN(now, 1)
 	d := r.DelayFrom(now)
@@ -73,6 +73,20 @@ func (p *pace) reserve(method string, l *rate.Limiter) (*rate.Reservation, time.
 		return nil, 0, later(d, fmt.Errorf("%s messages wait for their turn", method))
 	}
 	return r, d, nil
+}
+
+// looks says when the history may be looked at again, where Slack has asked for a pause of that.
+func (p *pace) looks() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked("history", time.Now())
+}
+
+func (p *pace) asked(method string, now time.Time) error {
+	if wait := p.until[method].Sub(now); wait > 0 {
+		return later(wait, fmt.Errorf("slack asked for a pause of every %s", method))
+	}
+	return nil
 }
 
 // hopeless are the answers that no repetition changes; an operator must act.

@@ -96,6 +96,11 @@ func (s *Sender) edit(ctx context.Context, ref string, show slack.MsgOption) (_ 
 // post says something new, unless an earlier attempt has said it: then found is true. It looks only when it is its turn:
 // many messages may wait for one, and Slack limits looks, too.
 func (s *Sender) post(ctx context.Context, d pointsman.Delivery, channel, method string, look func() (string, bool, error), options ...slack.MsgOption) (ref string, found bool, err error) {
+	if d.Attempts > 1 {
+		if err := s.pace.looks(); err != nil {
+			return "", false, err
+		}
+	}
 	if err := s.pace.posts(ctx); err != nil {
 		return "", false, err
 	}

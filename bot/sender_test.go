@@ -130,6 +130,25 @@ func TestWhoWaitsForATurnDoesNotLook(t *testing.T) {
 	}
 }
 
+// Slack counts refused looks, too: many messages that look at once would keep each other out.
+func TestAPauseOfLooksIsKeptByEveryMessage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *fakeslack.Config) { c.RetryAfter = time.Minute })
+	w.tell(webhook(primaryDown(pointsman.AlertFiring)))
+	w.slack.FailNext("conversations.history", 1, fakeslack.RateLimited)
+	d := w.head()
+	d.Attempts = 2
+	for range 3 {
+		var later interface{ RetryAfter() time.Duration }
+		if _, err := w.bot.Sender.Send(t.Context(), *d); !errors.As(err, &later) {
+			t.Errorf("sent with %v, want to be told when to come again", err)
+		}
+	}
+	if n := len(w.slack.Calls("")); n != 1 {
+		t.Errorf("%d calls, want the one that was refused", n)
+	}
+}
+
 func TestADeletedCardIsPostedAnew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
