@@ -119,7 +119,8 @@ func (s *swapping) swap(ctx context.Context) error {
 	}
 	if s.stage != stageAfter {
 		if _, err := promoteNudging(ctx, s.conn, s.in.Log, switchNudge); err != nil {
-			return fmt.Errorf("promote %s: %w", s.candidate, err)
+			// Not wrapped: that nothing was sent is true of this part alone. Clients are held, and the old primary is stopped.
+			return fmt.Errorf("promote %s: %s", s.candidate, err.Error())
 		}
 	}
 	for _, v := range s.views {

@@ -73,4 +73,9 @@ func TestAPromotionOverAConnectionThatHadEndedSentNothing(t *testing.T) {
 	if _, err := promote(t.Context(), conn, nil); !isNotSent(err) {
 		t.Errorf("%v, want an error that proves that nothing was sent", err)
 	}
+	// Within a switchover the old primary is stopped by then: the step as a whole has sent a lot.
+	s := &swapping{switching: switching{stage: stageStopped, candidate: "pg-2"}, conn: conn}
+	if err := s.swap(t.Context()); err == nil || isNotSent(err) {
+		t.Errorf("%v: of the switchover something was sent", err)
+	}
 }
