@@ -94,7 +94,7 @@ func (h *Handler) click(ctx context.Context, cb slack.InteractionCallback, a sla
 	case doRecheck:
 		return h.do(ctx, pointsman.Recheck{Proposal: r.ID, By: by, Once: once}, to)
 	case doPlan:
-		return h.showPlan(ctx, r, by, to)
+		return h.showPlan(ctx, cb.TriggerID, r, by, to)
 	case doPause, doStop, doResume, doRetry, doAccept, doDone, doSkip, doUngraceful, doAbort:
 		return h.askSteer(ctx, cb.TriggerID, r, pointsman.Verb(verb), by, to)
 	case doDeny, doUpdate, doClose:
@@ -182,33 +182,6 @@ func (h *Handler) askSteer(ctx context.Context, trigger string, r route, verb po
 	}
 	f.foretold = run.Foretell(verb)
 	return h.ask(ctx, trigger, f, by, to)
-}
-
-// showPlan answers with the stored plan, byte for byte as it was hashed.
-func (h *Handler) showPlan(ctx context.Context, r route, by pointsman.Actor, to reader) outcome {
-	if !by.Known() {
-		h.refused.tell(ctx, by, "the plan is shown to people of the configuration only")
-		return h.say(to, notListed(by))
-	}
-	st, err := h.deps.Read.State(ctx, pointsman.IncidentOf(r.ID))
-	if err != nil {
-		return h.undecided(to, err)
-	}
-	p, ok := st.Proposal(r.ID)
-	if !ok || len(p.Plan) == 0 {
-		return h.say(to, "There is no plan for "+r.ID+" yet.")
-	}
-	blocks := []slack.Block{section("Plan " + code(p.Digest, 64) + " of " + code(p.ID, 40) + ":")}
-	rest := []rune(string(p.Plan))
-	for len(rest) > 0 && len(blocks) < 4 {
-		n := min(len(rest), 2900)
-		blocks = append(blocks, quote(string(rest[:n]), n))
-		rest = rest[n:]
-	}
-	if len(rest) > 0 {
-		blocks = append(blocks, small("The plan is longer than Slack takes; `pointsman incidents` on the server shows all of it."))
-	}
-	return h.say(to, "Plan "+p.Digest, blocks...)
 }
 
 func notListed(by pointsman.Actor) string {

@@ -16,13 +16,16 @@ import (
 )
 
 func incidentsCommand() *cobra.Command {
-	var all bool
+	var all, plan bool
 	cmd := &cobra.Command{
-		Use: "incidents [INC-1]", Short: "List incidents, or show one with its plan and evidence", Args: takes(0, 1),
+		Use: "incidents [INC-1 | INC-1/P1 --plan]", Short: "List incidents, or show one with its plan and evidence", Args: takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := newClient(cmd)
 			if err != nil {
 				return err
+			}
+			if plan {
+				return printPlan(cmd, c, args)
 			}
 			if len(args) == 1 {
 				var st pointsman.State
@@ -50,7 +53,28 @@ func incidentsCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "resolved ones too")
+	cmd.Flags().BoolVar(&plan, "plan", false, "the exact bytes of a proposal's plan, of which the digest is the SHA-256")
 	return cmd
+}
+
+// printPlan writes the bytes and nothing else, so that sha256sum gives the digest.
+func printPlan(cmd *cobra.Command, c *client, args []string) error {
+	if len(args) != 1 || !strings.Contains(args[0], "/P") {
+		return fmt.Errorf("--plan wants one proposal, for example: pointsman incidents INC-1/P1 --plan")
+	}
+	var st pointsman.State
+	if err := c.call(cmd.Context(), http.MethodGet, "/api/v1/incidents/"+segment(pointsman.IncidentOf(args[0])), nil, &st); err != nil {
+		return err
+	}
+	p, ok := st.Proposal(args[0])
+	switch {
+	case !ok:
+		return fmt.Errorf("there is no proposal %s", args[0])
+	case len(p.Plan) == 0:
+		return fmt.Errorf("%s has no plan yet: it is %s", p.ID, p.State)
+	}
+	_, err := cmd.OutOrStdout().Write(p.Plan)
+	return err
 }
 
 func printIncidents(w io.Writer, list []pointsman.Incident) {
