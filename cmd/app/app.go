@@ -215,6 +215,9 @@ func (a *App) Ready(ctx context.Context) error { return a.store.Ping(ctx) }
 // Run serves until the context ends, then stops in order: no new requests, the steps at work end, the store closes.
 func (a *App) Run(ctx context.Context) error {
 	if err := errors.Join(a.noteStart(ctx), a.tellNewKey(ctx), a.warnOfEntanglements(ctx)); err != nil {
+		if ctx.Err() != nil {
+			err = nil // told to stop before it began, which is no failure
+		}
 		return errors.Join(err, a.server.stop(0), a.store.Close())
 	}
 	a.server.start()

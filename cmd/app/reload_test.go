@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -114,5 +115,24 @@ func TestReloadsComeOneAfterTheOther(t *testing.T) {
 		if err := <-outcomes; err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A service manager may start and stop in one breath; it must not call that a crash.
+func TestAStopDuringTheStartIsAnEndInOrder(t *testing.T) {
+	t.Parallel()
+	cfg := configs.Default()
+	dir := t.TempDir()
+	cfg.Web = configs.Web{Listen: "127.0.0.1:0"}
+	cfg.Storage.Path, cfg.Audit.KeyFile = filepath.Join(dir, "p.db"), filepath.Join(dir, "audit.key")
+	cfg.Alertmanager.Tokens = []string{"token-of-the-test"}
+	a, err := New(t.Context(), &cfg, Options{Version: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := a.Run(ctx); err != nil {
+		t.Error(err)
 	}
 }

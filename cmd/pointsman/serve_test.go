@@ -59,5 +59,7 @@ func TestAReloadDuringTheStartCountsAfterIt(t *testing.T) {
 		t.Error("the reload was forgotten")
 	}
 	stop()
-	<-ended // it may have been stopped in the middle of its start, which is no question here
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 }
