@@ -32,3 +32,17 @@ func TestWhatHasHappenedIsToldBeforeWhatWouldStandInItsWay(t *testing.T) {
 		t.Fatalf("the proposal is %s, and what stands in its way counts again", p.State)
 	}
 }
+
+// A request that was made by a clock that was ahead lasts longer than its votes may.
+func TestNoVoteCountsForLongerThanAnApprovalLasts(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	p := s.ready(2)
+	s.state.Proposals[0].ExpiresAt = p.ExpiresAt.Add(time.Hour)
+	s.want(s.cast(dbaA, Approve, p.Digest), CodeCounted, "1 of 2")
+	s.now = s.now.Add(p.Policy.Lasts())
+	s.want(s.cast(dbaB, Approve, p.Digest), CodeExpired, "INC-1/P1 expired")
+	if s.count(EvRunQueued) != 0 {
+		t.Error("a vote counted that was too old")
+	}
+}

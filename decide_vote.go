@@ -19,7 +19,7 @@ func (t *turn) vote(c CastVote) Answer {
 	if p == nil {
 		return answer(CodeNotFound, "there is no proposal %s", c.Proposal)
 	}
-	if p.State == ProposalReady && !t.now.Before(p.ExpiresAt) {
+	if p.State == ProposalReady && p.lapsed(t.now) {
 		t.expire(p)
 	}
 	if r := t.run(p.Run); r != nil && r.State == RunQueued && p.State == ProposalApproved && c.Verdict == Deny {

@@ -77,6 +77,12 @@ type Vote struct {
 	Shown   time.Time `json:"shown,omitzero"` // when the evidence that the voter saw was measured
 }
 
+// lapsed reports whether its time is over: that of the request, or that of its oldest vote, which is longer unless the clock
+// by which the request was made was ahead of this one. No vote counts for longer than an approval lasts.
+func (p Proposal) lapsed(now time.Time) bool {
+	return !now.Before(p.ExpiresAt) || len(p.Votes) > 0 && now.Sub(p.Votes[0].At) >= p.Policy.Lasts()
+}
+
 // Open reports whether the proposal can still lead to a run.
 func (p Proposal) Open() bool {
 	return p.State == ProposalChecking || p.State == ProposalReady || p.State == ProposalRefused
