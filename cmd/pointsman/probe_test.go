@@ -132,3 +132,26 @@ func TestTheProbeWarnsWhereItsTokenWouldCrossTheNetworkInClear(t *testing.T) {
 		t.Error(said)
 	}
 }
+
+// People, approvals, pages and alerts are the server's: whoever starts a probe reads only what a probe can be about.
+func TestTheProbeWarnsOfNothingThatItDoesNotUse(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := func(name, text string, mode os.FileMode) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	open := file("open.dsn", "host=127.0.0.1 port=1 user=pointsman sslmode=disable", 0o644)
+	config := file("pointsman.yaml", "alertmanager: {tokens: [not-used-by-the-probe-0123456789]}\ntargets:\n  postgres:\n    - name: orders\n      nodes:\n"+
+		"        - {name: pg-1, dsn_file: "+open+"}\n        - {name: pg-2, dsn: \"host=127.0.0.1 port=2\"}\n      clients: {dsn: \"host=127.0.0.1 port=3\"}\n", 0o600)
+	token := file("token", "a-long-token", 0o600)
+	_, warned := probing(t, token, "--listen", "127.0.0.1:0", "-c", config)
+	want := "warning: " + config + ":6: targets.postgres[0].nodes[0].dsn_file: everybody on this machine can read " + open + " (mode 0644); chmod 600 " + open + "\n"
+	if said := warned(); said != want {
+		t.Errorf("%q, want %q", said, want)
+	}
+}

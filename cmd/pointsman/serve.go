@@ -70,6 +70,11 @@ func configFlags(cmd *cobra.Command) {
 
 // loadConfig reads the configuration and prints what deserves a look. All faults come back at once.
 func loadConfig(cmd *cobra.Command) (*configs.Config, error) {
+	return loadFor(cmd, func(pointsman.Fault) bool { return true })
+}
+
+// loadFor is loadConfig for a command that works with a part of the configuration: only warnings that concern it are printed.
+func loadFor(cmd *cobra.Command, concerns func(pointsman.Fault) bool) (*configs.Config, error) {
 	path, _ := cmd.Flags().GetString("config")
 	if path == "" {
 		path = os.Getenv("POINTSMAN_CONFIG")
@@ -79,7 +84,9 @@ func loadConfig(cmd *cobra.Command) (*configs.Config, error) {
 	}
 	cfg, warnings, err := configs.Load(path, cmd.Flags())
 	for _, w := range warnings {
-		fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
+		if concerns(w) {
+			fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the configuration has faults:\n%w", err)
