@@ -330,7 +330,7 @@ func (t *turn) wakeRun(c WakeRun) Answer {
 	r.learn(c.Facts)
 	if no := Refusals(c.Facts); r.Fresh && len(no) > 0 {
 		r.Facts = c.Facts
-		t.parkAsking(r, true, "not resumed, because what was approved is not what is there now", ": "+sentences(no), c.Facts)
+		t.parkAsking(r, !r.underWay(), "not resumed, because what was approved is not what is there now", ": "+sentences(no), c.Facts)
 		return Answer{Code: CodeChanged, Text: r.Note, ID: r.ID}
 	}
 	r.Fresh = false

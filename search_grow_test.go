@@ -20,6 +20,11 @@ func growing(r Run, add func(Command, string, ...any)) {
 			}
 		}
 	}
+	for _, verb := range []Verb{VerbPause, VerbResume} {
+		add(Steer{Run: r.ID, Verb: verb, Reason: "r", By: dbaA}, "ana says %s to %s", verb, r.ID)
+	}
+	add(WakeRun{Run: r.ID, Epoch: r.Epoch + 1, Checked: true}, "%s wakes, all as approved", r.ID)
+	add(WakeRun{Run: r.ID, Epoch: r.Epoch + 1, Checked: true, Facts: grown(300_000)}, "%s wakes, 300000 would be lost", r.ID)
 	digest := strings.Repeat("0", 64)
 	if r.Question != nil {
 		digest = r.Question.Digest
@@ -58,7 +63,9 @@ func grantedByRight(m move) error {
 					return fmt.Errorf("%s asks although %s stands in the way", r.ID, f.Sentence())
 				}
 			}
-			if s := r.Steps[r.Current()]; r.State != RunParked || s.State != StepRefused || len(no) == 0 {
+			s := r.Steps[r.Current()]
+			halted := r.Fresh && s.State == StepPending // it was to be resumed
+			if r.State != RunParked || s.State != StepRefused && !halted || len(no) == 0 {
 				return fmt.Errorf("%s asks while it is %s and its step %s", r.ID, r.State, s.State)
 			}
 		}
