@@ -88,6 +88,9 @@ func (h *Handler) click(ctx context.Context, cb slack.InteractionCallback, a sla
 	}
 	// Action and message, not the team: ids of one team differ between the members of a shared channel.
 	once := strings.Join([]string{"slack/click", by.Ref, a.ActionID, a.ActionTs, cb.Message.Timestamp}, "/")
+	if steers(verb) {
+		return h.askSteer(ctx, cb.TriggerID, r, pointsman.Verb(verb), by, to)
+	}
 	switch verb {
 	case doApprove:
 		return h.approve(ctx, cb, r, by, to, once)
@@ -95,8 +98,6 @@ func (h *Handler) click(ctx context.Context, cb slack.InteractionCallback, a sla
 		return h.do(ctx, pointsman.Recheck{Proposal: r.ID, By: by, Once: once}, to)
 	case doPlan:
 		return h.showPlan(ctx, cb.TriggerID, r, by, to)
-	case doPause, doStop, doResume, doRetry, doAccept, doDone, doSkip, doUngraceful, doAbort:
-		return h.askSteer(ctx, cb.TriggerID, r, pointsman.Verb(verb), by, to)
 	case doDeny, doUpdate, doClose:
 		return h.ask(ctx, cb.TriggerID, form{Do: verb, Route: r.String(), Channel: to.channel}, by, to)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/slack-go/slack"
@@ -126,14 +127,18 @@ func (h *Handler) submitted(ctx context.Context, cb slack.InteractionCallback, b
 	return h.formAnswer(res.Answer, err, to)
 }
 
+// steers: the action decides on a run. Its id is the verb of the reducer.
+func steers(do string) bool { return slices.Contains(pointsman.Verbs(), pointsman.Verb(do)) }
+
 func (f form) command(r route, reason string, by pointsman.Actor, once string) pointsman.Command {
+	if steers(f.Do) {
+		return pointsman.Steer{Run: r.ID, Verb: pointsman.Verb(f.Do), Mark: r.Mark, Digest: r.Digest, Reason: reason, By: by, Once: once}
+	}
 	switch f.Do {
 	case doApprove:
 		return ballot(r, pointsman.Approve, reason, by, once)
 	case doDeny:
 		return ballot(r, pointsman.Deny, reason, by, once)
-	case doPause, doStop, doResume, doRetry, doAccept, doDone, doSkip, doUngraceful, doAbort:
-		return pointsman.Steer{Run: r.ID, Verb: pointsman.Verb(f.Do), Mark: r.Mark, Digest: r.Digest, Reason: reason, By: by, Once: once}
 	case doUpdate:
 		return pointsman.WriteUpdate{Incident: r.ID, Text: reason, By: by, Once: once}
 	case doClose:

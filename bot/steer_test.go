@@ -154,3 +154,18 @@ func TestGrownFiguresAreAcceptedInAForm(t *testing.T) {
 	card.Click("U0BEN", text) // an old card
 	w.room.WaitEphemeral("U0BEN", "asks nothing that could be accepted")
 }
+
+// A verb that the reducer learns needs a form in which a person gives the reason; else its button would open an empty one.
+func TestEachVerbOfARunHasItsForm(t *testing.T) {
+	t.Parallel()
+	for _, v := range pointsman.Verbs() {
+		a, has := asks[string(v)]
+		if !has || a.title == "" || len(a.title) > 24 || len(a.submit) > 24 || a.label == "" || a.hint == "" {
+			t.Errorf("%s: %+v", v, a)
+		}
+		cmd, ok := form{Do: string(v)}.command(route{ID: "INC-7/R1", Mark: "3.1"}, "why", by(ana), "once").(pointsman.Steer)
+		if !ok || cmd.Verb != v {
+			t.Errorf("%s leads to %+v", v, cmd)
+		}
+	}
+}
