@@ -276,10 +276,19 @@ func (d *decoder) text(n *yaml.Node, v reflect.Value, path string) {
 func (d *decoder) duration(n *yaml.Node, v reflect.Value, path string) {
 	dur, err := parseDuration(n.Value)
 	if n.Kind != yaml.ScalarNode || err != nil {
-		d.fault(n, path, "%s is no duration; write a number from 0 up with a unit, for example 30s, 5m or 1h30m", show(n))
+		d.fault(n, path, "%s is no duration; write a number from 0 up with a unit, for example 30s, 5m or 1h30m%s", show(n), inHours(n.Value))
 		return
 	}
 	v.SetInt(int64(dur))
+}
+
+// inHours is how days are written.
+func inHours(s string) string {
+	n, err := strconv.ParseUint(strings.TrimSuffix(s, "d"), 10, 16)
+	if err != nil || !strings.HasSuffix(s, "d") {
+		return ""
+	}
+	return fmt.Sprintf("; there is no unit for days, write %dh", 24*n)
 }
 
 func parseDuration(s string) (time.Duration, error) {

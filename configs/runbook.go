@@ -91,7 +91,12 @@ func twice(books []pointsman.Runbook) []pointsman.Fault {
 	var faults []pointsman.Fault
 	first := map[string]pointsman.Runbook{}
 	for _, b := range books {
-		if other, ok := first[b.Name]; ok && b.Name != "" {
+		other, ok := first[b.Name]
+		if ok && b.Name != "" && path.Clean(other.File) == path.Clean(b.File) {
+			faults = append(faults, pointsman.Fault{File: b.File, Text: "the file is read twice; name it once, or its folder alone"})
+			continue
+		}
+		if ok && b.Name != "" {
 			faults = append(faults, pointsman.Fault{File: b.File, Line: 1, Path: "name", Text: fmt.Sprintf("runbook %s is in %s too; rename one of them", b.Name, other.File)})
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,7 +29,7 @@ func runbookLintCommand() *cobra.Command {
 			if len(args) > 0 {
 				books, faults = configs.RunbooksOnDisk(args...)
 			}
-			faults = configs.Ordered(append(faults, app.LintRunbooks(books)...))
+			faults = configs.Ordered(append(faults, unread(faults, app.LintRunbooks(books))...))
 			for _, f := range faults {
 				fmt.Fprintln(cmd.OutOrStdout(), f)
 			}
@@ -39,6 +40,13 @@ func runbookLintCommand() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// unread drops what is said of a value that could not be read: that it is missing, for one, is not so.
+func unread(read, found []pointsman.Fault) []pointsman.Fault {
+	return slices.DeleteFunc(found, func(f pointsman.Fault) bool {
+		return slices.ContainsFunc(read, func(r pointsman.Fault) bool { return r.File == f.File && r.Path == f.Path })
+	})
 }
 
 // runbookPlanCommand is the dry run: it resolves, checks and shows everything and changes nothing.
