@@ -114,6 +114,7 @@ func (c *checker) routes() {
 	faults = slices.DeleteFunc(faults, func(f pointsman.Fault) bool { return f.File != "" }) // runbooks were checked one by one
 	c.faults = append(c.faults, c.cfg.Locate(faults...)...)
 	c.escalations(c.cfg.Route, "route")
+	c.unreached(c.cfg.Route, "route")
 	services := c.services()
 	for _, rb := range c.cfg.Runbooks {
 		if s := rb.Escalation.Service; s != "" && len(services) > 0 && !slices.Contains(services, s) {
