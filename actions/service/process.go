@@ -46,20 +46,14 @@ func (p process) run(ctx context.Context) (ended, error) {
 	// Also the time after which a grandchild that keeps the output open is not waited for any more: a service that was
 	// started in the background is no failure.
 	cmd.WaitDelay = mercy
-	if err := actions.InTime(ctx); err != nil {
+	if err := start(ctx, cmd); err != nil {
 		return ended{}, err
-	}
-	if err := cmd.Start(); err != nil {
-		return ended{}, err
-	}
-	if actions.InTime(ctx) != nil { // we stood still while it was started: it has not come to its own first line yet
-		_ = signalGroup(cmd.Process.Pid, true)
 	}
 	pointsman.Failpoint("exec.started", "")
 	err := cmd.Wait()
 	pointsman.Failpoint("exec.ended", "")
 	end := ended{exit: cmd.ProcessState.ExitCode(), output: out.String()}
-	if (ctx.Err() != nil || actions.InTime(ctx) != nil) && (err != nil || !cmd.ProcessState.Success()) {
+	if ctx.Err() != nil && (err != nil || !cmd.ProcessState.Success()) {
 		end.killed = true
 		// ESRCH: nobody of the group is left, which is what is wanted.
 		if err := signalGroup(cmd.Process.Pid, true); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -67,6 +61,29 @@ func (p process) run(ctx context.Context) (ended, error) {
 		}
 	}
 	return end, nil
+}
+
+// start starts the command if its time is not over. An error says that it does not run.
+func start(ctx context.Context, cmd *exec.Cmd) error {
+	g, err := behind(cmd)
+	if err != nil {
+		return err
+	}
+	if err = actions.InTime(ctx); err == nil {
+		err = cmd.Start()
+	}
+	if g == nil {
+		return err
+	}
+	defer g.close()
+	if err != nil {
+		return err
+	}
+	if err := g.open(ctx); err != nil {
+		_ = cmd.Wait() // it ends by itself, for it was not let through
+		return err
+	}
+	return nil
 }
 
 // Exec runs a program without a shell until it ends or the context does, then with its children, and returns the end of

@@ -16,12 +16,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions/service"
 )
 
 // version is set by the build; a plain go build says where it came from through the build info.
 var version = "dev"
 
 func main() {
+	service.Gate() // in the place of a command it becomes that command
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
