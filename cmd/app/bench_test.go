@@ -152,6 +152,36 @@ func BenchmarkOutage(b *testing.B) {
 		outages(b, open(b, "driver: postgres, dsn: \""+server.SuperuserDSN()+"\"", unpaced))
 	})
 	b.Run("alertmanager-slack-receiver", receiver)
+	b.Run("disk", disk)
+}
+
+// disk measures what one commit waits for where nobody computes anything: a page that is appended and synced, on a disk that
+// was as idle before as it is between two outages. Of a card's time one such wait is the disk's, of a click's to the first
+// step two.
+func disk(b *testing.B) {
+	f, err := os.Create(filepath.Join(b.TempDir(), "pages"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { f.Close() })
+	var took []time.Duration
+	for range b.N {
+		select {
+		case <-b.Context().Done():
+			b.Fatal("the time is over")
+		case <-time.After(250 * time.Millisecond):
+		}
+		began := time.Now()
+		if _, err := f.Write(make([]byte, 4096)); err != nil {
+			b.Fatal(err)
+		}
+		if err := f.Sync(); err != nil {
+			b.Fatal(err)
+		}
+		took = append(took, time.Since(began))
+	}
+	quantiles(b, "sync", took)
+	b.ReportMetric(0, "ns/op")
 }
 
 func outages(b *testing.B, s *bench) {
