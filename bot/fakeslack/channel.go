@@ -190,6 +190,22 @@ func (s *Slack) Calls(method string) []Call {
 	return s.callsOf(method)
 }
 
+// Heard is how many calls of a method there were, "" for any: for whoever asks often and would copy them all each time.
+func (s *Slack) Heard(method string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.heard(method)
+}
+
+func (s *Slack) heard(method string) (n int) {
+	for i := range s.calls {
+		if method == "" || s.calls[i].Method == method {
+			n++
+		}
+	}
+	return n
+}
+
 func (s *Slack) callsOf(method string) (out []Call) {
 	for _, c := range s.calls {
 		if method == "" || c.Method == method {
@@ -203,8 +219,11 @@ func (s *Slack) callsOf(method string) (out []Call) {
 func (s *Slack) WaitCalls(ctx context.Context, method string, n int) ([]Call, error) {
 	var calls []Call
 	err := s.wait(ctx, fmt.Sprintf("%s was not called %d times", method, n), func() bool {
+		if s.heard(method) < n {
+			return false
+		}
 		calls = s.callsOf(method)
-		return len(calls) >= n
+		return true
 	})
 	return calls, err
 }
