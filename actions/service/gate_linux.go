@@ -26,6 +26,8 @@ const (
 	gateName = "pointsman-gate"
 	// hasGate is the one program that calls Gate first of all; a test's program would run its tests instead.
 	hasGate = "github.com/pointsman/pointsman/cmd/pointsman"
+	// ourselves is the program that runs, whatever stands at its path after an upgrade.
+	ourselves = "/proc/self/exe"
 )
 
 // Where the gate finds its ends of the two pipes: exec.Cmd puts the first of its ExtraFiles at 3.
@@ -82,9 +84,13 @@ type gate struct {
 	theirs    []*os.File
 }
 
-// behind puts the command behind a gate; nil where our program has none.
+// behind puts the command behind a gate; nil where our program has none, or cannot be started again because nobody has
+// mounted /proc.
 func behind(cmd *exec.Cmd) (*gate, error) {
 	if info, ok := debug.ReadBuildInfo(); !ok || info.Path != hasGate {
+		return nil, nil
+	}
+	if _, err := os.Stat(ourselves); err != nil {
 		return nil, nil
 	}
 	letIn, let, err := os.Pipe()
@@ -98,7 +104,7 @@ func behind(cmd *exec.Cmd) (*gate, error) {
 		return nil, err
 	}
 	cmd.Args = append([]string{gateName, cmd.Path}, cmd.Args...)
-	cmd.Path, cmd.ExtraFiles = "/proc/self/exe", []*os.File{letIn, toldIn} // the program that runs, whatever stands at its path by now
+	cmd.Path, cmd.ExtraFiles = ourselves, []*os.File{letIn, toldIn}
 	return &gate{let, told, cmd.ExtraFiles}, nil
 }
 
