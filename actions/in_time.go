@@ -7,7 +7,7 @@ import (
 )
 
 // ErrLate says that the time of an attempt was over before its effect was requested.
-var ErrLate = errors.New("its time was over before it was asked for, and nothing was")
+var ErrLate = errors.New("the step's time was over, so this was not begun any more")
 
 // InTime returns ErrLate if the context's deadline has passed. A kind asks it right before what cannot be taken back: a process
 // that stood still wakes up between two of its statements, and no timer of its contexts has fired yet. By then a successor

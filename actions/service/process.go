@@ -80,7 +80,8 @@ func start(ctx context.Context, cmd *exec.Cmd) error {
 		return err
 	}
 	if err := g.open(ctx); err != nil {
-		_ = cmd.Wait() // it ends by itself, for it was not let through
+		g.close() // it waits for a word, and ends where none can come any more
+		_ = cmd.Wait()
 		return err
 	}
 	return nil

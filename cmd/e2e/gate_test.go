@@ -24,7 +24,7 @@ func TestGate(t *testing.T) {
 		told    string
 	}{
 		"in_time":    {until: time.Minute},
-		"late":       {until: -time.Millisecond, told: "its time was over before it was asked for"},
+		"late":       {until: -time.Millisecond, told: "the step's time was over, so this was not begun any more"},
 		"not_let":    {away: true, told: "it was not let through"},
 		"no_program": {until: time.Minute, program: "/no/such/program", told: "no such file or directory"},
 	} {
