@@ -33,8 +33,9 @@ type database struct {
 	// listen calls wake whenever another process has changed something, until it loses the connection; nil on SQLite,
 	// where there is no other process.
 	listen func(ctx context.Context, self string, wake func()) error
-	// fresh is told of each new connection to PostgreSQL: the server behind it may be another one than before.
-	fresh func(ctx context.Context, tx Tx)
+	// fresh has someone told of each new connection to PostgreSQL: the server behind it may be another one than before.
+	fresh func(tell func(ctx context.Context, tx Tx))
+	teach func(ctx context.Context) // has idle connections prepare what was used on others; nil on SQLite
 	close func() error
 
 	forUpdate  string // " FOR UPDATE" where rows are locked one by one

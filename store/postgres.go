@@ -11,7 +11,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 )
@@ -22,49 +21,26 @@ const channel = "pointsman"
 // openPostgres opens a pool. Every connection carries limits of its own: a hung statement or a forgotten transaction
 // must not hold the log's head for the others.
 func openPostgres(ctx context.Context, cfg Config) (*database, error) {
-	dsn, err := cfg.dsn()
+	pc, err := cfg.pool()
 	if err != nil {
 		return nil, err
 	}
-	pc, err := pgxpool.ParseConfig(dsn)
-	if err != nil {
-		return nil, fmt.Errorf("storage.dsn: %w", err)
-	}
-	for name, value := range map[string]string{
-		"application_name": "pointsman", "statement_timeout": "10s", "lock_timeout": "2s", "idle_in_transaction_session_timeout": "2s",
-	} {
-		if _, given := pc.ConnConfig.RuntimeParams[name]; !given {
-			pc.ConnConfig.RuntimeParams[name] = value
-		}
-	}
-	if !strings.Contains(dsn, "pool_max_conns") {
-		pc.MaxConns = 10
-	}
-	// Above any row of ours; something on the port that is no PostgreSQL must not exhaust the memory by its greeting.
-	pc.ConnConfig.MaxProtocolMessageBodyLen = 256 << 20
-	d := &database{}
-	pc.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		if d.fresh != nil {
-			d.fresh(ctx, pgTx{conn})
-		}
-		return nil
-	}
-	pool, err := pgxpool.NewWithConfig(ctx, pc)
+	pool, err := openPool(ctx, pc)
 	if err != nil {
 		return nil, err
 	}
-	*d = database{
+	d := &database{
 		name: "PostgreSQL",
 		begin: func(ctx context.Context) (transaction, error) {
 			// Not READ WRITE: where somebody has set default_transaction_read_only, to save the database, that counts.
-			return beginPG(ctx, pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
+			return pool.begin(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 		},
 		view: func(ctx context.Context) (transaction, error) {
-			return beginPG(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+			return pool.begin(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 		},
-		direct:     pgTx{pool},
-		leases:     pgTx{pool},
-		reads:      pgTx{pool},
+		direct:     pgTx{pool, pool.used},
+		leases:     pgTx{pool, pool.used},
+		reads:      pgTx{pool, pool.used},
 		forUpdate:  " FOR UPDATE",
 		forShare:   " FOR SHARE",
 		skipLocked: " FOR UPDATE SKIP LOCKED",
@@ -76,9 +52,11 @@ func openPostgres(ctx context.Context, cfg Config) (*database, error) {
 		dialect:    goose.DialectPostgres,
 		triggers:   postgresTriggers(),
 		schema: func() (*sql.DB, func()) {
-			db := stdlib.OpenDBFromPool(pool)
+			db := stdlib.OpenDBFromPool(pool.Pool)
 			return db, func() { _ = db.Close() } // leaves the pool open
 		},
+		fresh: func(tell func(context.Context, Tx)) { pool.fresh.Store(&tell) },
+		teach: func(ctx context.Context) { pool.used.spread(ctx, pool.Pool) },
 		close: func() error { pool.Close(); return nil },
 	}
 	d.clock = newClock(cfg.Wall, func(ctx context.Context) (time.Time, error) { return databaseTime(ctx, d.direct) })
@@ -138,10 +116,10 @@ func listen(ctx context.Context, cfg *pgx.ConnConfig, self string, wake func()) 
 	}
 }
 
-// lostOrUnsent: the transaction lost a conflict (40001) or a deadlock (40P01), or nothing of it was sent because the
-// pool's connection was dead.
+// lostOrUnsent: the transaction lost a conflict (40001) or a deadlock (40P01), it met a statement that was outdated, or
+// nothing of it was sent because the pool's connection was dead.
 func lostOrUnsent(err error) bool {
-	return pgCode("40001", "40P01")(err) || pgconn.SafeToRetry(err)
+	return pgCode("40001", "40P01")(err) || outdated(err) || pgconn.SafeToRetry(err)
 }
 
 func pgCode(codes ...string) func(error) bool {

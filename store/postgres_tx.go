@@ -7,7 +7,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // pgTx is a Tx over pgx.
@@ -17,22 +16,26 @@ type pgTx struct {
 		Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 		QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 	}
+	used *statements
 }
 
 // Exec implements Tx.
 func (t pgTx) Exec(ctx context.Context, sql string, args ...any) (int64, error) {
+	t.used.note(sql)
 	tag, err := t.db.Exec(ctx, sql, storable(args)...)
 	return tag.RowsAffected(), err
 }
 
 // Query implements Tx.
 func (t pgTx) Query(ctx context.Context, sql string, args ...any) (Rows, error) {
+	t.used.note(sql)
 	rows, err := t.db.Query(ctx, sql, storable(args)...)
 	return pgRows{rows}, err
 }
 
 // QueryRow implements Tx. pgx.ErrNoRows is sql.ErrNoRows.
 func (t pgTx) QueryRow(ctx context.Context, sql string, args ...any) Row {
+	t.used.note(sql)
 	return t.db.QueryRow(ctx, sql, storable(args)...)
 }
 
@@ -48,14 +51,6 @@ func (r pgRows) Close() error {
 type pgTransaction struct {
 	pgTx
 	tx pgx.Tx
-}
-
-func beginPG(ctx context.Context, pool *pgxpool.Pool, opts pgx.TxOptions) (transaction, error) {
-	tx, err := pool.BeginTx(ctx, opts)
-	if err != nil {
-		return nil, err
-	}
-	return pgTransaction{pgTx{tx}, tx}, nil
 }
 
 // decideLimit bounds the end of a transaction. It does not end with the caller's context: whoever hung up while a
@@ -81,6 +76,7 @@ func (t pgTransaction) run(ctx context.Context, b batch) (err error) {
 	b = b.joined()
 	var out pgx.Batch
 	for _, s := range b {
+		t.used.note(s.sql)
 		out.Queue(s.sql, storable(s.args)...)
 	}
 	results := t.tx.SendBatch(ctx, &out)

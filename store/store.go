@@ -114,9 +114,14 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Store, error) {
 	if err := s.recall(ctx, cfg.Known); err != nil {
 		return nil, errors.Join(err, db.close())
 	}
-	db.fresh = func(ctx context.Context, tx Tx) { _ = s.whole(ctx, tx) } // what it finds it remembers
+	if db.fresh != nil {
+		db.fresh(func(ctx context.Context, tx Tx) { _ = s.whole(ctx, tx) }) // what it finds it remembers
+	}
 	listening, stop := context.WithCancel(context.Background())
 	s.stop = stop
+	if db.teach != nil {
+		s.ended.Go(func() { db.teach(listening) })
+	}
 	if db.listen != nil {
 		s.ended.Go(func() { s.listen(listening) })
 	}

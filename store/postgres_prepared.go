@@ -1,0 +1,96 @@
+package store
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// statements are those that this process has used on PostgreSQL. A new connection knows none of them, and a card or a
+// click on one that has to prepare them first takes two to three times as long. Incidents are rare and connections live
+// for an hour, so nearly every incident would meet new ones: they are taught while nobody waits for them.
+type statements struct {
+	mu    sync.Mutex
+	known map[string]bool
+	all   []string
+	more  chan struct{} // holds a token when there are more than were taught
+}
+
+// quiet is how long nothing new is to be learned before connections are taken out of the pool to be taught: in the middle
+// of an incident they are needed.
+const quiet = time.Second
+
+func newStatements() *statements {
+	return &statements{known: map[string]bool{}, more: make(chan struct{}, 1)}
+}
+
+// note remembers a statement. A nil receiver remembers none and teaches nothing.
+func (s *statements) note(query string) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known[query] || len(s.all) == preparedMost {
+		return
+	}
+	s.known[query] = true
+	s.all = append(s.all, query)
+	select {
+	case s.more <- struct{}{}:
+	default:
+	}
+}
+
+// untaught are the statements that a connection has not been taught.
+func (s *statements) untaught(conn *pgx.Conn) []string {
+	const taught = "pointsman.taught"
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	own := conn.PgConn().CustomData()
+	n, _ := own[taught].(int)
+	own[taught] = len(s.all)
+	return s.all[n:]
+}
+
+// teach prepares on a connection what it was not taught. What cannot be prepared is left to whoever uses it, who also
+// hears why.
+func (s *statements) teach(ctx context.Context, conn *pgx.Conn) {
+	if s == nil {
+		return
+	}
+	for _, query := range s.untaught(conn) {
+		_, err := conn.Prepare(ctx, query, query)
+		if err != nil && (ctx.Err() != nil || conn.IsClosed()) {
+			return
+		}
+	}
+}
+
+// spread teaches the idle connections of a pool after something new was learned, until ctx ends.
+func (s *statements) spread(ctx context.Context, pool *pgxpool.Pool) {
+	if s == nil {
+		return
+	}
+	var due <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.more:
+			due = time.After(quiet)
+		case <-due:
+			all, free := pool.Stat().TotalConns(), pool.AcquireAllIdle(ctx)
+			for _, conn := range free {
+				s.teach(ctx, conn.Conn())
+				conn.Release()
+			}
+			if due = nil; len(free) < int(all) {
+				due = time.After(quiet) // others are at work, or only being made
+			}
+		}
+	}
+}
