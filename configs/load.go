@@ -40,9 +40,24 @@ func read(path string, data []byte, flags *pflag.FlagSet, env []string) (*Config
 	c.all()
 	cfg.Digest = digest(cfg.Targets)
 	if faults := unique(c.faults, path); len(faults) > 0 {
-		return nil, unique(c.warnings, path), joinFaults(faults)
+		return nil, unique(c.warnings, path), faulty{joinFaults(faults), cfg.Runbooks}
 	}
 	return &cfg, unique(c.warnings, path), nil
+}
+
+// faulty is the error of a configuration that could be read, with the runbooks that could be.
+type faulty struct {
+	error
+	books []pointsman.Runbook
+}
+
+// Unwrap gives the faults.
+func (f faulty) Unwrap() error { return f.error }
+
+// Beside returns the runbooks that were read beside the faults of Load's error, so that theirs can be told as well.
+func Beside(err error) []pointsman.Runbook {
+	f, _ := errors.AsType[faulty](err)
+	return f.books
 }
 
 // Faults takes the error of Load apart again.

@@ -121,6 +121,7 @@ func checkConfigCommand() *cobra.Command {
 			}
 			if err != nil {
 				faults := configs.Faults(err)
+				faults = configs.Ordered(append(faults, unread(faults, app.LintRunbooks(configs.Beside(err)))...))
 				for _, f := range faults {
 					fmt.Fprintln(cmd.OutOrStdout(), f)
 				}
