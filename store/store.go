@@ -22,7 +22,7 @@ import (
 type Config struct {
 	Driver  string `yaml:"driver"`   // "sqlite", the default, or "postgres"
 	Path    string `yaml:"path"`     // sqlite: the database file; its folder is made; ":memory:" for tests
-	DSN     string `yaml:"dsn"`      // postgres: a URL or key=value string; pool_max_conns may be given there
+	DSN     string `yaml:"dsn"`      // postgres: a URL or key=value string; pool_max_conns (10) and pool_min_idle_conns (3) may be given there
 	DSNFile string `yaml:"dsn_file"` // postgres: a file that holds the DSN
 	// Keep is how long deliveries and the names of requests are kept after they have served; 0 for ever. See Prune.
 	Keep time.Duration `yaml:"keep"`
