@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"slices"
 	"testing"
 	"time"
 
@@ -60,49 +59,6 @@ func TestDurability(t *testing.T) {
 				t.Errorf("said: %q, want nothing", said[0].Sentence())
 			case tc.sentence != "" && (len(said) != 1 || said[0].Text != tc.sentence || said[0].Clears == ""):
 				t.Errorf("said: %+v, want %q", said, tc.sentence)
-			}
-		})
-	}
-}
-
-// TestWaits: a failover to a server whose commits would wait for the dead one ends the outage for nobody, and nothing that
-// comes after the promotion says why.
-func TestWaits(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		reason          string
-		change          func(*Situation)
-		refused, warned string
-	}{
-		{
-			reason: "for_the_dead_one", change: func(s *Situation) { s.Readings[1].Keeping.SyncNames = "pg-1" },
-			refused: `commits on pg-2 would wait for "pg-1", and no other standby is left: it would take no writes until pg-1 is back`,
-		},
-		{
-			reason: "for_one_that_has_to_be_led_to_it", change: func(s *Situation) {
-				s.Readings[1].Keeping.SyncNames = "ANY 1 (pg-1, pg-3)"
-				s.set(standby("pg-3", 0x4000000))
-			},
-			warned: `commits on pg-2 will wait for "ANY 1 (pg-1, pg-3)" until one of them follows it`,
-		},
-		{
-			reason: "commits_do_not_wait", change: func(s *Situation) {
-				s.Readings[1].Keeping.SyncNames, s.Readings[1].Keeping.Commit = "pg-1", "local"
-			},
-		},
-	} {
-		t.Run(tc.reason, func(t *testing.T) {
-			t.Parallel()
-			s := dead()
-			tc.change(&s)
-			ev := s.Judge(Wish{})
-			i := slices.IndexFunc(ev.Facts, func(f pointsman.Fact) bool { return f.Name == "synchronous standbys of pg-2" })
-			if i < 0 {
-				t.Fatalf("it is not said: %s", sentences(ev))
-			}
-			f, no := ev.Facts[i], pointsman.Refusals(ev.Facts)
-			if (len(no) == 1) != (tc.refused != "") || f.Text != tc.refused+tc.warned {
-				t.Errorf("%s %s: %q; refusals %v", f.Kind, f.Result, f.Text, no)
 			}
 		})
 	}

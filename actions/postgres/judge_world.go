@@ -111,18 +111,18 @@ func (s Situation) misnamed(r Reading) string {
 
 // redundancy is G29: what is left to fail over to afterwards.
 func (s Situation) redundancy(old, candidate string) pointsman.Fact {
-	return withoutStandby(candidate+" will have no standby", s.left(old, candidate), s)
+	return withoutStandby(candidate+" will have no standby", len(s.beside(old, candidate)), s)
 }
 
-// left is how many standbys there are beside the two.
-func (s Situation) left(old, candidate string) int {
-	n := 0
+// beside lists the standbys that there are beside the two.
+func (s Situation) beside(old, candidate string) []Reading {
+	var out []Reading
 	for _, r := range s.in(Standby) {
 		if r.Node != candidate && r.Node != old {
-			n++
+			out = append(out, r)
 		}
 	}
-	return n
+	return out
 }
 
 // withoutStandby begins its sentence with what is or will be so.

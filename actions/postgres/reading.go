@@ -35,6 +35,7 @@ type Reading struct {
 	Followers   int           // standbys that stream from here
 	Sync        string        // those of them that commits wait for, by application_name, joined with commas
 	Delay       time.Duration // recovery_min_apply_delay of a standby
+	FollowsAs   string        // application_name by which it follows whom it follows; empty where we may not read it
 }
 
 // Receiver is a standby's own view of the primary, from pg_stat_wal_receiver.
@@ -44,6 +45,14 @@ type Receiver struct {
 	Host   string // whom it follows
 	Port   int
 }
+
+// followsSQL is the application_name that a standby gives its primary: by primary_conninfo, or else as its walreceiver takes
+// it (libpqwalreceiver.c). Only this word of the connection string leaves the server. Needed right: pg_monitor.
+const followsSQL = `CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE') THEN coalesce(
+		nullif(btrim(substring(current_setting('primary_conninfo', true)
+			FROM '(?:^|[[:space:]?&])application_name[[:space:]]*=[[:space:]]*(''[^'']*''|[^[:space:]&]+)'), ''''), ''),
+		nullif(current_setting('cluster_name'), ''), 'walreceiver')
+	ELSE '' END`
 
 // readSQL asks everything in one round trip. The timeline of a primary comes from its WAL file name, because
 // pg_control_checkpoint shows the old one until the first checkpoint after a promotion; a standby has no WAL file name
@@ -62,7 +71,7 @@ const readSQL = `SELECT pg_is_in_recovery(), s.system_identifier::text, current_
 	f.streaming,
 	to_regclass($1) IS NOT NULL,
 	f.sync, (extract(epoch FROM current_setting('recovery_min_apply_delay')::interval) * 1000)::bigint,
-	` + keepingSQL + `
+	` + followsSQL + `, ` + keepingSQL + `
 	FROM pg_control_system() s, pg_control_checkpoint() c, pg_control_recovery() m
 	LEFT JOIN pg_stat_wal_receiver r ON true,
 	(SELECT (count(*) FILTER (WHERE state = 'streaming'))::int AS streaming,
@@ -97,7 +106,7 @@ func (r *Reading) ask(ctx context.Context, conn *pgx.Conn, table string) error {
 	err := conn.QueryRow(ctx, readSQL, table).Scan(append([]any{
 		&recovery, &r.SystemID, &r.ClusterName, &r.StartedAt, &r.Timeline,
 		&lsn, &receive, &replay, &r.Paused, &r.ReplayedAt, &r.Receiver.Status, &silent, &r.Receiver.Host, &r.Receiver.Port,
-		&r.Followers, &hasTable, &r.Sync, &delay,
+		&r.Followers, &hasTable, &r.Sync, &delay, &r.FollowsAs,
 	}, r.Keeping.into(&retry)...)...)
 	if err != nil {
 		return err

@@ -172,25 +172,24 @@ func (w switching) transactions() pointsman.Fact {
 	return f
 }
 
-// syncAfter is of the standbys that stream now: they follow through the same address afterwards, or are led to it.
+// syncAfter is of the standbys that stream now: they follow through the same address afterwards, or are led to it. Once the
+// old primary is stopped nobody streams from it, and all that are there count: clients wait already.
 func (w switching) syncAfter() pointsman.Fact {
-	return w.waits(w.reading(w.candidate), w.old, w.others())
+	left := w.others()
+	if w.stage == stageStopped {
+		left = w.beside(w.old, w.candidate)
+	}
+	return w.waits(w.reading(w.candidate), w.old, left)
 }
 
-func (w switching) others() int {
-	n := 0
-	for _, r := range w.in(Standby) {
-		if r.Node != w.candidate && r.Node != w.old && r.Receiver.Status == "streaming" {
-			n++
-		}
-	}
-	return n
+func (w switching) others() []Reading {
+	return slices.DeleteFunc(w.beside(w.old, w.candidate), func(r Reading) bool { return r.Receiver.Status != "streaming" })
 }
 
 // left is G29. The old primary comes back by postgres.rejoin, for which the same hook is needed; without a hook nothing
 // is begun anyway.
 func (w switching) left() pointsman.Fact {
-	f := withoutStandby(w.candidate, w.others(), w.Situation)
+	f := withoutStandby(w.candidate, len(w.others()), w.Situation)
 	if f.Result == pointsman.Fail {
 		f.Text = fmt.Sprintf("%s will have no standby until %s is back: rejoin it in the same run", w.candidate, w.old)
 		f.Clears = "a step postgres.rejoin after this one"

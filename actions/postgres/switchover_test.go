@@ -112,7 +112,7 @@ func TestSwitchover(t *testing.T) {
 			}
 		}
 		awaitRow(t, w.pair.Standby, "SELECT current_setting('synchronous_standby_names') <> ''")
-		refusal(t, apply(), `commits on pg-2 would wait for "\"pg-1\"", and no other standby is left`)
+		refusal(t, apply(), `commits on pg-2 would wait for "pg-1", and no other standby is left`)
 		for _, sql := range []string{"ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()", "SELECT pg_wal_replay_pause()"} {
 			if err := w.pair.Standby.Exec(t.Context(), sql); err != nil {
 				t.Fatal(err)
