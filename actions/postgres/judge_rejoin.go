@@ -214,9 +214,9 @@ func (j rejoining) divergence() pointsman.Fact {
 	n := in.diverged()
 	size := float64(n)
 	f.Kind, f.Result, f.Measure = pointsman.Ack, pointsman.Fail, &size
-	f.Value = fmt.Sprintf("%s, %s to %s, %s", pointsman.Bytes(n), in.Fork, in.Last, pointsman.Count(in.Commits, "commit"))
+	f.Value = fmt.Sprintf("%s, %s to %s, %s", pointsman.Bytes(n), in.Fork, in.Last, commits(in.Commits, in.Counted, "commit"))
 	f.Text = fmt.Sprintf("%s wrote %s that %s never had: %s, WAL %s to %s of timeline %d; pg_rewind takes them out of the data, the WAL is kept in %s",
-		j.node, pointsman.Count(in.Commits, "committed transaction"), primary.Node, pointsman.Bytes(n), in.Fork, in.Last, in.Timeline, keepName(j.node, in))
+		j.node, commits(in.Commits, in.Counted, "committed transaction"), primary.Node, pointsman.Bytes(n), in.Fork, in.Last, in.Timeline, keepName(j.node, in))
 	f.Clears = "accept it, and look into the kept WAL afterwards"
 	switch bound, ok := (pointsman.Plan{Bounds: j.accepted}).Bound(DivergedBytes); {
 	case slices.Contains(j.promised, "postgres.switchover"):

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pointsman/pointsman"
 )
@@ -15,7 +16,7 @@ func fallen() rejoining {
 	s.Sample = Sample{}
 	s.Cluster.NodeHook.Command = []string{"hook", "{node}"}
 	return rejoining{Situation: s, node: "pg-1", found: Inspection{
-		State: "in production", SystemID: "7001", Timeline: 1, Fork: 0x5000000, Last: 0x50003E8, Commits: 3, Rewindable: true,
+		State: "in production", SystemID: "7001", Timeline: 1, Fork: 0x5000000, Last: 0x50003E8, Commits: 3, Counted: true, Rewindable: true,
 	}}
 }
 
@@ -29,6 +30,7 @@ func TestJudgeRejoin(t *testing.T) {
 		"divergence_needs_acceptance":              {func(*rejoining) {}, ""},
 		"accepted_figure_is_enough":                {func(j *rejoining) { j.applying, j.accepted = true, bound(1000) }, ""},
 		"more_than_accepted_is_refused":            {func(j *rejoining) { j.applying, j.accepted = true, bound(999) }, "3 committed transactions that pg-2 never had: 1,000 B"},
+		"commits_that_nobody_counted_are_not_none": {func(j *rejoining) { j.applying, j.found.Commits, j.found.Counted = true, 0, false }, "pg-1 wrote an unknown number of committed transactions that pg-2 never had: 1,000 B"},
 		"no_divergence_needs_nothing":              {func(j *rejoining) { j.found.Last = j.found.Fork }, ""},
 		"unknown_fork_is_never_no_divergence":      {func(j *rejoining) { j.found.Fork = 0 }, "it cannot be told whether pg-1 has WAL that pg-2 never had"},
 		"unknown_end_is_never_no_divergence":       {func(j *rejoining) { j.found.Last = 0 }, "it cannot be told whether pg-1 has WAL that pg-2 never had"},
@@ -63,6 +65,54 @@ func TestJudgeRejoin(t *testing.T) {
 				t.Errorf("refusals %+v, want %q", no, c.want)
 			}
 		})
+	}
+}
+
+// strayed is a standby on the primary's own timeline that does not stream: there is no fork, so nothing to rewind.
+func strayed() rejoining {
+	j := fallen()
+	r := standby("pg-1", 0x5F00000)
+	r.Timeline = 2
+	j.set(r)
+	j.found = Inspection{State: "in archive recovery", SystemID: "7001", Timeline: 2, Running: true, Last: r.Replay}
+	return j
+}
+
+func TestRejoin_reckons_no_rewind_where_there_is_no_fork(t *testing.T) {
+	t.Parallel()
+	j := strayed() // without checksums and without wal_log_hints, which a rewind alone would need
+	for _, applying := range []bool{false, true} {
+		j.applying = applying
+		ev := j.judge()
+		if no := pointsman.Refusals(ev.Facts); len(no) > 0 {
+			t.Errorf("refused: %s", no[0].Sentence())
+		}
+		if len(ev.Bounds) > 0 || len(pointsman.Acknowledgements(ev.Facts)) > 0 {
+			t.Errorf("it asks to accept %+v", ev.Bounds)
+		}
+	}
+}
+
+func TestRejoin_tells_commits_that_nobody_counted_as_unknown(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ line, want string }{
+		{"", "with an unknown number of commits is kept"},
+		{"lost_commits=", "with an unknown number of commits is kept"},
+		{"lost_commits=0", "with 0 commits is kept"},
+		{"lost_commits=2", "with 2 commits is kept"},
+	} {
+		c := Cluster{NodeHook: NodeHook{Timeout: time.Minute, Command: []string{"/bin/sh", "-c", `printf '%s\n' timeline=1 checkpoint_lsn=0/1 fork_lsn=0/5000000 last_lsn=0/50003E8 "$1"`, "hook", tc.line}}}
+		found, err := c.inspect(t.Context(), "pg-1", Reading{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if note := (RejoinMemo{Rewound: true}).counted(found).note(); !strings.Contains(note, tc.want) {
+			t.Errorf("%q: note %q, want %q", tc.line, note, tc.want)
+		}
+	}
+	// A memo of before says nothing of it, and means what it meant.
+	if note := (RejoinMemo{Rewound: true, Commits: 3}).note(); !strings.Contains(note, "with 3 commits is kept") {
+		t.Errorf("note %q", note)
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pointsman/pointsman"
 )
 
 // NodeHook acts on a node's own machine, where Pointsman does not log in: argv without a shell, in which {node} is
@@ -108,10 +110,11 @@ type Inspection struct {
 	Running    bool
 	SystemID   string
 	Timeline   int
-	Checkpoint LSN // begin of the latest checkpoint's record
-	Fork       LSN // where the primary's history leaves the node's timeline; 0 when it is not known, or they are on one
-	Last       LSN // the end of its WAL, where the server is stopped
-	Commits    int // transactions committed after the fork
+	Checkpoint LSN  // begin of the latest checkpoint's record
+	Fork       LSN  // where the primary's history leaves the node's timeline; 0 when it is not known, or they are on one
+	Last       LSN  // the end of its WAL, where the server is stopped
+	Commits    int  // transactions committed after the fork
+	Counted    bool // the hook says Commits; without it the number is unknown
 	Rewindable bool
 	Broken     string // why its data folder cannot be used any more
 }
@@ -130,6 +133,7 @@ func (c Cluster) inspect(ctx context.Context, node string, primary Reading) (Ins
 	in.Last, faults[3] = ParseLSN(got["last_lsn"])
 	if n := got["lost_commits"]; n != "" {
 		in.Commits, faults[4] = strconv.Atoi(n)
+		in.Counted = faults[4] == nil
 	}
 	if err := errors.Join(faults[:]...); err != nil {
 		return Inspection{}, fmt.Errorf("what the hook found of %s cannot be read: %w", node, err)
@@ -142,5 +146,19 @@ func (in Inspection) recovering() bool {
 	return in.State == "in archive recovery" || in.State == "shut down in recovery"
 }
 
-// diverged is how many bytes of WAL the node has that its primary never had.
-func (in Inspection) diverged() int64 { return in.Last.Beyond(in.Fork) }
+// diverged is how many bytes of WAL the node has that its primary never had; none where there is no fork. A fork that is
+// not known on an older timeline is refused by divergence.
+func (in Inspection) diverged() int64 {
+	if in.Fork == 0 {
+		return 0
+	}
+	return in.Last.Beyond(in.Fork)
+}
+
+// commits is the number of lost transactions in words. A number that nobody counted is never told as none.
+func commits(n int, counted bool, noun string) string {
+	if !counted {
+		return "an unknown number of " + noun + "s"
+	}
+	return pointsman.Count(n, noun)
+}

@@ -34,7 +34,9 @@ type RejoinMemo struct {
 	From    string `json:"from,omitempty"` // the WAL that was rewound
 	To      string `json:"to,omitempty"`
 	Commits int    `json:"commits,omitempty"`
-	Kept    string `json:"kept,omitempty"` // the folder of the kept WAL, on the node's machine
+	// Uncounted: the hook did not say how many commits. Memos of before do not have it, and say 0 there.
+	Uncounted bool   `json:"uncounted,omitempty"`
+	Kept      string `json:"kept,omitempty"` // the folder of the kept WAL, on the node's machine
 }
 
 // Kind implements actions.Action.
@@ -184,7 +186,7 @@ func (a Rejoin) fresh(ctx context.Context, cluster Cluster, args RejoinArgs, in 
 // rewind keeps the diverged WAL, lets the primary write a checkpoint, and rewinds.
 func (a Rejoin) rewind(ctx context.Context, task nodeTask, j rejoining, memo RejoinMemo) (RejoinMemo, error) {
 	task.fork, task.last, task.keepName = j.found.Fork, j.found.Last, keepName(j.node, j.found)
-	memo.From, memo.To, memo.Commits = task.fork.String(), task.last.String(), j.found.Commits
+	memo = memo.counted(j.found)
 	task.step = nodeKeep
 	got, err := task.run(ctx)
 	if err != nil {

@@ -158,6 +158,54 @@ func TestRejoin(t *testing.T) {
 		}
 	})
 
+	t.Run("what_another_standby_had_more_is_counted_before_it_is_rewound", func(t *testing.T) {
+		t.Parallel()
+		w, _ := withHands(t, lab.PairOptions{Standbys: 2})
+		best, args := w.pair.Standbys[1], `{"cluster":"orders","node":"pg-3"}`
+		if err := w.pair.Primary.Exec(t.Context(), "CREATE TABLE late (n int)"); err != nil {
+			t.Fatal(err)
+		}
+		awaitRow(t, w.pair.Standby, "SELECT to_regclass('late') IS NOT NULL")
+		follow(t, w.pair.Standby, "")
+		awaitRow(t, w.pair.Standby, "SELECT NOT EXISTS (SELECT FROM pg_stat_wal_receiver)")
+		for range 5 {
+			if err := w.pair.Primary.Exec(t.Context(), "INSERT INTO late VALUES (1)"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		awaitRow(t, best, "SELECT count(*) = 5 FROM late")
+		if err := w.pair.KillPrimary(); err != nil {
+			t.Fatal(err)
+		}
+		w.promoteStandby(t)
+		ev := w.check(t, "postgres.rejoin", args)
+		mustStand(t, ev)
+		if risks := pointsman.Acknowledgements(ev.Facts); len(risks) != 1 || !strings.Contains(risks[0].Text, "pg-3 wrote an unknown number of committed transactions that pg-2 never had") {
+			t.Errorf("risks %+v, want that their number is unknown while it runs", risks)
+		}
+		in := input(args)
+		in.Bounds = ev.Bounds
+		if out, _ := w.stepIn(t, "postgres.rejoin", in); !strings.Contains(out.Note, "pg-3 was rewound") || !strings.Contains(out.Note, "with 5 commits is kept in ") {
+			t.Errorf("note %q, want the 5 commits", out.Note)
+		}
+		awaitRow(t, best, "SELECT count(*) = 0 FROM late")
+	})
+
+	t.Run("standby_that_lost_its_way_on_the_primarys_timeline_needs_no_rewind", func(t *testing.T) {
+		t.Parallel()
+		w, _ := withHands(t, lab.PairOptions{})
+		follow(t, w.pair.Standby, "")
+		awaitRow(t, w.pair.Standby, "SELECT NOT EXISTS (SELECT FROM pg_stat_wal_receiver)")
+		ev := w.check(t, "postgres.rejoin", promoteNode)
+		mustStand(t, ev)
+		if risks := pointsman.Acknowledgements(ev.Facts); len(risks) > 0 || len(ev.Bounds) > 0 {
+			t.Errorf("it asks to accept %+v %+v", risks, ev.Bounds)
+		}
+		if out, _ := w.step(t, "postgres.rejoin", promoteNode); !strings.Contains(out.Note, "nothing had to be rewound") {
+			t.Errorf("note %q", out.Note)
+		}
+	})
+
 	t.Run("living_primary_is_left_alone", func(t *testing.T) {
 		t.Parallel()
 		w, _ := withHands(t, lab.PairOptions{})

@@ -10,12 +10,18 @@ import (
 	"github.com/pointsman/pointsman/actions"
 )
 
+// counted says what is rewound: which WAL, and how many commits are in it.
+func (m RejoinMemo) counted(in Inspection) RejoinMemo {
+	m.From, m.To, m.Commits, m.Uncounted = in.Fork.String(), in.Last.String(), in.Commits, !in.Counted
+	return m
+}
+
 func (m RejoinMemo) note() string {
 	if !m.Rewound {
 		return fmt.Sprintf("%s was started as a standby of %s; nothing had to be rewound", m.Node, m.Primary)
 	}
 	return fmt.Sprintf("%s was rewound and started as a standby of %s; its WAL %s to %s with %s is kept in %s",
-		m.Node, m.Primary, m.From, m.To, pointsman.Count(m.Commits, "commit"), m.Kept)
+		m.Node, m.Primary, m.From, m.To, commits(m.Commits, !m.Uncounted, "commit"), m.Kept)
 }
 
 func (m RejoinMemo) outcome(note string) (actions.Outcome, error) {

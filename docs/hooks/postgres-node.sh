@@ -94,6 +94,7 @@ inspect() {
 		min=$(control 'Minimum recovery ending location')
 		if [ "$min" = 0/0 ]; then min=$fork; fi
 		echo "last_lsn=$min"
+		lost_commits_between "$mine" "$fork" "$min"
 		return 0
 		;;
 	esac
@@ -108,6 +109,15 @@ inspect() {
 	else
 		echo "last_lsn=$fork"
 		echo "lost_commits=0"
+	fi
+}
+
+# lost_commits_between TIMELINE FROM TO: nothing where the WAL does not tell; then the number is unknown, and not 0.
+lost_commits_between() {
+	if [ "$((0x${3%/*}))" -lt "$((0x${2%/*}))" ] || { [ "$((0x${3%/*}))" -eq "$((0x${2%/*}))" ] && [ "$((0x${3#*/}))" -le "$((0x${2#*/}))" ]; }; then
+		echo "lost_commits=0"
+	elif commits=$("$BIN/pg_waldump" -p "$DATA/pg_wal" -t "$1" -s "$2" -e "$3" -r Transaction 2>/dev/null); then
+		echo "lost_commits=$(printf '%s\n' "$commits" | grep -c 'desc: COMMIT' || true)"
 	fi
 }
 
