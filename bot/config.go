@@ -60,7 +60,8 @@ type Config struct {
 }
 
 var (
-	teamForm    = regexp.MustCompile(`^[TE][A-Z0-9]{2,20}$`)
+	teamForm    = regexp.MustCompile(`^T[A-Z0-9]{2,20}$`)
+	gridForm    = regexp.MustCompile(`^E[A-Z0-9]{2,20}$`)
 	channelForm = regexp.MustCompile(`^[CG][A-Z0-9]{2,20}$`)
 )
 
@@ -93,7 +94,10 @@ func (c Config) Validate() []pointsman.Fault {
 	default:
 		fault("mode", "%q is neither socket nor http", c.Mode)
 	}
-	if !teamForm.MatchString(c.Team) {
+	switch {
+	case gridForm.MatchString(c.Team):
+		fault("team", "%q is the id of an Enterprise Grid organization, and requests carry the id of a workspace, such as T0123ABCD; Slack's auth.test says it of the bot's token, as team_id", c.Team)
+	case !teamForm.MatchString(c.Team):
 		fault("team", "%q is no workspace id such as T0123ABCD; it stands in the address of Slack in a browser", c.Team)
 	}
 	if !channelForm.MatchString(c.Channel) {

@@ -49,6 +49,15 @@ func TestValidateNamesAllFaultsAtOnce(t *testing.T) {
 	}
 }
 
+// Requests carry the id of a workspace also in Enterprise Grid: with the organization's, each of them would be refused.
+func TestTheTeamIsAWorkspaceAndNoOrganization(t *testing.T) {
+	t.Parallel()
+	faults := Config{Enabled: true, BotToken: "xoxb-1", AppTokenFile: "app.token", Team: "E0123", Channel: "C0INC"}.Validate()
+	if len(faults) != 1 || !strings.Contains(faults[0].Error(), `team: "E0123" is the id of an Enterprise Grid organization`) {
+		t.Errorf("%v", faults)
+	}
+}
+
 func TestSecretsAreNeverShown(t *testing.T) {
 	t.Parallel()
 	c := Config{BotToken: "xoxb-treasure", AppToken: "xapp-treasure", SigningSecret: "treasure"}

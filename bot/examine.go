@@ -40,7 +40,7 @@ func (b *Bot) examineToken(ctx context.Context) []pointsman.Fact {
 		return []pointsman.Fact{found("slack token", "Slack refuses the bot's token: "+err.Error(), "install the app again and set slack.bot_token_file")}
 	}
 	out := []pointsman.Fact{found("slack token", "", "", "the token is "+who.User+" of "+who.Team)}
-	if who.TeamID != b.cfg.Team && who.EnterpriseID != b.cfg.Team {
+	if who.TeamID != b.cfg.Team {
 		out = append(out, found("slack workspace", fmt.Sprintf("the token is of %s, the configuration says %s: every click would be a stranger's", who.TeamID, b.cfg.Team), "set slack.team: "+who.TeamID))
 	}
 	// One message of the history needs the membership and the scope that a lost answer will need.

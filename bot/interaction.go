@@ -13,13 +13,19 @@ import (
 // interaction handles a click or a submitted form.
 func (h *Handler) interaction(ctx context.Context, cb slack.InteractionCallback) outcome {
 	to := reader{url: cb.ResponseURL, channel: cb.Channel.ID, user: cb.User.ID, thread: cb.Message.ThreadTimestamp}
+	turnAway := func(why string) outcome {
+		if cb.Type == slack.InteractionTypeViewSubmission {
+			return fault(why) // a form has no channel, and one that closes looks as if it were carried out
+		}
+		return h.say(to, why)
+	}
 	by, why := h.who(cb)
 	if why != "" {
 		h.refused.tell(ctx, by, why)
-		return h.say(to, why)
+		return turnAway(why)
 	}
 	if !h.often.may(by.Ref) {
-		return h.say(to, tooOften)
+		return turnAway(tooOften)
 	}
 	switch cb.Type {
 	case slack.InteractionTypeBlockActions:
@@ -99,7 +105,7 @@ func (h *Handler) click(ctx context.Context, cb slack.InteractionCallback, a sla
 	case doPlan:
 		return h.showPlan(ctx, cb.TriggerID, r, by, to)
 	case doDeny, doUpdate, doClose:
-		return h.ask(ctx, cb.TriggerID, form{Do: verb, Route: r.String(), Channel: to.channel}, by, to)
+		return h.ask(ctx, cb.TriggerID, form{Do: verb, Route: r.String()}, by, to)
 	}
 	return h.say(to, "This button does nothing any more; look at the card again.")
 }
@@ -135,7 +141,7 @@ func (h *Handler) approve(ctx context.Context, cb slack.InteractionCallback, r r
 		return h.undecided(to, err)
 	}
 	if wantsReason(st, r.ID) && by.Known() {
-		return h.ask(ctx, cb.TriggerID, form{Do: doApprove, Route: r.String(), Channel: to.channel}, by, to)
+		return h.ask(ctx, cb.TriggerID, form{Do: doApprove, Route: r.String()}, by, to)
 	}
 	return h.do(ctx, ballot(r, pointsman.Approve, "", by, once), to)
 }
@@ -163,7 +169,7 @@ func ballot(r route, verdict pointsman.Verdict, reason string, by pointsman.Acto
 // askSteer opens the form for a decision on a run; it says in one sentence what will happen to the run as it stands now.
 // The mark says where the person saw it stand: "done" must not mark the step after the one that was meant.
 func (h *Handler) askSteer(ctx context.Context, trigger string, r route, verb pointsman.Verb, by pointsman.Actor, to reader) outcome {
-	f := form{Do: string(verb), Route: r.String(), Channel: to.channel}
+	f := form{Do: string(verb), Route: r.String()}
 	if !by.Known() {
 		return h.ask(ctx, trigger, f, by, to)
 	}

@@ -20,12 +20,18 @@ const (
 	maxReason = 1000
 )
 
-// form is what the form remembers of the click that opened it. Like a button's value it only says where it belongs.
+// closing says what becomes of alerts that still fire. Alertmanager repeats them; a firing that was taken as over is
+// remembered for as long as the incident could be opened again.
+var closing = "Alerts that still fire are taken as over. One that fires anew, or is repeated after more than " +
+	pointsman.Span(pointsman.ReopenWithin) + ", opens an incident again."
+
+// form is what the form remembers of the request that opened it. Like a button's value it only says where it belongs.
 type form struct {
 	Do      string `json:"do"`
 	Route   string `json:"route,omitempty"`
 	Name    string `json:"name,omitempty"` // of a kill switch
 	Channel string `json:"channel,omitempty"`
+	Answer  string `json:"answer,omitempty"` // the request's response address; the one way into a conversation without the bot
 
 	foretold string // what will happen, in one sentence
 }
@@ -49,7 +55,7 @@ var asks = map[string]struct{ title, submit, label, hint string }{
 	doSkip:       {"Skip the step", "Skip", "Why is it not needed?", "It stays left out for the rest of the run."},
 	doAbort:      {"Abort the run", "Abort", "Why?", "It is what others read afterwards."},
 	doUpdate:     {"Write an update", "Send", "What should people know?", "It goes to everybody who is kept informed."},
-	doClose:      {"Close the incident", "Close", "Why?", "Only for incidents that no alert will resolve."},
+	doClose:      {"Close the incident", "Close", "Why?", closing},
 	doEngage:     {"Engage a kill switch", "Engage", "Why?", "At least 10 characters; it is what others read afterwards."},
 	doUngraceful: {"Go on ungracefully", "Go on", "Why not wait any longer?", "An attempt at work keeps its form."},
 	doRelease:    {"Release a kill switch", "Ask for release", "Why is it safe again?", "Others approve the release on its card."},
@@ -57,10 +63,6 @@ var asks = map[string]struct{ title, submit, label, hint string }{
 
 func (f form) view(about string) slack.ModalViewRequest {
 	a := asks[f.Do]
-	meta, err := json.Marshal(f)
-	if err != nil {
-		meta = nil // our own strings: they encode
-	}
 	input := slack.NewPlainTextInputBlockElement(nil, reasonID).WithMultiline(true).WithMinLength(3).WithMaxLength(maxReason)
 	input.FocusOnLoad = true
 	blocks := []slack.Block{quote(about, 300)}
@@ -69,9 +71,25 @@ func (f form) view(about string) slack.ModalViewRequest {
 	}
 	field := slack.NewInputBlock(reasonID, plain(a.label, 150), plain(a.hint, 150), input)
 	return slack.ModalViewRequest{
-		Type: slack.VTModal, CallbackID: formID, PrivateMetadata: string(meta), Title: plain(a.title, 24), Submit: plain(a.submit, 24),
+		Type: slack.VTModal, CallbackID: formID, PrivateMetadata: f.memory(), Title: plain(a.title, 24), Submit: plain(a.submit, 24),
 		Close: plain("Not now", 24), Blocks: slack.Blocks{BlockSet: append(blocks, field)},
 	}
+}
+
+// maxMemory is what Slack keeps of a form for us, in characters: https://docs.slack.dev/reference/views
+const maxMemory = 3000
+
+// memory is the form as Slack gives it back. An address that does not fit is left out: there are other ways to answer.
+func (f form) memory() string {
+	meta, err := json.Marshal(f)
+	if err == nil && len(meta) > maxMemory && f.Answer != "" {
+		f.Answer = ""
+		return f.memory()
+	}
+	if err != nil {
+		return "" // our own strings: they encode
+	}
+	return string(meta)
 }
 
 // ask opens the form. A trigger lives three seconds, so this happens before anything else.
@@ -80,6 +98,7 @@ func (h *Handler) ask(ctx context.Context, trigger string, f form, by pointsman.
 		h.refused.tell(ctx, by, f.Do+" is for people of the configuration only")
 		return h.say(to, notListed(by))
 	}
+	f.Channel, f.Answer = to.channel, to.url
 	about := f.Name
 	if r, ok := parseRoute(f.Route); ok {
 		about = r.ID
@@ -108,7 +127,7 @@ func (h *Handler) submitted(ctx context.Context, cb slack.InteractionCallback, b
 	if reason == "" {
 		return fault("Please write something; it is what others read afterwards.")
 	}
-	to := reader{channel: f.Channel, user: cb.User.ID}
+	to := reader{url: f.Answer, channel: f.Channel, user: cb.User.ID}
 	// The form may be sent again with another text after a fault; the same text is the same request.
 	sum := sha256.Sum256([]byte(reason))
 	once := "slack/form/" + cb.View.ID + "/" + hex.EncodeToString(sum[:8])

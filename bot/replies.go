@@ -9,12 +9,13 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/slack-go/slack"
 )
 
 // replies gives private answers: to the response address of the request if its host is allowed, else as an ephemeral
-// message of the bot.
+// message of the bot, else as its direct message.
 type replies struct {
 	api     *slack.Client
 	client  *http.Client
@@ -40,23 +41,41 @@ type reader struct {
 
 // tell sends the text, already escaped, to one person. It is not repeated: the card shows the state anyway.
 func (r *replies) tell(ctx context.Context, to reader, text string, blocks ...slack.Block) {
+	said := []slack.MsgOption{slack.MsgOptionText(text, false)}
+	if len(blocks) > 0 {
+		said = append(said, slack.MsgOptionBlocks(blocks...))
+	}
+	var ways []func(context.Context) error
 	if r.mayUse(to.url) {
-		err := r.respond(ctx, to.url, text, blocks)
+		ways = append(ways, func(ctx context.Context) error { return r.respond(ctx, to.url, text, blocks) })
+	}
+	if to.channel != "" {
+		ways = append(ways, func(ctx context.Context) error {
+			_, err := r.api.PostEphemeralContext(ctx, to.channel, to.user, append(said[:len(said):len(said)], inThread(to.thread)...)...)
+			return err
+		})
+	}
+	// A conversation without the bot takes nothing from it; the one that it has with the person does.
+	ways = append(ways, func(ctx context.Context) error {
+		_, _, err := r.api.PostMessageContext(ctx, to.user, said...)
+		return err
+	})
+	for i, say := range ways {
+		ctx, cancel := context.WithTimeout(ctx, callTimeout/time.Duration(len(ways))) // a way that hangs must leave time for the next
+		err := say(ctx)
+		cancel()
 		if err == nil {
 			return
 		}
-		r.log.WarnContext(ctx, "private answer not taken by its address", "actor", to.user, "err", err)
+		r.log.WarnContext(ctx, "private answer not taken", "actor", to.user, "left", len(ways)-i-1, "err", err)
 	}
-	options := []slack.MsgOption{slack.MsgOptionText(text, false)}
-	if len(blocks) > 0 {
-		options = append(options, slack.MsgOptionBlocks(blocks...))
+}
+
+func inThread(ts string) []slack.MsgOption {
+	if ts == "" {
+		return nil
 	}
-	if to.thread != "" {
-		options = append(options, slack.MsgOptionTS(to.thread))
-	}
-	if _, err := r.api.PostEphemeralContext(ctx, to.channel, to.user, options...); err != nil {
-		r.log.WarnContext(ctx, "private answer not delivered", "actor", to.user, "err", err)
-	}
+	return []slack.MsgOption{slack.MsgOptionTS(ts)}
 }
 
 // mayUse keeps a forged address from making us call a host of somebody's choice.

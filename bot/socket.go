@@ -104,9 +104,7 @@ func (b *Bot) envelope(ctx context.Context, sm *socketmode.Client, req socketmod
 	} else {
 		h.log.ErrorContext(ctx, "slack request not decided", "kind", req.Type, "err", out.err)
 	}
-	if out.after != nil {
-		out.after(ctx)
-	}
+	h.later(out)
 }
 
 func (h *Handler) unwrap(ctx context.Context, req socketmode.Request) outcome {

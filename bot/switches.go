@@ -23,7 +23,7 @@ func (h *Handler) killswitch(ctx context.Context, w words, by pointsman.Actor, t
 		if reason := w.rest(2); reason != "" {
 			return h.turn(ctx, verb, name, reason, by, to, once, false)
 		}
-		return h.ask(ctx, trigger, form{Do: verb, Name: cut(name, 80), Channel: to.channel}, by, to)
+		return h.ask(ctx, trigger, form{Do: verb, Name: cut(name, 80)}, by, to)
 	}
 	return reply("I do not know " + code("killswitch "+verb, 60) + ". Write `/pointsman killswitch` to see them all, `killswitch engage NAME WHY` or `killswitch release NAME WHY`.")
 }
@@ -108,7 +108,12 @@ func turned(name string, ans pointsman.Answer, err error) string {
 
 // said is a private answer that is still being found.
 func (h *Handler) said(to reader, text func() string) outcome {
-	return outcome{after: func(ctx context.Context) { h.replies.tell(ctx, to, md(text(), 2500)) }}
+	return outcome{after: func(ctx context.Context) {
+		found := text() // may have taken all of the time, and that nothing is known must be said too
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+		defer cancel()
+		h.replies.tell(ctx, to, md(found, 2500))
+	}}
 }
 
 func asError(err error) (*pointsman.Error, bool) { return errors.AsType[*pointsman.Error](err) }

@@ -35,7 +35,7 @@ type View struct {
 
 	Held      []string       // freeze and locks of people that keep runs away, with what ends them
 	Proposals []ProposalView // the first one in full
-	Closable  bool           // no alert will resolve it, a person may
+	Closable  bool           // a person may close it: no run is open
 	Drill     bool           // an exercise, and nothing fires
 	Quiet     bool           // without buttons, for a private answer
 }
@@ -158,7 +158,7 @@ func ViewOf(s pointsman.State, now time.Time) View {
 		v.Proposals = append(v.Proposals, proposalView(s, p, now))
 	}
 	_, running := s.OpenRun()
-	v.Closable = inc.State == pointsman.IncidentOpen && inc.Firing == 0 && !running
+	v.Closable = inc.State == pointsman.IncidentOpen && !running // also while alerts fire: the report of their end may never come
 	v.Icon, v.Standing = standing(v)
 	return v
 }

@@ -66,6 +66,7 @@ func (c *checker) people() {
 			c.fault(at+".slack", "%q is no Slack account; write team and user id, for example T0123/U0ANA", p.Slack)
 		default:
 			once(slack, i, p.Slack, at+".slack", "the Slack account")
+			c.workspace(at+".slack", p)
 		}
 		if p.UnixUID != nil {
 			once(uids, i, fmt.Sprint(*p.UnixUID), at+".unix_uid", "the user id")
@@ -82,6 +83,15 @@ func (c *checker) people() {
 		if p.Slack == "" && p.UnixUID == nil && p.Token == "" && p.TokenFile == "" {
 			c.warn(at, "%s has no account (slack, unix_uid, token_file) and cannot be recognised", p.ID)
 		}
+	}
+}
+
+// workspace refuses an account of another workspace than the one of the section slack: the bot turns each of its requests
+// away, also over Slack Connect, and the approvals below would count on somebody who cannot decide.
+func (c *checker) workspace(path string, p Person) {
+	ours := c.cfg.Slack.Team
+	if team, _, _ := strings.Cut(p.Slack, "/"); c.cfg.Slack.Enabled && !c.known("slack.team") && team != ours {
+		c.fault(path, "%s is of workspace %s, and slack.team is %s: every click and command of %s would be turned away; write the account that this person has in %s, or leave it out", p.Slack, team, ours, p.ID, ours)
 	}
 }
 

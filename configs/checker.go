@@ -53,6 +53,7 @@ func (c *checker) all() {
 	c.timings()
 	c.people()
 	c.targets()
+	c.idle()
 	c.guards()
 	c.routes()
 	c.approvals()

@@ -25,7 +25,7 @@ func (p Person) noun() pointsman.Person {
 	return pointsman.Person{ID: p.ID, Name: p.Name, Roles: p.Roles}
 }
 
-var slackForm = regexp.MustCompile(`^[TE][A-Z0-9]{2,20}/[UW][A-Z0-9]{2,20}$`)
+var slackForm = regexp.MustCompile(`^T[A-Z0-9]{2,20}/[UW][A-Z0-9]{2,20}$`)
 
 // Directory finds people by their accounts.
 type Directory struct {
