@@ -137,23 +137,31 @@ func (p punctual) RoundTrip(req *http.Request) (*http.Response, error) {
 	return p.RoundTripper.RoundTrip(req)
 }
 
+// inBubble is a bot whose store is stuck, for a synctest bubble.
+func inBubble(t *testing.T, switches Switches) (*fakeslack.Slack, *Bot) {
+	t.Helper()
+	fake := fakeslack.New(fakeslack.Config{BaseURL: "http://slack.example"})
+	t.Cleanup(fake.Close)
+	cfg, book := fake.Config(), &ledger{now: time.Now()}
+	b, err := New(Config{
+		Enabled: true, BotToken: Secret(cfg.BotToken), AppToken: Secret(cfg.AppToken), Team: cfg.TeamID, Channel: "C0INC",
+		APIURL: "http://slack.example/api", ResponseHosts: []string{"http://slack.example"},
+	}, Deps{
+		Store: stuck{book}, Read: book, Notes: book, Switches: switches, Transport: punctual{fakeslack.Transport(fake)},
+		People: phoneBook{"T0POINTS/U0ANA": ana}, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fake, b
+}
+
 // Socket Mode: the time of the request is over when this answer is given, which was then lost.
 func TestThatNothingIsKnownIsSaidAlsoAfterTheTimeIsUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake := fakeslack.New(fakeslack.Config{BaseURL: "http://slack.example"})
-		defer fake.Close()
-		cfg, book := fake.Config(), &ledger{now: time.Now()}
 		switches := &switchboard{slow: make(chan struct{})}
-		b, err := New(Config{
-			Enabled: true, BotToken: Secret(cfg.BotToken), AppToken: Secret(cfg.AppToken), Team: cfg.TeamID, Channel: "C0INC", APIURL: "http://slack.example/api",
-		}, Deps{
-			Store: stuck{book}, Read: book, Notes: book, Switches: switches, Transport: punctual{fakeslack.Transport(fake)},
-			People: phoneBook{"T0POINTS/U0ANA": ana}, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		fake, b := inBubble(t, switches)
 		room := fake.Story(t).Channel("C0INC")
 		b.envelope(t.Context(), socketmode.New(b.api), socketmode.Request{Type: socketmode.RequestTypeInteractive, Payload: json.RawMessage(`{
 			"type": "block_actions", "team": {"id": "T0POINTS"}, "user": {"id": "U0ANA", "team_id": "T0POINTS"}, "channel": {"id": "C0INC"},
@@ -169,6 +177,18 @@ func TestThatNothingIsKnownIsSaidAlsoAfterTheTimeIsUp(t *testing.T) {
 		close(switches.slow)
 		<-told
 		room.WaitEphemeral("U0ANA", "trading is engaged")
+		b.Handler.Drain()
+	})
+}
+
+func TestAnAddressThatHangsLeavesTimeForAnotherWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fake, b := inBubble(t, &switchboard{})
+		fake.FailNext("response_url", 1, fakeslack.Hang)
+		fake.FailNext("chat.postEphemeral", 1, fakeslack.Hang)
+		b.Handler.later(b.Handler.say(reader{url: "http://slack.example/response/T0POINTS/R1", channel: "C0INC", user: "U0ANA"}, "INC-7/P1 is approved"))
+		fake.Story(t).Channel("U0ANA").WaitMessage("INC-7/P1 is approved")
 		b.Handler.Drain()
 	})
 }
@@ -222,4 +242,3 @@ func (w *world) tellAny(c pointsman.Command) {
 		w.t.Fatal(err)
 	}
 }
-
