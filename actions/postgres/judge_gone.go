@@ -3,6 +3,7 @@ package postgres
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -138,24 +139,63 @@ func (s Situation) receivers(old string) []pointsman.Fact {
 			f.Value = "silent for " + pointsman.Span(r.Receiver.Silent)
 		default:
 			f.Value, f.Result = "streaming, last message "+pointsman.Span(r.Receiver.Silent)+" ago", pointsman.Fail
+			from, who := s.sender(r, old)
 			f.Text = fmt.Sprintf("%s still holds a stream from %s, last message %s ago, limit %s: %s is hung or only we cannot reach it, not dead",
-				r.Node, old, pointsman.Span(r.Receiver.Silent), pointsman.Span(limit), old)
+				r.Node, from, pointsman.Span(r.Receiver.Silent), pointsman.Span(limit), who)
 			f.Clears = "the receiver gives up after wal_receiver_timeout (60 s by default), or stop " + old + " by hand and check again"
+			if from != old {
+				f.Clears += fmt.Sprintf("; if %s is another standby, let application_name in primary_conninfo of %s be %s", from, r.Node, r.Node)
+			}
 		}
 		out = append(out, f)
 	}
 	return out
 }
 
-// cascades: a standby that follows another standby says nothing about the primary.
+// sender is from whom the standby streams, and who may be hung then. An address that is not the old primary's in our
+// configuration may be another of its own, or another standby's.
+func (s Situation) sender(r Reading, old string) (from, who string) {
+	from = r.Receiver.from()
+	if from == "" || s.isAt(s.reading(old), from) || len(s.beside(old, r.Node)) == 0 {
+		return old, old
+	}
+	return from, "unless that is another standby, " + old
+}
+
+// from is whom it follows, as the standby itself reaches it.
+func (r Receiver) from() string {
+	if r.Host == "" {
+		return ""
+	}
+	return net.JoinHostPort(r.Host, strconv.Itoa(r.Port))
+}
+
+// cascades: a standby that follows another standby says nothing about the primary. The address by which it reaches that
+// one need not be ours, so the other one's word counts, too.
 func (s Situation) cascades(r Reading) bool {
-	from := net.JoinHostPort(r.Receiver.Host, strconv.Itoa(r.Receiver.Port))
-	for _, other := range s.in(Standby) {
-		if other.Node != r.Node && other.Addr == from {
-			return true
+	from := r.Receiver.from()
+	for _, other := range s.Readings {
+		if other.Node != r.Node && s.isAt(other, from) {
+			return other.State == Standby
 		}
 	}
-	return false
+	return slices.ContainsFunc(s.in(Standby), func(other Reading) bool { return other.Node != r.Node && s.lists(other, r) })
+}
+
+// isAt reports whether the address is one that we know of the node.
+func (s Situation) isAt(r Reading, at string) bool {
+	n, _ := s.Cluster.node(r.Node)
+	return at != "" && (at == r.Addr || at == n.Advertised)
+}
+
+// lists reports whether the server says that it streams to the standby. Only a name that tells the node apart is taken:
+// its own, which no other standby goes by.
+func (s Situation) lists(sender, r Reading) bool {
+	name := r.FollowsAs
+	if name == "" || name != r.Node && name != s.expectedName(r.Node) || !slices.Contains(sender.FollowedBy, name) {
+		return false
+	}
+	return !slices.ContainsFunc(s.Readings, func(other Reading) bool { return other.Node != r.Node && other.FollowsAs == name })
 }
 
 // hook: without a way to stop it, a node that was only cut off comes back as a second primary.

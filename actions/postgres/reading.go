@@ -33,6 +33,7 @@ type Reading struct {
 	Keeping     Keeping
 	Receiver    Receiver
 	Followers   int           // standbys that stream from here
+	FollowedBy  []string      // their application_names
 	Sync        string        // those of them that commits wait for, by application_name, joined with commas
 	Delay       time.Duration // recovery_min_apply_delay of a standby
 	FollowsAs   string        // application_name by which it follows whom it follows; empty where we may not read it
@@ -71,11 +72,12 @@ const readSQL = `SELECT pg_is_in_recovery(), s.system_identifier::text, current_
 	f.streaming,
 	to_regclass($1) IS NOT NULL,
 	f.sync, (extract(epoch FROM current_setting('recovery_min_apply_delay')::interval) * 1000)::bigint,
-	` + followsSQL + `, ` + keepingSQL + `
+	` + followsSQL + `, f.names, ` + keepingSQL + `
 	FROM pg_control_system() s, pg_control_checkpoint() c, pg_control_recovery() m
 	LEFT JOIN pg_stat_wal_receiver r ON true,
 	(SELECT (count(*) FILTER (WHERE state = 'streaming'))::int AS streaming,
 		count(*)::int AS senders,
+		coalesce(array_agg(application_name) FILTER (WHERE state = 'streaming'), '{}') AS names,
 		coalesce(string_agg(application_name, ',' ORDER BY application_name) FILTER (WHERE sync_state IN ('sync', 'quorum')), '') AS sync
 		FROM pg_stat_replication) f`
 
@@ -106,7 +108,7 @@ func (r *Reading) ask(ctx context.Context, conn *pgx.Conn, table string) error {
 	err := conn.QueryRow(ctx, readSQL, table).Scan(append([]any{
 		&recovery, &r.SystemID, &r.ClusterName, &r.StartedAt, &r.Timeline,
 		&lsn, &receive, &replay, &r.Paused, &r.ReplayedAt, &r.Receiver.Status, &silent, &r.Receiver.Host, &r.Receiver.Port,
-		&r.Followers, &hasTable, &r.Sync, &delay, &r.FollowsAs,
+		&r.Followers, &hasTable, &r.Sync, &delay, &r.FollowsAs, &r.FollowedBy,
 	}, r.Keeping.into(&retry)...)...)
 	if err != nil {
 		return err

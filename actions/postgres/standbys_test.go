@@ -91,6 +91,23 @@ func TestTwoStandbys(t *testing.T) {
 	})
 }
 
+// TestCascadingStandbySaysNothingOfThePrimary: pg-3 follows pg-2, by another name of its host than ours.
+func TestCascadingStandbySaysNothingOfThePrimary(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, lab.PairOptions{Standbys: 2}).sampled(t)
+	follow(t, w.pair.Standbys[1], fmt.Sprintf("host=localhost port=%d user=replicator application_name=pg-3", w.pair.Standby.Port))
+	awaitRow(t, w.pair.Standby, "SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'")
+	if err := w.pair.KillPrimary(); err != nil {
+		t.Fatal(err)
+	}
+	awaitRow(t, w.pair.Standbys[1], "SELECT status = 'streaming' AND sender_host = 'localhost' FROM pg_stat_wal_receiver")
+	ev := w.check(t, "postgres.check", checkArgs)
+	mustStand(t, ev)
+	if ev.Pins["candidate"] == "" {
+		t.Errorf("no candidate in %+v", ev)
+	}
+}
+
 func TestDelayedStandbyIsNotChosenByItself(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, lab.PairOptions{Standbys: 2})
