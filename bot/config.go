@@ -96,7 +96,7 @@ func (c Config) Validate() []pointsman.Fault {
 	}
 	switch {
 	case gridForm.MatchString(c.Team):
-		fault("team", "%q is the id of an Enterprise Grid organization, and requests carry the id of a workspace, such as T0123ABCD; Slack's auth.test says it of the bot's token, as team_id", c.Team)
+		fault("team", "%q is the id of an Enterprise Grid organisation, and requests carry the id of a workspace, such as T0123ABCD; Slack's auth.test says it of the bot's token, as team_id", c.Team)
 	case !teamForm.MatchString(c.Team):
 		fault("team", "%q is no workspace id such as T0123ABCD; it stands in the address of Slack in a browser", c.Team)
 	}

@@ -53,7 +53,7 @@ func TestValidateNamesAllFaultsAtOnce(t *testing.T) {
 func TestTheTeamIsAWorkspaceAndNoOrganization(t *testing.T) {
 	t.Parallel()
 	faults := Config{Enabled: true, BotToken: "xoxb-1", AppTokenFile: "app.token", Team: "E0123", Channel: "C0INC"}.Validate()
-	if len(faults) != 1 || !strings.Contains(faults[0].Error(), `team: "E0123" is the id of an Enterprise Grid organization`) {
+	if len(faults) != 1 || !strings.Contains(faults[0].Error(), `team: "E0123" is the id of an Enterprise Grid organisation`) {
 		t.Errorf("%v", faults)
 	}
 }
