@@ -17,6 +17,7 @@ type Alert struct {
 	Fingerprint  string            `json:"fingerprint"`
 	StartsAt     time.Time         `json:"starts_at"`
 	EndsAt       time.Time         `json:"ends_at,omitzero"`
+	OverAt       time.Time         `json:"over_at,omitzero"` // when its end was received; zero where a person took it as over
 	Status       AlertStatus       `json:"status"`
 	Labels       map[string]string `json:"labels"`
 	Annotations  map[string]string `json:"annotations,omitempty"`

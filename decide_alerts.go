@@ -3,6 +3,7 @@ package pointsman
 import (
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 )
 
@@ -12,7 +13,7 @@ func (t *turn) receiveAlerts(c ReceiveAlerts) Answer {
 	by := Actor{Door: DoorAlertmanager}
 	inc := &t.state.Incident
 	firing, resolved := t.sift(c.Alerts)
-	calm := t.calm()
+	calm, burning := t.calm(), inc.Burning()
 	switch {
 	case inc.State == "" && len(firing) == 0:
 		// The end of something that we never saw begin, or that is long over: nothing to open, nothing to lose.
@@ -26,14 +27,17 @@ func (t *turn) receiveAlerts(c ReceiveAlerts) Answer {
 	case inc.State == IncidentResolved && len(firing) > 0:
 		t.moveIncident(EvIncidentReopened)
 		inc.Reopened++
+		inc.Marks = Marks{Alerted: later(firing[0].StartsAt, inc.ResolvedAt)} // or the summary would count the hours of quiet as waiting
 		inc.OpenedAgainAt, inc.ResolvedAt = t.now, time.Time{}
-		inc.Marks = Marks{Alerted: firing[0].StartsAt} // or the summary would count the hours of quiet as waiting
+		inc.Title = c.Title
 		t.setClocks(c.Update, c.Escalate)
 		t.say(EvIncidentReopened, by, fmt.Sprintf("%s reopened: %s fires again", inc.ID, firing[0].Name()))
-	case inc.State == IncidentOpen && len(firing) > 0 && !inc.Burning():
+	case inc.State == IncidentOpen && len(firing) > 0 && !burning:
 		t.join(c, firing[0])
+	case inc.State == IncidentOpen && len(firing) > 0:
+		t.hasten(c.Escalate)
 	}
-	if len(firing) > 0 && inc.First.Status == "" {
+	if len(firing) > 0 && !burning {
 		inc.First = firing[0]
 	}
 	t.keepAlerts(by, firing, resolved)
@@ -53,51 +57,25 @@ func (t *turn) receiveAlerts(c ReceiveAlerts) Answer {
 	return Answer{Code: CodeAccepted, Text: fmt.Sprintf("%s: %d firing, %d resolved", inc.ID, len(firing), len(resolved)), ID: inc.ID}
 }
 
-// sift returns the alerts that are new or changed, apart by what they now are.
-func (t *turn) sift(in []Alert) (firing, resolved []Alert) {
-	seen := map[string]bool{}
-	for _, a := range in {
-		a.StartsAt, a.EndsAt = a.StartsAt.UTC().Truncate(time.Microsecond), a.EndsAt.UTC().Truncate(time.Microsecond)
-		if a.Status == AlertResolved && a.EndsAt.IsZero() {
-			a.EndsAt = t.now // whoever sent it did not say, and it was over by now
-		}
-		id := a.Fingerprint + "@" + a.StartsAt.String()
-		old, known := t.known(a)
-		if seen[id] || (known && (old.Status == a.Status || old.Status == AlertResolved)) {
-			continue // a resolved firing never burns again: the next one has another startsAt
-		}
-		seen[id] = true
-		if a.Status == AlertResolved {
-			resolved = append(resolved, a)
-		} else {
-			firing = append(firing, a)
-		}
-	}
-	return firing, resolved
-}
-
-func (t *turn) known(a Alert) (Alert, bool) {
-	for _, b := range t.state.Alerts {
-		if b.same(a) {
-			return b, true
-		}
-	}
-	return Alert{}, false
-}
-
 func (t *turn) keepAlerts(by Actor, firing, resolved []Alert) {
 	inc := &t.state.Incident
 	for _, a := range firing {
-		t.state.Alerts = append(t.state.Alerts, a)
 		inc.Firing++
-		inc.Total++
-		since := ""
-		if !a.StartsAt.IsZero() {
-			since = " since " + Clock(a.StartsAt)
+		fires := a.Name() + " fires"
+		if i := t.indexOf(a); i >= 0 {
+			t.state.Alerts[i] = a
+			fires += " again, or never stopped,"
+		} else {
+			t.state.Alerts = append(t.state.Alerts, a)
+			inc.Total++
 		}
-		t.say(EvAlertFiring, by, a.Name()+" fires"+since, with(a))
+		if !a.StartsAt.IsZero() {
+			fires += " since " + Clock(a.StartsAt)
+		}
+		t.say(EvAlertFiring, by, strings.TrimSuffix(fires, ","), with(a))
 	}
 	for _, a := range resolved {
+		a.OverAt = t.now
 		if i := t.indexOf(a); i >= 0 {
 			t.state.Alerts[i] = a
 			inc.Firing--
@@ -113,15 +91,6 @@ func (t *turn) keepAlerts(by Actor, firing, resolved []Alert) {
 	}
 }
 
-func (t *turn) indexOf(a Alert) int {
-	for i, b := range t.state.Alerts {
-		if b.same(a) {
-			return i
-		}
-	}
-	return -1
-}
-
 // calm reports that an open incident has nothing that asks for it but what people want: no alert, no run.
 func (t *turn) calm() bool {
 	_, running := t.state.OpenRun()
@@ -134,9 +103,31 @@ func (t *turn) join(c ReceiveAlerts, first Alert) {
 	if m := &t.state.Incident.Marks; m.Alerted.IsZero() {
 		m.Alerted = first.StartsAt
 	}
-	t.setClocks(c.Update, c.Escalate)
-	if _, running := t.state.OpenRun(); running {
-		t.stopEscalation() // that decision was made; a run that stops pages by itself
+	t.setClocks(c.Update, Escalation{})
+	t.escalate(c.Escalate)
+}
+
+// escalate has somebody paged where nobody decides in time. While a run is open that decision was made; a run that stops
+// pages by itself.
+func (t *turn) escalate(esc Escalation) {
+	inc := &t.state.Incident
+	inc.Escalate = esc
+	t.stopEscalation()
+	if _, running := t.state.OpenRun(); !running && esc.After > 0 {
+		inc.EscalateAt = t.now.Add(esc.After)
+	}
+}
+
+// hasten has somebody paged earlier for an alert that comes to an outage of less urgent ones, which may have been nothing to
+// wake anybody for.
+func (t *turn) hasten(esc Escalation) {
+	inc := &t.state.Incident
+	switch due := t.now.Add(esc.After); {
+	case esc.After == 0:
+	case inc.Escalate.After == 0:
+		t.escalate(esc)
+	case inc.EscalateAt.After(due):
+		inc.Escalate, inc.EscalateAt = esc, due
 	}
 }
 

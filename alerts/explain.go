@@ -36,8 +36,8 @@ func (r *Router) Explain(labels map[string]string) Explanation {
 	e := Explanation{Labels: labels}
 	for _, n := range r.root.match(labels) {
 		offers := r.offers(n, labels)
-		g := &group{key: incidentKey(n, a, offers, m), route: n}
-		g.add(a, offers)
+		g := &group{key: incidentKey(n, a, offers, m)}
+		g.add(n, a, offers)
 		c := g.commands(r, m)[0]
 		e.Outcomes = append(e.Outcomes, Outcome{
 			Route: n.path, Matchers: n.matchers.String(), Key: c.Key, Grouped: strings.HasPrefix(c.Key, "group:"),

@@ -34,11 +34,11 @@ func (r *Router) Commands(m Message) []pointsman.ReceiveAlerts {
 			seen = append(seen, key)
 			g := groups[key]
 			if g == nil {
-				g = &group{key: key, route: n}
+				g = &group{key: key}
 				groups[key] = g
 				order = append(order, key)
 			}
-			g.add(a, offers)
+			g.add(n, a, offers)
 		}
 	}
 	var out []pointsman.ReceiveAlerts
@@ -92,16 +92,19 @@ func short(key string) string {
 // group is the alerts of one incident in one message.
 type group struct {
 	key      string
-	route    *node
+	routes   []*node // of what fires
 	firing   []pointsman.Alert
 	resolved []pointsman.Alert
 	offers   []pointsman.Offer
 }
 
-func (g *group) add(a pointsman.Alert, offers []pointsman.Offer) {
+func (g *group) add(n *node, a pointsman.Alert, offers []pointsman.Offer) {
 	if a.Status == pointsman.AlertResolved {
 		g.resolved = append(g.resolved, a)
-		return // what is over needs no runbook
+		return // what is over needs no runbook and wakes nobody
+	}
+	if !slices.Contains(g.routes, n) {
+		g.routes = append(g.routes, n)
 	}
 	g.firing = append(g.firing, a)
 	for _, o := range offers {
@@ -124,7 +127,7 @@ func sameOffer(a, b pointsman.Offer) bool {
 }
 
 func (g *group) commands(r *Router, m Message) []pointsman.ReceiveAlerts {
-	every, esc := r.clocks(g.route, g.offers)
+	every, esc := r.clocks(g.routes, g.offers)
 	all := slices.Concat(g.firing, g.resolved)
 	base := pointsman.ReceiveAlerts{
 		Key: g.key, Title: title(all[0]), Severity: worst(g.firing), Target: g.target(), Truncated: m.Truncated,

@@ -175,21 +175,35 @@ func (r *Router) offers(n *node, set map[string]string) []pointsman.Offer {
 	return out
 }
 
-// clocks are how often people are told about an incident and when somebody is paged. The route decides, because it is
-// the operator's; where it says nothing the first runbook on offer does.
-func (r *Router) clocks(n *node, offers []pointsman.Offer) (time.Duration, pointsman.Escalation) {
-	every, esc := r.every, n.escalate
-	if len(offers) > 0 {
-		b := r.book(offers[0].Runbook)
-		if b.Comms.Every > 0 {
+// clocks are how often people are told about an incident and when somebody is paged. The routes decide, because they are
+// the operator's, and of several the first one about updates, the most urgent one about pages; where they say nothing the
+// runbooks on offer do in the same way.
+func (r *Router) clocks(routes []*node, offers []pointsman.Offer) (every time.Duration, esc pointsman.Escalation) {
+	var byRoute, byBook pointsman.Escalation
+	for _, n := range routes {
+		byRoute = sooner(byRoute, n.escalate)
+	}
+	every = r.every
+	for i, o := range offers {
+		b := r.book(o.Runbook)
+		if i == 0 && b.Comms.Every > 0 {
 			every = b.Comms.Every
 		}
-		if esc == (pointsman.Escalation{}) {
-			esc = b.Escalation
-		}
+		byBook = sooner(byBook, b.Escalation)
 	}
-	if n.update != nil {
-		every = *n.update
+	if len(routes) > 0 && routes[0].update != nil {
+		every = *routes[0].update
 	}
-	return every, esc
+	if byRoute == (pointsman.Escalation{}) {
+		return every, byBook
+	}
+	return every, byRoute
+}
+
+// sooner is the one that pages earlier; one without a time pages never.
+func sooner(a, b pointsman.Escalation) pointsman.Escalation {
+	if b.After > 0 && (a.After == 0 || b.After < a.After) || a == (pointsman.Escalation{}) {
+		return b
+	}
+	return a
 }

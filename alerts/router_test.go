@@ -276,3 +276,35 @@ func TestRouter_the_configuration_says_what_no_alert_knows(t *testing.T) {
 		}
 	}
 }
+
+// TestRouter_pages_as_soon_as_the_most_urgent_of_several_alerts_asks: a lag alone is nothing to wake anybody for, and
+// stands first in the message in which the primary's end arrives.
+func TestRouter_pages_as_soon_as_the_most_urgent_of_several_alerts_asks(t *testing.T) {
+	t.Parallel()
+	r := router(t, alerts.Route{
+		IncidentBy: []string{"cluster"},
+		Routes: []alerts.Route{
+			{Matchers: []string{`severity="warning"`}},
+			{Matchers: []string{`severity="page"`}, Escalate: alerts.Escalate{After: time.Hour, Service: "office"}},
+			{Matchers: []string{`severity="critical"`}, Escalate: alerts.Escalate{After: time.Minute, Service: "dba"}},
+		},
+	})
+	message := func(severities ...string) alerts.Message {
+		var m alerts.Message
+		for _, s := range severities {
+			m.Alerts = append(m.Alerts, pointsman.Alert{Status: pointsman.AlertFiring, Fingerprint: s, Labels: map[string]string{"alertname": s, "cluster": "orders", "severity": s}})
+		}
+		return m
+	}
+	for want, severities := range map[string][]string{"": {"warning"}, "office": {"warning", "page"}, "dba": {"warning", "page", "critical"}} {
+		cmds := r.Commands(message(severities...))
+		if len(cmds) != 1 || cmds[0].Escalate.Service != want || (cmds[0].Escalate.After > 0) != (want != "") {
+			t.Errorf("%v page %+v, want %q", severities, cmds[0].Escalate, want)
+		}
+	}
+	ends := message("warning", "critical")
+	ends.Alerts[1].Status = pointsman.AlertResolved
+	if cmds := r.Commands(ends); cmds[0].Escalate.After > 0 {
+		t.Errorf("what is over pages %+v", cmds[0].Escalate)
+	}
+}

@@ -96,3 +96,86 @@ func TestAlertmanager_slack_receiver_stands_beside_the_webhook(t *testing.T) {
 		}
 	}
 }
+
+// told is an alert as a webhook told it.
+type told struct {
+	Status   string
+	StartsAt time.Time
+}
+
+// watched is an Alertmanager that waits ten seconds between two messages about a group.
+type watched struct {
+	t    *testing.T
+	am   *lab.Alertmanager
+	told chan told
+}
+
+func watch(t *testing.T) watched {
+	t.Helper()
+	w := watched{t: t, told: make(chan told, 10)}
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var body struct{ Alerts []told }
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			t.Error(err)
+		}
+		for _, a := range body.Alerts {
+			w.told <- a
+		}
+	}))
+	t.Cleanup(server.Close)
+	var err error
+	if w.am, err = lab.StartAlertmanager(t.Context(), lab.AlertmanagerOptions{WebhookURL: server.URL, GroupInterval: 10 * time.Second, RepeatInterval: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.am.Close() })
+	return w
+}
+
+func (w watched) post(from, to *time.Time) {
+	w.t.Helper()
+	if err := w.am.Post(w.t.Context(), lab.Alert{Labels: map[string]string{"alertname": "PrimaryDown"}, StartsAt: from, EndsAt: to}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w watched) next(status string, since *time.Time) {
+	w.t.Helper()
+	select {
+	case got := <-w.told:
+		if got.Status != status || !got.StartsAt.Equal(*since) {
+			w.t.Fatalf("told %+v, want %s since %s", got, status, since)
+		}
+	case <-time.After(time.Minute):
+		w.t.Fatalf("not told that it is %s since %s", status, since)
+	}
+}
+
+func at(after time.Duration) *time.Time {
+	when := time.Now().Add(after).UTC().Truncate(time.Millisecond)
+	return &when
+}
+
+// What the incidents' rule that an alert fires once at a time rests on.
+func TestAlertmanager_never_tells_the_end_of_a_firing_that_another_followed(t *testing.T) {
+	t.Parallel()
+	w := watch(t)
+	first, second := at(-time.Minute), at(-10*time.Second)
+	w.post(first, nil)
+	w.next("firing", first)
+	w.post(first, at(-20*time.Second))
+	w.post(second, nil)
+	w.post(second, at(0))
+	w.next("resolved", second)
+}
+
+// Prometheus did not say for a while that the alert fires, as in a partition, and then says so again.
+func TestAlertmanager_tells_a_firing_again_that_it_had_taken_as_over(t *testing.T) {
+	t.Parallel()
+	w := watch(t)
+	since := at(-time.Minute)
+	w.post(since, at(time.Second))
+	w.next("firing", since)
+	w.next("resolved", since)
+	w.post(since, at(time.Hour))
+	w.next("firing", since)
+}
