@@ -102,10 +102,9 @@ func (c *Clusters) poolersFor(in actions.Input, cluster, pooler string) (journey
 	return j, err
 }
 
-// judgePaused is pure: whether every pooler is, or is not, paused. A pooler that cannot be asked is unknown.
+// judgePaused is pure: whether every pooler is paused and has no transaction open, or is not paused. A pooler that cannot be asked is unknown.
 func (j journey) judgePaused(views []poolerView, want bool) pointsman.Evidence {
 	ev := pointsman.Evidence{Holds: len(views) > 0}
-	word := map[bool]string{true: "paused", false: "serving"}
 	if len(views) == 0 {
 		ev.Facts = append(ev.Facts, pointsman.Fact{
 			Guard: "G18", Kind: pointsman.Hard, Name: "poolers", Value: "none", Limit: "at least 1", Source: "configuration", At: time.Now(), Result: pointsman.Fail,
@@ -113,7 +112,7 @@ func (j journey) judgePaused(views []poolerView, want bool) pointsman.Evidence {
 		})
 	}
 	for _, v := range views {
-		f := pointsman.Fact{Guard: "G18", Kind: pointsman.Hard, Name: "clients of " + v.pooler.Name, Value: word[v.running.Paused], Source: v.pooler.Name + ": SHOW DATABASES", At: v.at, Result: pointsman.Pass}
+		f := pointsman.Fact{Guard: "G18", Kind: pointsman.Hard, Name: "clients of " + v.pooler.Name, Value: v.running.words(), Source: v.pooler.Name + ": SHOW DATABASES", At: v.at, Result: pointsman.Pass}
 		switch {
 		case v.runErr != nil:
 			f.Result, f.Value, ev.Holds = pointsman.Unknown, "unknown", false
@@ -124,7 +123,7 @@ func (j journey) judgePaused(views []poolerView, want bool) pointsman.Evidence {
 			f.Text = fmt.Sprintf("%s of %s is disabled: clients cannot connect", v.pooler.entry(j.cluster), v.pooler.Name)
 			f.Clears = "ENABLE it in the console"
 		default:
-			ev.Holds = ev.Holds && v.running.Paused == want
+			ev.Holds = ev.Holds && v.running.Paused == want && !v.running.Busy
 		}
 		ev.Facts = append(ev.Facts, f)
 	}

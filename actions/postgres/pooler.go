@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions/postgres/ini"
@@ -101,6 +103,28 @@ func (p Pooler) command(ctx context.Context, command string) error {
 type running struct {
 	ini.Place
 	Paused, Disabled bool
+	Whole            bool // paused with all its databases: RESUME of one says that it is not paused, and helps nobody
+	Busy             bool // paused, but connections to the server are open still: PAUSE shows at once and holds only later
+}
+
+// words of its state; release is the command of the console that lets its clients go on.
+func (r running) words() string {
+	switch {
+	case r.Whole:
+		return "paused as a whole"
+	case r.Busy:
+		return "paused, with transactions still open"
+	case r.Paused:
+		return "paused"
+	}
+	return "serving"
+}
+
+func (r running) release(entry string) string {
+	if r.Whole {
+		return "RESUME"
+	}
+	return "RESUME " + entry
 }
 
 // show asks SHOW DATABASES. The columns differ between releases, so they are found by name.
@@ -126,10 +150,33 @@ func (p Pooler) show(ctx context.Context, entry string) (running, error) {
 			return fmt.Sprint(row[column])
 		}
 		if word("name") == entry {
-			return running{ini.Place{Host: word("host"), Port: word("port")}, word("paused") == "1", word("disabled") == "1"}, nil
+			whole, err := pausedWhole(ctx, conn)
+			is := running{Place: ini.Place{Host: word("host"), Port: word("port")}, Disabled: word("disabled") == "1", Whole: whole}
+			is.Paused = whole || word("paused") == "1"
+			is.Busy = is.Paused && word("current_connections") != "0" // a paused database closes each as it becomes free
+			return is, err
 		}
 	}
 	return running{}, fmt.Errorf("it has no database %s", entry)
+}
+
+// pausedWhole asks whether a PAUSE without a name is in force, which SHOW DATABASES does not say. To pause the console's own
+// database is refused always; a pause of the whole is looked at first and refuses it with its own words (PgBouncer's
+// admin.c, admin_cmd_pause, in all releases; SHOW STATE is newer).
+func pausedWhole(ctx context.Context, console *pgx.Conn) (bool, error) {
+	_, err := console.Exec(ctx, "PAUSE "+quotedEntry(consoleDatabase))
+	said, _ := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case said == nil && err == nil:
+		return false, errors.New("its console lets itself be paused: it is no PgBouncer")
+	case said == nil:
+		return false, scrubbed(err, nil)
+	case strings.Contains(said.Message, "already suspended/paused"):
+		return true, nil
+	case strings.Contains(said.Message, "cannot pause admin db"), strings.Contains(said.Message, "admin access needed"):
+		return false, nil // without the right nothing is done anyway, and each command says so
+	}
+	return false, scrubbed(err, nil)
 }
 
 // quotedEntry is the entry's name as a word of a console command.

@@ -24,9 +24,10 @@ func (j journey) hold(ctx context.Context, wait time.Duration) error {
 	err := j.each(func(p Pooler) error {
 		if now, err := p.show(waitCtx, p.entry(j.cluster)); err != nil {
 			return fmt.Errorf("pause %s: %w", p.Name, err)
-		} else if now.Paused {
-			return nil
+		} else if now.Whole {
+			return fmt.Errorf("pause %s: somebody has paused it with all its databases; by hand: RESUME in its console", p.Name)
 		}
+		// Also where it is paused already: an earlier PAUSE shows at once, and a second one waits for the rest of it.
 		if err := p.command(waitCtx, "PAUSE "+quotedEntry(p.entry(j.cluster))); err != nil {
 			if errors.Is(waitCtx.Err(), context.DeadlineExceeded) {
 				err = fmt.Errorf("the clients' transactions did not end within %s", wait)
@@ -55,10 +56,11 @@ func (j journey) release(ctx context.Context) error {
 		defer discard(conn)
 		if err := resume(ctx, conn, p.entry(j.cluster)); err != nil {
 			// RESUME of one that is not paused is an error, and all is well.
-			if now, serr := p.show(ctx, p.entry(j.cluster)); serr == nil && !now.Paused {
+			now, serr := p.show(ctx, p.entry(j.cluster))
+			if serr == nil && !now.Paused {
 				return nil
 			}
-			return fmt.Errorf("resume %s: %w; by hand: RESUME %s in its console", p.Name, err, p.entry(j.cluster))
+			return fmt.Errorf("resume %s: %w; by hand: %s in its console", p.Name, err, now.release(p.entry(j.cluster)))
 		}
 		return nil
 	})

@@ -94,11 +94,11 @@ func (w switching) poolerFacts(pins map[string]string) []pointsman.Fact {
 			continue
 		}
 		f := w.fact("G18", "clients of "+v.pooler.Name)
-		f.Source, f.Value, f.Limit, f.Result = v.pooler.Name+": SHOW DATABASES", "paused", "serving", pointsman.Fail
+		f.Source, f.Value, f.Limit, f.Result = v.pooler.Name+": SHOW DATABASES", v.running.words(), "serving", pointsman.Fail
 		f.Text = fmt.Sprintf("%s is paused already: somebody else is at work on it", v.pooler.Name)
-		f.Clears = "RESUME it in its console, if nobody is"
+		f.Clears = v.running.release(v.pooler.entry(w.Cluster)) + " in its console, if nobody is"
 		// What an interrupted attempt of this very plan left paused is its own; see Apply.
-		if w.wished != "" {
+		if w.wished != "" && !v.running.Whole {
 			f.Kind = pointsman.Warn
 		}
 		ev.Facts = append(ev.Facts, f)
@@ -239,7 +239,7 @@ func (w switching) judgeSwitched(memo SwitchoverMemo) pointsman.Evidence {
 		f := w.fact("G18", "clients of "+v.pooler.Name)
 		f.Source, f.Value, f.Limit = v.pooler.Name+": SHOW DATABASES", "served", "served"
 		if v.running.Paused {
-			f.Result, f.Value, f.Clears = pointsman.Fail, "paused", "RESUME it in its console"
+			f.Result, f.Value, f.Clears = pointsman.Fail, v.running.words(), v.running.release(v.pooler.entry(w.Cluster))+" in its console"
 			f.Text = fmt.Sprintf("the clients of %s wait: it is still paused", v.pooler.Name)
 		}
 		ev.Facts = append(ev.Facts, f)

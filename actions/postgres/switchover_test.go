@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -287,5 +288,71 @@ func TestPause(t *testing.T) {
 	}
 	if got := w.poolerAndRoles(t); !strings.Contains(got, "paused 0") {
 		t.Errorf("%s: clients are left waiting", got)
+	}
+}
+
+// TestPause_holds_only_when_the_last_transaction_has_ended: PgBouncer shows an entry as paused at once, also while PAUSE waits.
+func TestPause_holds_only_when_the_last_transaction_has_ended(t *testing.T) {
+	t.Parallel()
+	w, pooler := switchable(t, lab.PairOptions{})
+	holder, err := pgx.Connect(t.Context(), pooler.DSN(lab.App, lab.AppDatabase))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Close(context.Background())
+	if _, err := holder.Exec(t.Context(), "BEGIN"); err != nil {
+		t.Fatal(err)
+	}
+	// As somebody leaves it who dies while PAUSE waits.
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := pooler.Console(ctx, "PAUSE app"); err == nil {
+		t.Fatal("PAUSE did not wait for the transaction")
+	}
+	if got := w.poolerAndRoles(t); !strings.Contains(got, "paused 1") {
+		t.Fatalf("%s, want it shown as paused", got)
+	}
+	if ev := w.check(t, "pgbouncer.pause", switchArgs); ev.Already || ev.Holds {
+		t.Errorf("a pause with an open transaction counts: %+v", ev.Facts)
+	}
+	pause := w.kind(t, "pgbouncer.pause")
+	if ev, err := pause.Verify(t.Context(), input(switchArgs)); err != nil || ev.Holds {
+		t.Errorf("verify says that it holds: %+v, %v", ev.Facts, err)
+	}
+	if _, err := pause.Apply(t.Context(), input(`{"cluster":"orders","wait":"200ms"}`)); err == nil || !strings.Contains(err.Error(), "did not end within 200ms") {
+		t.Errorf("error %v, want that it waits for the transaction", err)
+	}
+	if _, err := holder.Exec(t.Context(), "COMMIT"); err != nil {
+		t.Fatal(err)
+	}
+	w.step(t, "pgbouncer.pause", switchArgs)
+}
+
+// TestPause_of_the_whole_pooler_is_seen: a PAUSE without a name leaves the column paused of every database at 0.
+func TestPause_of_the_whole_pooler_is_seen(t *testing.T) {
+	t.Parallel()
+	w, pooler := switchable(t, lab.PairOptions{})
+	in := w.planned(t, "postgres.switchover", switchArgs)
+	if err := pooler.Console(t.Context(), "PAUSE"); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.poolerAndRoles(t); !strings.Contains(got, "paused 0") {
+		t.Fatalf("%s, want that the entry does not say so", got)
+	}
+	for _, in := range []actions.Input{input(switchArgs), in} {
+		_, err := w.kind(t, "postgres.switchover").Apply(t.Context(), in)
+		refusal(t, err, "pgb-1 is paused already: somebody else is at work on it")
+	}
+	if ev := w.check(t, "pgbouncer.resume", switchArgs); ev.Already {
+		t.Error("it is called serving")
+	}
+	if _, err := w.kind(t, "pgbouncer.resume").Apply(t.Context(), input(switchArgs)); err == nil || !strings.Contains(err.Error(), "by hand: RESUME in its console") {
+		t.Errorf("error %v, want the command that helps", err)
+	}
+	if err := pooler.Console(t.Context(), "RESUME"); err != nil { // as it says
+		t.Fatal(err)
+	}
+	if ev := w.check(t, "pgbouncer.resume", switchArgs); !ev.Already {
+		t.Error("that it serves again is not seen")
 	}
 }

@@ -82,7 +82,7 @@ func (p Pooler) resume(ctx context.Context, c Cluster) (bool, error) {
 		return false, err
 	}
 	if err := p.command(ctx, "RESUME "+quotedEntry(p.entry(c))); err != nil {
-		return false, errors.Join(errors.New("its clients still wait"), err)
+		return false, errors.Join(fmt.Errorf("its clients still wait; by hand: %s in its console", is.release(p.entry(c))), err)
 	}
 	return true, nil
 }
