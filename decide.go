@@ -179,6 +179,7 @@ func (t *turn) fail(err error) {
 }
 
 func cloned(s State) State {
+	s.Incident.Pages = slices.Clone(s.Incident.Pages)
 	s.Alerts = slices.Clone(s.Alerts)
 	s.Proposals = slices.Clone(s.Proposals)
 	for i := range s.Proposals {

@@ -164,7 +164,8 @@ func (t *turn) open(by Actor, key, title string, target Target) {
 
 func (t *turn) setClocks(update time.Duration, esc Escalation) {
 	inc := &t.state.Incident
-	inc.UpdateEvery, inc.Escalate, inc.NextUpdate = update, esc, time.Time{}
+	t.escalateTo(esc)
+	inc.UpdateEvery, inc.NextUpdate = update, time.Time{}
 	if update > 0 {
 		inc.NextUpdate = t.now.Add(update)
 	}

@@ -89,22 +89,6 @@ func (t *turn) lastRun() (Run, bool) {
 	return Run{}, false
 }
 
-func (t *turn) page(by Actor, text string) {
-	inc := &t.state.Incident
-	inc.EscalateAt, inc.Page = time.Time{}, PageTriggered
-	t.say(EvPageTriggered, by, text, with(map[string]string{"service": inc.Escalate.Service, "severity": inc.Severity, "title": inc.Title}))
-}
-
-func (t *turn) acknowledgePage(by Actor) {
-	inc := &t.state.Incident
-	if inc.Page == PageTriggered {
-		inc.Page = PageAcknowledged
-		t.say(EvPageAcknowledged, by, fmt.Sprintf("%s is on it: %s", by, inc.ID), with(map[string]string{"service": inc.Escalate.Service}))
-	}
-}
-
-func (t *turn) stopEscalation() { t.state.Incident.EscalateAt = time.Time{} }
-
 // settleIncident resolves the incident when nothing fires, no run is open and no person's request is pending. The end
 // of the alerts takes away what they asked for, never what a person asked for: a fail back is wanted after the alerts.
 func (t *turn) settleIncident(by Actor) {
@@ -141,10 +125,7 @@ func (t *turn) resolve(by Actor) {
 	t.moveIncident(EvIncidentResolved)
 	inc.ResolvedAt, inc.NextUpdate, inc.EscalateAt, inc.Alarm = t.now, time.Time{}, time.Time{}, ""
 	t.say(EvIncidentResolved, by, t.summary(), with(map[string]any{"marks": inc.Marks, "opened_at": inc.OpenedAt, "resolved_at": inc.ResolvedAt}))
-	if inc.Page == PageTriggered || inc.Page == PageAcknowledged {
-		inc.Page = PageResolved
-		t.say(EvPageResolved, by, inc.ID+" is resolved", with(map[string]string{"service": inc.Escalate.Service}))
-	}
+	t.resolvePages(by)
 }
 
 // summary tells the whole incident in one sentence with its durations, split by who was waited for.

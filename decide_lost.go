@@ -21,6 +21,7 @@ func (t *turn) loseEnd(c LoseEnd) Answer {
 			t.again(p, engine, fmt.Sprintf("%s is checked again and its votes are gone: %s", p.ID, c.Text))
 		}
 	}
+	t.state.Incident.Paged = t.state.Incident.lastPage() + pagesLost // a page of the lost part may be acknowledged
 	t.page(engine, fmt.Sprintf("%s needs a person: %s", t.state.Incident.ID, c.Text))
 	return Answer{Code: CodeAccepted, Text: c.Text, ID: t.state.Incident.ID}
 }

@@ -92,7 +92,7 @@ func (t *turn) alarm(c Report) {
 		inc.Severity = c.Severity
 	}
 	if inc.Escalate.Service == "" {
-		inc.Escalate.Service = c.Escalate.Service
+		t.escalateTo(Escalation{After: inc.Escalate.After, Service: c.Escalate.Service})
 	}
 	t.say(EvTargetAlarm, watcher, c.Text, with(c.Offer))
 	for i := range t.state.Runs {

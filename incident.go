@@ -45,6 +45,8 @@ type Incident struct {
 	Escalate      Escalation    `json:"escalate,omitzero"`
 	EscalateAt    time.Time     `json:"escalate_at,omitzero"` // zero: nothing to escalate, or done
 	Page          PageState     `json:"page,omitempty"`
+	Pages         []Page        `json:"pages,omitempty"`    // raised and not resolved; empty for page 1 alone, at the service of Escalate
+	Paged         int           `json:"paged,omitempty"`    // numbers of pages given out, from the second on
 	Alarm         string        `json:"alarm,omitempty"`    // what a watch sees and nobody has ended; the incident stays open
 	Reported      string        `json:"reported,omitempty"` // the last note of a watch
 	Marks         Marks         `json:"marks,omitzero"`
@@ -60,17 +62,6 @@ func (i Incident) Since() time.Time {
 
 // Burning reports whether something still asks for the incident: an alert that fires, or a watch that sees it.
 func (i Incident) Burning() bool { return i.Firing > 0 || i.Alarm != "" }
-
-// PageState is what the pager was last told about an incident.
-type PageState string
-
-// The states of a page.
-const (
-	PageNone         PageState = ""
-	PageTriggered    PageState = "triggered"
-	PageAcknowledged PageState = "acknowledged"
-	PageResolved     PageState = "resolved"
-)
 
 // Marks are the moments from which the summary's durations come: who was waited for, and how long.
 type Marks struct {

@@ -1,6 +1,7 @@
 package pointsman
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -223,11 +224,17 @@ func parkedPages(m move) error {
 }
 
 func pagesInOrder(m move) error {
-	page := m.before.Incident.Page
+	before, after := m.before.Incident, m.after.Incident
+	page, raised, last := before.Page, slices.Clone(before.raised()), before.lastPage()
 	for _, ev := range m.events {
+		about := pagesOf(ev)
 		switch ev.Type {
 		case EvPageTriggered:
-			page = PageTriggered
+			if len(about) != 1 || about[0].N <= last || about[0].Service != after.Escalate.Service {
+				return fmt.Errorf("page %v of service %q is raised after number %d", about, after.Escalate.Service, last)
+			}
+			page, raised, last = PageTriggered, append(raised, about[0]), about[0].N
+			continue
 		case EvPageAcknowledged:
 			if page != PageTriggered {
 				return fmt.Errorf("acknowledged while %q", page)
@@ -238,12 +245,29 @@ func pagesInOrder(m move) error {
 				return fmt.Errorf("resolved while %q", page)
 			}
 			page = PageResolved
+		default:
+			continue
+		}
+		if !slices.Equal(about, raised) {
+			return fmt.Errorf("%s reaches %v of the pages %v", ev.Type, about, raised)
+		}
+		if page == PageResolved {
+			raised = nil
 		}
 	}
-	if page != m.after.Incident.Page {
-		return fmt.Errorf("the events leave it %q, the incident says %q", page, m.after.Incident.Page)
+	if page != after.Page || last != after.lastPage() || !slices.Equal(raised, after.raised()) {
+		return fmt.Errorf("the events leave it %q with %v, the last %d; the incident says %q with %v, %d", page, raised, last, after.Page, after.raised(), after.lastPage())
 	}
 	return nil
+}
+
+// pagesOf reads the event as the way out does.
+func pagesOf(ev Event) []Page {
+	var p paging
+	if json.Unmarshal(ev.Data, &p) == nil && len(p.Pages) == 0 {
+		return []Page{{N: 1, Service: p.Service}}
+	}
+	return p.Pages
 }
 
 func tickSettles(m move) error {

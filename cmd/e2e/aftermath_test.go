@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/pointsman/pointsman"
 
@@ -79,7 +80,7 @@ func (tr *traffic) record(incident string) {
 	}
 }
 
-// paged looks at PagerDuty: what it got twice it recognised, by one key for one incident.
+// paged looks at PagerDuty: what it got twice it recognised, by one key for one event, and each event woke somebody.
 func (tr *traffic) paged() {
 	tr.t.Helper()
 	keys := map[string]string{}
@@ -89,16 +90,20 @@ func (tr *traffic) paged() {
 		if ev.Action != "trigger" {
 			continue
 		}
-		incident := fmt.Sprint(ev.Payload.Details["incident"])
-		if old := keys[incident]; old != "" && old != ev.DedupKey {
-			tr.t.Errorf("%s was paged under two keys: %s, %s", incident, old, ev.DedupKey)
+		event := fmt.Sprint(ev.Payload.Details["event"])
+		if old := keys[event]; old != "" && old != ev.DedupKey {
+			tr.t.Errorf("%s was paged under two keys: %s, %s", event, old, ev.DedupKey)
 		}
-		keys[incident] = ev.DedupKey
+		keys[event] = ev.DedupKey
 	}
-	for _, incident := range tr.column(`SELECT DISTINCT incident FROM log WHERE type = 'page.triggered'`) {
-		if keys[incident] == "" {
-			tr.t.Errorf("NOT PAGED: %s", incident)
+	for _, page := range tr.column(`SELECT incident || ' ' || event_id FROM log WHERE type = 'page.triggered'`) {
+		_, event, _ := strings.Cut(page, " ")
+		if keys[event] == "" {
+			tr.t.Errorf("NOT PAGED: %s", page)
 		}
+	}
+	if woken := len(tr.pager.Woken()); woken != len(keys) {
+		tr.t.Errorf("%d pages woke somebody, want all %d", woken, len(keys))
 	}
 }
 

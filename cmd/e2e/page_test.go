@@ -15,7 +15,8 @@ import (
 	"github.com/pointsman/pointsman/configs"
 )
 
-// TestPage wakes somebody when nobody decides in time; the first decision acknowledges, the end resolves.
+// TestPage wakes somebody when nobody decides in time; the first decision acknowledges, the end resolves. When it fires
+// again, that is another page.
 func TestPage(t *testing.T) {
 	t.Parallel()
 	s := open(t, setting{pager: true, edit: func(c *configs.Config) {
@@ -25,7 +26,7 @@ func TestPage(t *testing.T) {
 	paged := func(state string) {
 		t.Helper()
 		s.await("the page is "+state, func() error {
-			if is := s.pager.State(key); is != state {
+			if is := s.pager.State(pagerKey, key); is != state {
 				return fmt.Errorf("it is %q", is)
 			}
 			return nil
@@ -51,11 +52,21 @@ func TestPage(t *testing.T) {
 	s.state("INC-1", "is carried out", ranDone)
 	s.alarm(over(missing))
 	paged("resolved")
+	key += "/2"
+	again := time.Now().UTC().Format(time.RFC3339Nano)
+	for _, a := range []alert{firing(missing), over(missing)} {
+		a["startsAt"] = again
+		s.alarm(a)
+		paged(map[any]string{"firing": "triggered", "resolved": "resolved"}[a["status"]])
+	}
+	if n := len(s.pager.Woken()); n != 2 {
+		t.Errorf("%d pages woke somebody, want 2", n)
+	}
 	var told []string
 	for _, e := range s.pager.Events() {
 		told = append(told, e.Action)
 	}
-	if diff := cmp.Diff([]string{"trigger", "acknowledge", "resolve"}, slices.Compact(told)); diff != "" {
+	if diff := cmp.Diff([]string{"trigger", "acknowledge", "resolve", "trigger", "resolve"}, slices.Compact(told)); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -2,6 +2,8 @@ package pagerduty
 
 import (
 	"encoding/json"
+	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -22,6 +24,7 @@ type page struct {
 	Action   string            `json:"action"` // trigger, acknowledge, resolve
 	Service  string            `json:"service"`
 	Key      string            `json:"key"`
+	N        int               `json:"-"` // it is in the key
 	Summary  string            `json:"summary"`
 	Severity string            `json:"severity"`
 	Source   string            `json:"source"`
@@ -35,18 +38,35 @@ var actions = map[pointsman.EventType]string{
 	pointsman.EvPageResolved:     "resolve",
 }
 
-// pageOf makes a page of an event; false for an event that is none.
-func (w *Way) pageOf(ev pointsman.Logged) (page, bool) {
+// about is what an event says of the pages that it raises, acknowledges or resolves.
+type about struct {
+	Service, Severity, Title string
+	Pages                    []pointsman.Page // none: page 1, at the service
+}
+
+// pagesOf returns what PagerDuty is told for an event, one for each page; nothing for an event that is about none.
+func (w *Way) pagesOf(ev pointsman.Logged) []page {
 	action, ok := actions[ev.Type]
 	if !ok {
-		return page{}, false
+		return nil
 	}
-	var about struct{ Service, Severity, Title string }
-	if len(ev.Data) > 0 && json.Unmarshal(ev.Data, &about) != nil {
-		about.Title = "" // a page whose details cannot be read is still a page
+	var a about
+	if len(ev.Data) > 0 && json.Unmarshal(ev.Data, &a) != nil {
+		a.Title = "" // a page whose details cannot be read is still a page
 	}
+	if len(a.Pages) == 0 {
+		a.Pages = []pointsman.Page{{N: 1, Service: a.Service}}
+	}
+	out := make([]page, 0, len(a.Pages))
+	for _, of := range a.Pages {
+		out = append(out, w.pageOf(ev, action, a, of))
+	}
+	return out
+}
+
+func (w *Way) pageOf(ev pointsman.Logged, action string, about about, of pointsman.Page) page {
 	p := page{
-		Action: action, Service: w.service(about.Service).Name, Key: w.key(ev.Incident), Summary: clean(ev.Text, maxSummary),
+		Action: action, Service: w.service(of.Service).Name, Key: w.key(ev.Incident, of.N), N: of.N, Summary: clean(ev.Text, maxSummary),
 		Severity: severity(about.Severity), Source: "pointsman", At: ev.At,
 		Details: map[string]string{
 			"incident": ev.Incident, "title": about.Title, "severity": about.Severity, "target": ev.Target,
@@ -59,15 +79,27 @@ func (w *Way) pageOf(ev pointsman.Logged) (page, bool) {
 	if p.Summary == "" {
 		p.Summary = ev.Incident // PagerDuty refuses a page without one
 	}
-	if about.Service != "" && p.Service != about.Service {
-		p.Details["wanted_service"] = about.Service + " is not configured"
+	if of.N > 1 {
+		p.Details["page"] = strconv.Itoa(of.N)
+	}
+	if of.Service != "" && p.Service != of.Service {
+		p.Details["wanted_service"] = of.Service + " is not configured"
 	}
 	for k, v := range p.Details {
 		if p.Details[k] = clean(v, maxSummary); p.Details[k] == "" {
 			delete(p.Details, k)
 		}
 	}
-	return p, true
+	return p
+}
+
+// to is the destination: a lane for each page, so that its end follows its beginning, and the next page waits for neither.
+// The number stands in front, where no name of a service can look like it.
+func (p page) to() string {
+	if p.N > 1 {
+		return fmt.Sprintf("page %d, service:%s", p.N, p.Service)
+	}
+	return "service:" + p.Service
 }
 
 // event is the page as PagerDuty's client wants it.

@@ -1,7 +1,8 @@
 // Package pagerduty pages people through PagerDuty's Events API v2: the way out for the events page.triggered,
-// page.acknowledged and page.resolved. All pages of an incident share one dedup key, so an attempt that is repeated
-// changes nothing there. The client library knows no retries and drops PagerDuty's words of a refusal; the waiting is
-// the dispatcher's, the words are read here.
+// page.acknowledged and page.resolved. Each page of an incident has a dedup key of its own, made of its number, so an
+// attempt that is repeated changes nothing there, and another page wakes people although the one before is acknowledged.
+// The client library knows no retries and drops PagerDuty's words of a refusal; the waiting is the dispatcher's, the
+// words are read here.
 package pagerduty
 
 import (
@@ -76,15 +77,13 @@ func (w *Way) Name() string { return "pagerduty" }
 
 // Plan implements comms.Way.
 func (w *Way) Plan(ev pointsman.Logged) []pointsman.Delivery {
-	p, ok := w.pageOf(ev)
-	if !ok {
-		return nil
+	var out []pointsman.Delivery
+	for _, p := range w.pagesOf(ev) {
+		if body, err := json.Marshal(p); err == nil { // a struct of strings and a time always encodes
+			out = append(out, pointsman.Delivery{Destination: p.to(), Class: pointsman.Urgent, Payload: body})
+		}
 	}
-	body, err := json.Marshal(p)
-	if err != nil {
-		return nil // a struct of strings and a time always encodes
-	}
-	return []pointsman.Delivery{{Destination: "service:" + p.Service, Class: pointsman.Urgent, Payload: body}}
+	return out
 }
 
 // Send implements comms.Way. The ref is the dedup key.
@@ -123,13 +122,17 @@ func (w *Way) service(name string) Service {
 	return fallback
 }
 
-func (w *Way) key(incident string) string {
+// key is by what PagerDuty knows a page again. Page 1 keeps the key that it had when it was the only one.
+func (w *Way) key(incident string, n int) string {
 	key := "pointsman/" + incident
 	if w.site != "" {
 		key = "pointsman/" + w.site + "/" + incident
 	}
+	if n > 1 {
+		key += "/" + strconv.Itoa(n)
+	}
 	if len(key) > maxKey {
-		key = key[len(key)-maxKey:] // the incident's number is at the end
+		key = key[len(key)-maxKey:] // the numbers of incident and page are at the end
 	}
 	return key
 }

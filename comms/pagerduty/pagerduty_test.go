@@ -87,14 +87,15 @@ func send(t *testing.T, f *pagerdutytest.Fake, events ...pointsman.Logged) {
 	for _, ev := range events {
 		for _, d := range w.Plan(ev) {
 			d.Incident = ev.Incident
-			if ref, err := w.Send(t.Context(), d); err != nil || ref != dedup {
+			if ref, err := w.Send(t.Context(), d); err != nil || !strings.HasPrefix(ref, dedup) {
 				t.Fatalf("ref %q, error %v, want %q", ref, err, dedup)
 			}
 		}
 	}
 }
 
-func TestOneIncidentIsOnePage(t *testing.T) {
+// A page without a number is of an older version, or the only one: the key is that of the incident.
+func TestPagesWithoutANumberAreOne(t *testing.T) {
 	t.Parallel()
 	f := fake(t)
 	about := map[string]string{"service": "dba"}
@@ -108,7 +109,7 @@ func TestOneIncidentIsOnePage(t *testing.T) {
 		{event(pointsman.EvPageResolved, about, "INC-7 is resolved"), "resolved"},
 	} {
 		send(t, f, step.ev)
-		if got := f.State(dedup); got != step.want {
+		if got := f.State(dbaKey, dedup); got != step.want {
 			t.Errorf("after %s the incident is %q, want %q", step.ev.Type, got, step.want)
 		}
 	}
@@ -118,6 +119,90 @@ func TestOneIncidentIsOnePage(t *testing.T) {
 	}
 	want := map[string]any{"incident": "INC-7", "title": "PrimaryDown", "severity": "page", "target": "postgres/orders", "event": "ev-42"}
 	if d := cmp.Diff(want, first.Payload.Details); d != "" {
+		t.Error(d)
+	}
+}
+
+func page(n int, service string) pointsman.Page { return pointsman.Page{N: n, Service: service} }
+
+// about is an event of these pages, as the reducer writes it.
+func about(typ pointsman.EventType, text string, pages ...pointsman.Page) pointsman.Logged {
+	ev := event(typ, nil, text)
+	ev.Data, _ = json.Marshal(map[string]any{"service": pages[0].Service, "severity": "page", "title": "PrimaryDown", "pages": pages})
+	return ev
+}
+
+func TestThePageAfterAnAcknowledgementWakesSomebody(t *testing.T) {
+	t.Parallel()
+	f := fake(t)
+	woken := func(want ...string) {
+		t.Helper()
+		var got []string
+		for _, ev := range f.Woken() {
+			got = append(got, ev.DedupKey+": "+ev.Payload.Summary)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Error(d)
+		}
+	}
+	nobody, parked := dedup+": nobody decided on INC-7 within 5m: PrimaryDown", dedup+"/2: INC-7/R1 is parked"
+	send(t, f, triggered(), event(pointsman.EvPageAcknowledged, map[string]string{"service": "dba"}, "Ana is on it: INC-7"))
+	woken(nobody)
+	second := about(pointsman.EvPageTriggered, "INC-7/R1 is parked", page(2, "dba"))
+	send(t, f, second, second) // at least once: a repeated attempt wakes nobody again
+	woken(nobody, parked)
+	if one, two := f.State(dbaKey, dedup), f.State(dbaKey, dedup+"/2"); one != "acknowledged" || two != "triggered" {
+		t.Errorf("page 1 is %q, page 2 %q", one, two)
+	}
+	both := []pointsman.Page{page(1, "dba"), page(2, "dba")}
+	for typ, want := range map[pointsman.EventType]string{pointsman.EvPageAcknowledged: "acknowledged", pointsman.EvPageResolved: "resolved"} {
+		f := fake(t)
+		send(t, f, triggered(), second, about(typ, "", both...))
+		if one, two := f.State(dbaKey, dedup), f.State(dbaKey, dedup+"/2"); one != want || two != want {
+			t.Errorf("after %s page 1 is %q, page 2 %q", typ, one, two)
+		}
+	}
+	if got := f.Woken()[1].Payload.Details["page"]; got != "2" {
+		t.Errorf("the page calls itself %v", got)
+	}
+}
+
+func TestAPageEndsAtTheServiceWhereItBegan(t *testing.T) {
+	t.Parallel()
+	f := fake(t)
+	both := []pointsman.Page{page(1, "dba"), page(2, "api")}
+	states := func(one, two string) {
+		t.Helper()
+		got := []string{f.State(dbaKey, dedup), f.State(apiKey, dedup+"/2"), f.State(apiKey, dedup), f.State(dbaKey, dedup+"/2")}
+		if d := cmp.Diff([]string{one, two, "", ""}, got); d != "" {
+			t.Error(d)
+		}
+	}
+	send(t, f, triggered(), about(pointsman.EvPageTriggered, "INC-7/R1 is parked", both[1]))
+	states("triggered", "triggered")
+	send(t, f, about(pointsman.EvPageAcknowledged, "Ana is on it: INC-7", both...))
+	states("acknowledged", "acknowledged")
+	send(t, f, about(pointsman.EvPageResolved, "INC-7 is resolved", both...))
+	states("resolved", "resolved")
+}
+
+// The end of a page must follow its beginning, so each page has a lane of its own; and of one event no two deliveries
+// may go to one destination.
+func TestEachPageHasItsLane(t *testing.T) {
+	t.Parallel()
+	w := newWay(t, "http://127.0.0.1:1")
+	lanes := func(ev pointsman.Logged) (out []string) {
+		for _, d := range w.Plan(ev) {
+			out = append(out, d.Destination)
+		}
+		return out
+	}
+	all := []pointsman.Page{page(1, "dba"), page(2, "dba"), page(3, "api")}
+	want := append(append(lanes(triggered()), lanes(about(pointsman.EvPageTriggered, "", all[1]))...), lanes(about(pointsman.EvPageTriggered, "", all[2]))...)
+	if d := cmp.Diff([]string{"service:dba", "page 2, service:dba", "page 3, service:api"}, want); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(want, lanes(about(pointsman.EvPageResolved, "", all...))); d != "" {
 		t.Error(d)
 	}
 }

@@ -32,6 +32,9 @@ type Event struct {
 	} `json:"payload"`
 }
 
+// place is where an incident of PagerDuty is found: another service with the same dedup key knows nothing of it.
+type place struct{ routingKey, dedupKey string }
+
 // Fake is the handler of one PagerDuty account.
 type Fake struct {
 	schema *jsonschema.Schema
@@ -39,7 +42,8 @@ type Fake struct {
 
 	mu     sync.Mutex
 	events []Event
-	states map[string]string
+	states map[place]string
+	woken  []Event
 	fault  http.Handler
 }
 
@@ -57,7 +61,7 @@ func New(keys ...string) (*Fake, error) {
 	if err != nil {
 		return nil, fmt.Errorf("events api schema: %w", err)
 	}
-	f := &Fake{schema: schema, keys: map[string]bool{}, states: map[string]string{}}
+	f := &Fake{schema: schema, keys: map[string]bool{}, states: map[place]string{}}
 	for _, k := range keys {
 		f.keys[k] = true
 	}
@@ -78,11 +82,19 @@ func (f *Fake) Events() []Event {
 	return append([]Event(nil), f.events...)
 }
 
-// State is "triggered", "acknowledged", "resolved" or empty for a key that was never used.
-func (f *Fake) State(dedupKey string) string {
+// State is "triggered", "acknowledged", "resolved" or empty for a key that was never used with that integration.
+func (f *Fake) State(routingKey, dedupKey string) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.states[dedupKey]
+	return f.states[place{routingKey, dedupKey}]
+}
+
+// Woken returns the triggers that opened an incident of PagerDuty, in order: those for which a telephone rang. Any
+// other became a line in an incident that was open already, whether acknowledged or not.
+func (f *Fake) Woken() []Event {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]Event(nil), f.woken...)
 }
 
 // ServeHTTP implements http.Handler.
@@ -114,14 +126,16 @@ func (f *Fake) enqueue(w http.ResponseWriter, body []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.events = append(f.events, ev)
-	was := f.states[ev.DedupKey]
+	at := place{ev.RoutingKey, ev.DedupKey}
+	was := f.states[at]
 	switch {
-	case ev.Action == "trigger" && was != "acknowledged": // a repeated trigger does not take an acknowledgement back
-		f.states[ev.DedupKey] = "triggered"
+	case ev.Action == "trigger" && (was == "" || was == "resolved"): // a repeated trigger does not take an acknowledgement back
+		f.states[at] = "triggered"
+		f.woken = append(f.woken, ev)
 	case ev.Action == "acknowledge" && was == "triggered":
-		f.states[ev.DedupKey] = "acknowledged"
+		f.states[at] = "acknowledged"
 	case ev.Action == "resolve" && was != "":
-		f.states[ev.DedupKey] = "resolved"
+		f.states[at] = "resolved"
 	}
 	answer(w, http.StatusAccepted, map[string]any{"status": "success", "message": "Event processed", "dedup_key": ev.DedupKey})
 }
