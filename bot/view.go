@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pointsman/pointsman"
@@ -137,8 +138,8 @@ func ViewOf(s pointsman.State, now time.Time) View {
 		Drill: s.Drill(), Reopened: inc.Reopened, Page: inc.Page, Times: durations(inc),
 	}
 	v.Name = inc.Title
-	if inc.First.Status != "" {
-		v.Name, v.Summary = inc.First.Name(), summary(inc)
+	if head := headline(s); head.Status != "" {
+		v.Name, v.Summary = head.Name(), summary(head, inc.Title)
 		if !inc.First.StartsAt.IsZero() && inc.Reopened == 0 {
 			v.Since = inc.First.StartsAt
 		}
@@ -163,6 +164,29 @@ func ViewOf(s pointsman.State, now time.Time) View {
 	return v
 }
 
+// headline is the alert by which the card is called: the one that began the outage, or once that is over the eldest of those
+// that still fire.
+func headline(s pointsman.State) pointsman.Alert {
+	head := s.Incident.First
+	if head.Status == "" {
+		return head // a person opened it, and no alert joined
+	}
+	var eldest pointsman.Alert
+	for _, a := range s.Alerts {
+		switch {
+		case a.Status != pointsman.AlertFiring:
+		case a.Fingerprint == head.Fingerprint:
+			return head
+		case eldest.Status == "" || a.StartsAt.Before(eldest.StartsAt):
+			eldest = a
+		}
+	}
+	if eldest.Status == "" {
+		return head
+	}
+	return eldest
+}
+
 // alsoFiring names the other alerts of the same outage, each once.
 func alsoFiring(s pointsman.State) []string {
 	count := map[string]int{}
@@ -171,8 +195,8 @@ func alsoFiring(s pointsman.State) []string {
 			count[a.Name()]++
 		}
 	}
-	if first := s.Incident.First.Name(); count[first] > 0 {
-		count[first]-- // it is in the header
+	if head := headline(s).Name(); count[head] > 0 {
+		count[head]-- // it is in the header
 	}
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(count)) {
@@ -186,14 +210,14 @@ func alsoFiring(s pointsman.State) []string {
 	return out
 }
 
-// summary is what the alert says of itself; the title where it says nothing else.
-func summary(inc pointsman.Incident) string {
-	a := inc.First.Annotations
-	if s := cmp.Or(a["summary"], a["description"], a["message"]); s != "" {
+// summary is what the alert says of itself; the incident's title where it says nothing else.
+func summary(a pointsman.Alert, title string) string {
+	said := a.Annotations
+	if s := cmp.Or(said["summary"], said["description"], said["message"]); s != "" {
 		return s
 	}
-	if inc.Title != inc.First.Name() {
-		return inc.Title
+	if strings.HasPrefix(title, a.Name()) && title != a.Name() {
+		return title
 	}
 	return ""
 }

@@ -14,7 +14,7 @@ import (
 
 func proposalView(s pointsman.State, p pointsman.Proposal, now time.Time) ProposalView {
 	v := ProposalView{
-		ID: p.ID, Title: cmp.Or(p.Title, p.Runbook), Runbook: p.Runbook, Target: where(p.Target), Mode: p.Mode, State: p.State, Why: why(s.Incident, p),
+		ID: p.ID, Title: cmp.Or(p.Title, p.Runbook), Runbook: p.Runbook, Target: where(p.Target), Mode: p.Mode, State: p.State, Why: why(s, p),
 		Facts: pressing(p.Facts), Checked: p.CheckedAt, Digest: pointsman.ShortDigest(p.Digest), Generation: p.Generation,
 		Needs: p.Policy.String(), Eligible: p.Eligible, Expires: p.ExpiresAt, Already: p.Already, Problem: p.Problem,
 		Changed: p.Changed, DecidedBy: p.DecidedBy, DecidedAt: p.DecidedAt,
@@ -68,18 +68,29 @@ func where(t pointsman.Target) string {
 	return t.Key() + " (" + t.Environment + ")"
 }
 
-func why(inc pointsman.Incident, p pointsman.Proposal) string {
+func why(s pointsman.State, p pointsman.Proposal) string {
 	if p.Requester.Known() {
 		if p.Reason != "" {
 			return fmt.Sprintf("%s asked for it: %s", p.Requester, p.Reason)
 		}
 		return fmt.Sprintf("%s asked for it", p.Requester)
 	}
-	s := fmt.Sprintf("the runbook %s answers %s", p.Runbook, inc.First.Name())
+	text := fmt.Sprintf("the runbook %s answers %s", p.Runbook, whatItAnswers(s))
 	if k := p.Target.Key(); k != "" {
-		s += ", whose labels select " + k
+		text += ", whose labels select " + k
 	}
-	return s
+	return text
+}
+
+// whatItAnswers is the alert that a runbook answers. Which one of several it was is not on record.
+func whatItAnswers(s pointsman.State) string {
+	name := s.Incident.First.Name()
+	for _, a := range s.Alerts {
+		if a.Name() != name {
+			return "an alert of " + s.Incident.ID
+		}
+	}
+	return name
 }
 
 // voter is a name with the role that counted.
