@@ -111,7 +111,7 @@ func (t *turn) join(c ReceiveAlerts, first Alert) {
 // pages by itself.
 func (t *turn) escalate(esc Escalation) {
 	inc := &t.state.Incident
-	inc.Escalate = esc
+	t.escalateTo(esc)
 	t.stopEscalation()
 	if _, running := t.state.OpenRun(); !running && esc.After > 0 {
 		inc.EscalateAt = t.now.Add(esc.After)
@@ -127,7 +127,8 @@ func (t *turn) hasten(esc Escalation) {
 	case inc.Escalate.After == 0:
 		t.escalate(esc)
 	case inc.EscalateAt.After(due):
-		inc.Escalate, inc.EscalateAt = esc, due
+		t.escalateTo(esc)
+		inc.EscalateAt = due
 	}
 }
 

@@ -135,6 +135,33 @@ func TestAPageEndsAtItsService(t *testing.T) {
 		s.do(CloseIncident{Incident: "INC-1", Reason: "a false alarm", By: dbaA})
 		s.paged("triggered 1@dba", "triggered 2@api", "resolved 1@dba 2@api")
 	})
+	t.Run("also where a more urgent alert has somebody else paged", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		alarm := splitBrain()
+		alarm.Escalate.After = 0
+		s.do(alarm)
+		s.want(s.do(joined), CodeAccepted, "1 firing")
+		s.now = s.state.Incident.EscalateAt
+		s.do(Tick{Incident: "INC-1"})
+		s.do(CloseIncident{Incident: "INC-1", Reason: "a false alarm", By: dbaA})
+		s.paged("triggered 1@dba", "triggered 2@api", "resolved 1@dba 2@api")
+	})
+	t.Run("and what joins at the same service leaves nothing that an older version does not know", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		same := joined
+		same.Escalate.Service = "dba"
+		s.do(splitBrain())
+		s.do(Request{Key: "target:postgres/orders", Offer: webhook().Offers[0], By: dbaA})
+		over := splitBrain()
+		over.What, over.Text = SeenOver, "one node takes writes again: pg-2"
+		s.do(over)
+		s.do(same)
+		if got := s.state.Incident.Pages; got != nil {
+			t.Fatal(got)
+		}
+	})
 	t.Run("also where it had no name and the alarm gives one", func(t *testing.T) {
 		t.Parallel()
 		s := begin(t)
