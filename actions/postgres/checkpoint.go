@@ -72,12 +72,21 @@ type controlFile struct {
 	LSN      string
 	Current  int  // of the WAL file; 0 in recovery
 	May      bool // our role may ask for a checkpoint
+	Grants   bool // the server has a role to grant for that
 	at       time.Time
 }
 
+// Whether the server has the role that may ask for a checkpoint, which is there from PostgreSQL 15 on, and whether ours
+// may. The role is looked up, never named to pg_has_role: of one that does not exist that is an error.
+const (
+	grantsCheckpointSQL = `EXISTS (SELECT FROM pg_roles WHERE rolname = 'pg_checkpoint')`
+	mayCheckpointSQL    = `(current_setting('is_superuser') = 'on'
+		OR coalesce((SELECT pg_has_role(oid, 'USAGE') FROM pg_roles WHERE rolname = 'pg_checkpoint'), false))`
+)
+
 const controlSQL = `SELECT pg_is_in_recovery(), c.timeline_id, c.checkpoint_lsn::text,
 	CASE WHEN pg_is_in_recovery() THEN 0 ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END,
-	pg_has_role('pg_checkpoint', 'USAGE') OR current_setting('is_superuser') = 'on'
+	` + mayCheckpointSQL + `, ` + grantsCheckpointSQL + `
 	FROM pg_control_checkpoint() c`
 
 func (n Node) control(ctx context.Context, limit time.Duration) (controlFile, *pgx.Conn, error) {
@@ -88,7 +97,7 @@ func (n Node) control(ctx context.Context, limit time.Duration) (controlFile, *p
 	if err != nil {
 		return f, nil, err
 	}
-	if err := conn.QueryRow(readCtx, controlSQL).Scan(&f.Recovery, &f.Timeline, &f.LSN, &f.Current, &f.May); err != nil {
+	if err := conn.QueryRow(readCtx, controlSQL).Scan(&f.Recovery, &f.Timeline, &f.LSN, &f.Current, &f.May, &f.Grants); err != nil {
 		discard(conn)
 		return f, nil, scrubbed(err, nil)
 	}
@@ -133,13 +142,21 @@ func (f controlFile) judge(node string, promised bool, step int) pointsman.Evide
 	if !f.May {
 		right.Value, right.Result = "missing", pointsman.Fail
 		right.Text = fmt.Sprintf("Pointsman's role may not CHECKPOINT on %s: until the server does so by itself, up to checkpoint_timeout later, pg_rewind finds no divergence", node)
-		right.Clears = "GRANT pg_checkpoint to Pointsman's role"
+		right.Clears = f.clears(node)
 	}
 	ev := pointsman.Evidence{Facts: []pointsman.Fact{primary, right}}
 	if !f.Recovery && f.Timeline == f.Current {
 		ev.Already, ev.AlreadyBy = true, "the server itself: its last checkpoint is on timeline "+fmt.Sprint(f.Timeline)
 	}
 	return ev
+}
+
+// clears is what gives the role a checkpoint.
+func (f controlFile) clears(node string) string {
+	if f.Grants {
+		return "GRANT pg_checkpoint to Pointsman's role"
+	}
+	return "CHECKPOINT on " + node + " as a superuser (before PostgreSQL 15 nobody else may), or wait for the server's own"
 }
 
 // Apply implements actions.Action.

@@ -89,16 +89,17 @@ type rights struct {
 	node, role, systemID                        string
 	super, monitor, promote, reload             bool
 	checkpoint, signal, replay, owner, mayClose bool
+	grantsCheckpoint                            bool // the server has a role to grant for it
 	recovery, hasTable, writesTable             bool
 	clusterName                                 string
 	startedAt, at                               time.Time
 }
 
-// rightsSQL asks without changing anything. pg_checkpoint is there from PostgreSQL 15 on; before, only a superuser may.
+// rightsSQL asks without changing anything.
 const rightsSQL = `SELECT current_user, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
 	pg_has_role('pg_monitor', 'USAGE'),
 	has_function_privilege('pg_promote(boolean,integer)', 'EXECUTE'), has_function_privilege('pg_reload_conf()', 'EXECUTE'),
-	coalesce((SELECT pg_has_role(oid, 'USAGE') FROM pg_roles WHERE rolname = 'pg_checkpoint'), false), pg_has_role('pg_signal_backend', 'USAGE'),
+	` + mayCheckpointSQL + `, ` + grantsCheckpointSQL + `, pg_has_role('pg_signal_backend', 'USAGE'),
 	has_function_privilege('pg_wal_replay_resume()', 'EXECUTE'),
 	coalesce((SELECT bool_and(pg_has_role(datdba, 'USAGE')) FROM pg_database WHERE datallowconn AND NOT datistemplate AND datname <> '` + maintenance + `'), true),
 	coalesce((SELECT has_database_privilege(oid, 'CONNECT') FROM pg_database WHERE datname = '` + maintenance + `'), false),
@@ -130,7 +131,7 @@ func (n Node) examine(ctx context.Context, cluster Cluster, used map[string]stri
 }
 
 func askRights(ctx context.Context, conn *pgx.Conn, table string) (r rights, err error) {
-	err = conn.QueryRow(ctx, rightsSQL, table).Scan(&r.role, &r.super, &r.monitor, &r.promote, &r.reload, &r.checkpoint, &r.signal, &r.replay,
+	err = conn.QueryRow(ctx, rightsSQL, table).Scan(&r.role, &r.super, &r.monitor, &r.promote, &r.reload, &r.checkpoint, &r.grantsCheckpoint, &r.signal, &r.replay,
 		&r.owner, &r.mayClose, &r.recovery, &r.hasTable, &r.clusterName, &r.systemID, &r.startedAt, &r.at)
 	if err == nil && r.hasTable {
 		err = conn.QueryRow(ctx, writesSQL, table).Scan(&r.writesTable)

@@ -10,6 +10,10 @@ import (
 
 // judgeUsed looks at rights that only some kinds need, where a runbook uses such a kind or the fence names such a rung.
 func (e *examination) judgeUsed(cluster Cluster, r rights, used map[string]string) {
+	checkpoint := "GRANT pg_checkpoint TO " + r.role
+	if !r.grantsCheckpoint {
+		checkpoint = "before PostgreSQL 15 there is no such grant: after a failover, CHECKPOINT as a superuser, or wait for the server's own"
+	}
 	for _, need := range []struct {
 		kind  string
 		level pointsman.GuardKind
@@ -18,8 +22,8 @@ func (e *examination) judgeUsed(cluster Cluster, r rights, used map[string]strin
 		why   string
 		grant string
 	}{
-		{"postgres.checkpoint", pointsman.Warn, "role may checkpoint", r.checkpoint, "without it pg_rewind finds no divergence for up to checkpoint_timeout", "GRANT pg_checkpoint TO " + r.role},
-		{"postgres.rejoin", pointsman.Warn, "role may checkpoint", r.checkpoint, "without it a former primary waits up to checkpoint_timeout for its way back", "GRANT pg_checkpoint TO " + r.role},
+		{"postgres.checkpoint", pointsman.Warn, "role may checkpoint", r.checkpoint, "without it pg_rewind finds no divergence for up to checkpoint_timeout", checkpoint},
+		{"postgres.rejoin", pointsman.Warn, "role may checkpoint", r.checkpoint, "without it a former primary waits up to checkpoint_timeout for its way back", checkpoint},
 		{"postgres.terminate", pointsman.Hard, "role may end sessions", r.signal, "the step would be refused", "GRANT pg_signal_backend TO " + r.role},
 		{
 			"postgres.lag", pointsman.Hard, "role may resume replay", r.replay, "a standby that was paused stays behind",

@@ -233,7 +233,7 @@ func checkpoint(ctx context.Context, cluster Cluster, node string) error {
 	case f.Timeline == f.Current:
 		return nil // it has made one since
 	case !f.May:
-		return actions.Refuse("Pointsman's role may not CHECKPOINT on %s, and its last one is on timeline %d: GRANT pg_checkpoint to it", node, f.Timeline)
+		return actions.Refuse("Pointsman's role may not CHECKPOINT on %s, and its last one is on timeline %d: %s", node, f.Timeline, f.clears(node))
 	}
 	if _, err = conn.Exec(ctx, "CHECKPOINT"); err != nil {
 		return actions.Refuse("%s made no checkpoint, so nothing was rewound: %v", node, scrubbed(err, nil))
