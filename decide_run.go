@@ -129,6 +129,9 @@ func (t *turn) attempt(r *Run, i int, note string) {
 	t.moveStep(r, i, EvStepStarted)
 	s.Attempt++
 	s.Slow, s.Lost = false, false
+	if len(s.Memo) > 0 {
+		s.Earlier = s.Memo // what it did stays to be undone, also where this attempt finds it done
+	}
 	s.StartedAt, s.EndedAt, s.Memo, s.Note, s.Duty = t.now, time.Time{}, nil, "", Duty{}
 	s.Gate = Gate{Policy: s.Gate.Policy}
 	if s.Harder() {

@@ -116,7 +116,8 @@ type RunStep struct {
 	Irreversible bool            `json:"irreversible,omitempty"`
 	State        StepState       `json:"state"`
 	Attempt      int             `json:"attempt"`
-	Memo         json.RawMessage `json:"memo,omitempty"` // what Apply left for Verify, across restarts
+	Memo         json.RawMessage `json:"memo,omitempty"`    // what Apply left for Verify, across restarts
+	Earlier      json.RawMessage `json:"earlier,omitempty"` // what the last attempt before this one left that left something
 	Note         string          `json:"note,omitempty"`
 	MarkedBy     string          `json:"marked_by,omitempty"` // who said that it is done; empty where the engine saw it
 	Result       string          `json:"result,omitempty"`    // what that person wrote, word for word

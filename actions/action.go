@@ -68,6 +68,7 @@ type Input struct {
 	Promised []string          // kinds of the earlier steps of this plan: what they will have done by then
 	StepN    int               // number of the step, from 1
 	Memo     json.RawMessage   // what Apply left
+	Earlier  json.RawMessage   // what the last attempt before this one left that left something
 	Applied  time.Time         // when Apply began, by the store's clock; a verification must be newer
 	Reason   string            // the reason given by the requester, where there is one
 	Actor    string            // who decided, for records kept at the target

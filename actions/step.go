@@ -204,7 +204,7 @@ func (e *Engine) input(run pointsman.Run, plan pointsman.Plan, i int, phase Phas
 	at := run.At(i)
 	return Input{
 		Phase: phase, Key: keyOf(run.ID, at), Incident: pointsman.IncidentOf(run.ID), Target: plan.Target,
-		With: with, Params: plan.Params, Pins: plan.Pins, Bounds: run.Raised(plan).Bounds, StepN: at.N,
+		With: with, Params: plan.Params, Pins: plan.Pins, Bounds: run.Raised(plan).Bounds, StepN: at.N, Earlier: run.Steps[i].Earlier,
 		Reason: plan.Reason, Actor: run.ApprovedBy, Log: e.Log.With("run", run.ID, "step", plan.Steps[i].Name, "kind", plan.Steps[i].Kind),
 	}
 }

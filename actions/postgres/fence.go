@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pointsman/pointsman"
@@ -35,8 +36,51 @@ type FenceMemo struct {
 	Node      string   `json:"node"`
 	Hook      string   `json:"hook"`                // the stop hook: none, done, failed
 	Network   string   `json:"network,omitempty"`   // the network hook: done, failed
-	Databases []string `json:"databases,omitempty"` // closed to new connections
+	Databases []string `json:"databases,omitempty"` // closed to new connections, or about to be
 	Poolers   []string `json:"poolers,omitempty"`   // paused by us
+	Cut       bool     `json:"cut,omitempty"`       // an earlier attempt's network hook ended well: to be undone, no proof any more
+}
+
+// fenceMemo is what the attempt left, with what earlier ones left to be undone.
+func fenceMemo(in actions.Input) (FenceMemo, error) {
+	var memo, earlier FenceMemo
+	for _, m := range []struct {
+		raw json.RawMessage
+		to  *FenceMemo
+	}{{in.Memo, &memo}, {in.Earlier, &earlier}} {
+		if len(m.raw) == 0 {
+			continue
+		}
+		if err := json.Unmarshal(m.raw, m.to); err != nil {
+			return memo, fmt.Errorf("memo of the fence: %w", err)
+		}
+	}
+	memo.Databases, memo.Poolers = joint(earlier.Databases, memo.Databases), joint(earlier.Poolers, memo.Poolers)
+	memo.Cut = memo.Cut || earlier.Cut || earlier.Network == hookDone
+	return memo, nil
+}
+
+// remember keeps it before an effect, so that whoever takes over in the middle can take it back.
+func (m FenceMemo) remember(in actions.Input) error {
+	if in.Remember == nil {
+		return nil
+	}
+	raw, err := json.Marshal(m)
+	if err == nil {
+		err = in.Remember(raw, "closing the databases of "+m.Node)
+	}
+	return err
+}
+
+// joint is a with what only b has.
+func joint(a, b []string) []string {
+	out := slices.Clone(a)
+	for _, name := range b {
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // What became of a hook.
@@ -134,7 +178,11 @@ func (a Fencing) Apply(ctx context.Context, in actions.Input) (actions.Outcome, 
 	if no := pointsman.Refusals(s.judgeFence(args, in.Pins).Facts); len(no) > 0 {
 		return actions.Outcome{}, &actions.RefusedError{Facts: no}
 	}
-	memo := FenceMemo{Node: args.Node, Hook: hookNone}
+	memo, err := fenceMemo(in)
+	if err != nil {
+		return actions.Outcome{}, &actions.RefusedError{Text: err.Error()}
+	}
+	memo.Node, memo.Hook = args.Node, hookNone
 	var notes []string
 	for i, rung := range cluster.ladder(args) {
 		// Before the first rung nothing is proven: a node that is only silent may come back.
@@ -146,7 +194,7 @@ func (a Fencing) Apply(ctx context.Context, in actions.Input) (actions.Outcome, 
 				break
 			}
 		}
-		note, err := cluster.climb(ctx, rung, args.Node, &memo)
+		note, err := cluster.climb(ctx, in, rung, args.Node, &memo)
 		if err != nil {
 			note = err.Error()
 			if rung == rungRevoke && !s.answersAnywhere(args.Node) {
@@ -174,11 +222,9 @@ func (a Fencing) Verify(ctx context.Context, in actions.Input) (pointsman.Eviden
 	if err != nil {
 		return pointsman.Evidence{}, err
 	}
-	var memo FenceMemo
-	if len(in.Memo) > 0 {
-		if err := json.Unmarshal(in.Memo, &memo); err != nil {
-			return pointsman.Evidence{}, fmt.Errorf("memo of the fence: %w", err)
-		}
+	memo, err := fenceMemo(in)
+	if err != nil {
+		return pointsman.Evidence{}, err
 	}
 	s, _ := a.c.look(ctx, cluster)
 	return s.judgeFenced(args.Node, memo)

@@ -112,6 +112,8 @@ func TestJudge(t *testing.T) {
 			refuses: []string{"G10"}, risks: []string{"G2", "G1"}, sentence: "pg-1 is full as seen from here: that is not dead, and clients that are connected may still write",
 		},
 		{reason: "full_primary_with_a_hook_needs_acceptance", change: func(s *Situation) { s.old(Full, Full) }, risks: []string{"G10", "G2"}},
+		{reason: "sessions_in_closed_databases_may_write", change: func(s *Situation) { s.old(Closing, Closing) }, risks: []string{"G1", "G2"}},
+		{reason: "nor_may_they_where_nothing_can_stop_it", change: func(s *Situation) { s.Cluster.Fence.Command = nil; s.old(Closing, Closing) }, refuses: []string{"G1"}, risks: []string{"G2", "G1"}},
 		{reason: "primary_that_refuses_our_login_lives", change: func(s *Situation) { s.old(Denied, Refused) }, refuses: []string{"G1"}, risks: []string{"G2"}},
 		{
 			reason: "another_cluster_is_refused", change: func(s *Situation) { s.Readings[1].SystemID = "9" },
@@ -252,6 +254,9 @@ func TestJudgeFenced(t *testing.T) {
 		{"silent_and_nobody_knows_of_the_hook", Hung, Hung, FenceMemo{}, false},
 		{"stopped_although_the_hook_failed", Refused, Hung, FenceMemo{Hook: hookFailed}, true},
 		{"databases_closed", Fenced, Fenced, FenceMemo{Hook: hookFailed}, true},
+		{"databases_closed_and_sessions_left", Closing, Closing, FenceMemo{Hook: hookDone, Databases: []string{"app"}}, false},
+		{"sessions_left_as_one_place_counts", Fenced, Closing, FenceMemo{Hook: hookDone}, false},
+		{"cut_off_by_an_earlier_attempt_alone", Hung, Hung, FenceMemo{Hook: hookFailed, Cut: true}, false},
 		{"writable_from_one_place", Refused, Writable, FenceMemo{Hook: hookDone}, false},
 		{"still_shutting_down", Starting, Refused, FenceMemo{Hook: hookDone}, false},
 	} {

@@ -153,7 +153,7 @@ func runnable(argv []string) error {
 }
 
 // climb does one rung, and keeps in the memo what Verify and Undo need. Its error says why the rung does not hold.
-func (c Cluster) climb(ctx context.Context, rung, node string, memo *FenceMemo) (string, error) {
+func (c Cluster) climb(ctx context.Context, in actions.Input, rung, node string, memo *FenceMemo) (string, error) {
 	switch rung {
 	case rungStop:
 		memo.Hook = hookFailed
@@ -173,19 +173,23 @@ func (c Cluster) climb(ctx context.Context, rung, node string, memo *FenceMemo) 
 		err := c.eachPooler(func(p Pooler) error {
 			paused, err := p.pause(ctx, c)
 			if paused {
-				memo.Poolers = append(memo.Poolers, p.Name)
+				memo.Poolers = joint(memo.Poolers, []string{p.Name})
 			}
 			return err
 		})
 		return "paused: " + pointsman.Count(len(memo.Poolers), "pooler"), err
 	}
 	n, _ := c.node(node)
-	closed, ended, err := n.revoke(ctx, c.ReadTimeout)
-	memo.Databases = closed
+	was := slices.Clone(memo.Databases) // by an earlier attempt
+	done, err := n.revoke(ctx, budget(ctx, 3*c.ReadTimeout), func(names []string) error {
+		memo.Databases = joint(was, names)
+		return memo.remember(in)
+	})
+	memo.Databases = joint(was, done.Closed)
 	if err != nil {
 		return "", fmt.Errorf("the databases of %s could not be closed: %w", node, err)
 	}
-	return fmt.Sprintf("closed on %s: %s, ended: %s", node, pointsman.Count(len(closed), "database"), pointsman.Count(ended, "session")), nil
+	return fmt.Sprintf("closed on %s: %s, ended: %s", node, pointsman.Count(len(done.Closed), "database"), pointsman.Count(done.Ended, "session")), nil
 }
 
 func (c Cluster) eachPooler(do func(Pooler) error) error {

@@ -2,10 +2,12 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pointsman/pointsman/actions"
 )
@@ -13,38 +15,61 @@ import (
 // maintenance is the database from which the others are closed: nobody can close the one that he is connected to.
 const maintenance = "postgres"
 
-// revoke closes all databases of a node but the maintenance one, and ends the sessions in them. That holds for
-// superusers too, which default_transaction_read_only does not: a session may set that off again.
-func (n Node) revoke(ctx context.Context, limit time.Duration) (closed []string, ended int, err error) {
+// revoked is what a revoke did, whole or not.
+type revoked struct {
+	Closed []string // by it, or perhaps by it
+	Ended  int      // sessions
+}
+
+// revoke closes all databases of a node but the maintenance one, and ends the sessions in all of them, also in those that
+// were closed before: that keeps nobody out who is in. That holds for superusers too, which default_transaction_read_only
+// does not: a session may set that off again. What cannot be closed or ended does not keep the rest from it; the error
+// tells what is left. before is told which databases will be closed, and its error keeps them open.
+func (n Node) revoke(ctx context.Context, limit time.Duration, before func(names []string) error) (done revoked, err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	conn, err := n.connect(ctx, maintenance)
 	if err != nil {
-		return nil, 0, err
+		return done, err
 	}
 	defer discard(conn)
 	// A commit must not wait for a synchronous standby that is gone.
 	if _, err := conn.Exec(ctx, "SET synchronous_commit = local"); err != nil {
-		return nil, 0, scrubbed(err, nil)
+		return done, scrubbed(err, nil)
 	}
 	names, err := databases(ctx, conn)
 	if err != nil {
-		return nil, 0, err
+		return done, err
 	}
+	if err := before(names); err != nil {
+		return done, fmt.Errorf("which databases it would close could not be kept, so it closed none: %w", err)
+	}
+	var faults []error
 	for _, name := range names {
-		if err := allow(ctx, conn, name, false); err != nil {
-			return closed, 0, err
+		err := allow(ctx, conn, name, false)
+		_, refused := errors.AsType[*pgconn.PgError](err)
+		if !refused && !errors.Is(err, actions.ErrLate) {
+			done.Closed = append(done.Closed, name)
 		}
-		closed = append(closed, name)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("database %s: %w", name, err))
+		}
+		if err != nil && !refused {
+			return done, errors.Join(faults...)
+		}
 	}
-	err = conn.QueryRow(ctx, `SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
-		WHERE datname = ANY($1) AND pid <> pg_backend_pid()`, names).Scan(&ended)
-	return closed, ended, scrubbed(err, nil)
+	if done.Ended, err = endLeft(ctx, conn); err != nil {
+		return done, errors.Join(append(faults, err)...)
+	}
+	rest, err := askLeft(ctx, conn)
+	if err == nil && !rest.nothing() {
+		err = errors.New(rest.told())
+	}
+	return done, errors.Join(append(faults, err)...)
 }
 
 func databases(ctx context.Context, conn *pgx.Conn) ([]string, error) {
-	rows, err := conn.Query(ctx, `SELECT datname FROM pg_database
-		WHERE datallowconn AND NOT datistemplate AND datname <> current_database() ORDER BY datname`)
+	rows, err := conn.Query(ctx, `SELECT datname FROM pg_database WHERE datallowconn AND `+closableSQL+` ORDER BY datname`)
 	if err != nil {
 		return nil, scrubbed(err, nil)
 	}
@@ -61,7 +86,7 @@ func allow(ctx context.Context, conn *pgx.Conn, database string, open bool) erro
 	return scrubbed(err, nil)
 }
 
-// open opens the databases again.
+// open opens the databases again. One that cannot be opened does not keep the others closed.
 func (n Node) open(ctx context.Context, limit time.Duration, names []string) error {
 	ctx, cancel := context.WithTimeout(ctx, budget(ctx, limit))
 	defer cancel()
@@ -70,10 +95,11 @@ func (n Node) open(ctx context.Context, limit time.Duration, names []string) err
 		return fmt.Errorf("open %s again: %w", n.Name, err)
 	}
 	defer discard(conn)
+	var faults []error
 	for _, name := range names {
 		if err := allow(ctx, conn, name, true); err != nil {
-			return fmt.Errorf("open database %s of %s again: %w", name, n.Name, err)
+			faults = append(faults, fmt.Errorf("open database %s of %s again: %w", name, n.Name, err))
 		}
 	}
-	return nil
+	return errors.Join(faults...)
 }

@@ -25,6 +25,7 @@ const (
 	Full        = probe.Full
 	Fenced      = probe.Fenced
 	Denied      = probe.Denied
+	Closing     = probe.Closing
 	Refused     = probe.Refused
 	Unreachable = probe.Unreachable
 	Hung        = probe.Hung
@@ -61,8 +62,8 @@ func stateOfCode(code string) State {
 		return Full
 	case slices.Contains([]string{"57P03", "57P01", "57P02"}, code): // cannot connect now, shutting down, crash of another
 		return Starting
-	case code == "55000": // the database does not accept connections
-		return Fenced
+	case code == "55000": // the database does not accept connections; whether anything is left is asked next
+		return Closing
 	case code == "25006": // read-only transaction
 		return ReadOnly
 	}

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -20,9 +19,12 @@ func (a Fencing) Undo(ctx context.Context, in actions.Input) (actions.Outcome, e
 	if err != nil {
 		return actions.Outcome{}, &actions.RefusedError{Text: err.Error()}
 	}
-	var memo FenceMemo
-	if err := json.Unmarshal(in.Memo, &memo); err != nil {
-		return actions.Outcome{}, fmt.Errorf("memo of the fence: %w", err)
+	memo, err := fenceMemo(in)
+	if err == nil && len(in.Memo) == 0 && len(in.Earlier) == 0 {
+		err = errors.New("what the fence did is not on record")
+	}
+	if err != nil {
+		return actions.Outcome{}, err
 	}
 	s, _ := a.c.look(ctx, cluster)
 	for _, r := range s.in(Writable) {
@@ -38,7 +40,7 @@ func (a Fencing) Undo(ctx context.Context, in actions.Input) (actions.Outcome, e
 func (c Cluster) unfence(ctx context.Context, node string, memo FenceMemo) ([]string, error) {
 	var notes []string
 	switch undo := c.Fence.NetworkUndo; {
-	case memo.Network != hookDone:
+	case memo.Network != hookDone && !memo.Cut:
 	case len(undo) == 0:
 		notes = append(notes, node+" stays cut off by the network hook: no fence.network_undo is configured")
 	default:

@@ -73,7 +73,7 @@ func TestClient_takes_nonsense_for_nothing_seen(t *testing.T) {
 func TestState_is_a_sign_of_life_or_of_absence_never_both(t *testing.T) {
 	t.Parallel()
 	for _, s := range []probe.State{
-		probe.Writable, probe.ReadOnly, probe.Standby, probe.Starting, probe.Full, probe.Denied, probe.Fenced, probe.Refused,
+		probe.Writable, probe.ReadOnly, probe.Standby, probe.Starting, probe.Full, probe.Denied, probe.Closing, probe.Fenced, probe.Refused,
 		probe.Unreachable, probe.Hung, probe.Unsure,
 	} {
 		if s.Answers() && s.Gone() || s.Stopped() && !s.Gone() || s == probe.Unsure && (s.Answers() || s.Gone()) {

@@ -15,8 +15,9 @@ const (
 	Starting State = "starting"  // answers that it starts up or shuts down
 	Full     State = "full"      // no connection, disk or memory left: slow is not dead
 	Denied   State = "denied"    // answers, but refuses us
+	Closing  State = "closing"   // its database accepts no connections, but sessions or other databases are left, or may be
 
-	Fenced      State = "fenced"      // answers that its database accepts no connections
+	Fenced      State = "fenced"      // no database accepts connections, and no session is left
 	Refused     State = "refused"     // nobody listens
 	Unreachable State = "unreachable" // no route, no name, or cut off
 	Hung        State = "hung"        // no answer within the deadline
@@ -27,7 +28,7 @@ const (
 // words complete "pg-1 ...", as a person would say it.
 var words = map[State]string{
 	Writable: "takes writes", ReadOnly: "answers but refuses writes", Standby: "is a standby", Starting: "is starting or shutting down",
-	Full: "is full", Denied: "answers but refuses our login", Fenced: "lets nobody into its database", Refused: "refuses connections",
+	Full: "is full", Denied: "answers but refuses our login", Fenced: "lets nobody into its database", Closing: "has closed its database but not all that may write", Refused: "refuses connections",
 	Unreachable: "is unreachable", Hung: "does not answer",
 }
 
@@ -41,7 +42,7 @@ func (s State) Words() string {
 
 // Answers reports whether the node gave a sign of life that it may take writes now or soon.
 func (s State) Answers() bool {
-	return s == Writable || s == ReadOnly || s == Starting || s == Full || s == Denied
+	return s == Writable || s == ReadOnly || s == Starting || s == Full || s == Denied || s == Closing
 }
 
 // Gone reports whether the node does not take writes as far as this place can see.

@@ -1,0 +1,185 @@
+package postgres_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pointsman/pointsman/actions"
+	"github.com/pointsman/pointsman/actions/postgres"
+	"github.com/pointsman/pointsman/cmd/lab"
+)
+
+const revokeArgs = `{"cluster":"orders","node":"pg-1","living":true,"modes":["revoke"]}`
+
+// owned is a world in which Pointsman's role owns the database app and may end sessions, and is no superuser.
+func owned(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t, lab.PairOptions{}, func(c *postgres.Cluster) { c.Fence.Command = nil })
+	w.sql(t, "ALTER DATABASE app OWNER TO pointsman")
+	return w
+}
+
+// sql runs statements on the primary as a superuser, in a database that stays open.
+func (w *world) sql(t *testing.T, statements ...string) {
+	t.Helper()
+	conn := session(t, w.pair.Primary.DSN(lab.Superuser, "postgres"), "psql")
+	for _, s := range statements {
+		if _, err := conn.Exec(t.Context(), s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+// closed lists the primary's databases that accept no connections.
+func (w *world) closed(t *testing.T) string {
+	t.Helper()
+	var names string
+	err := session(t, w.pair.Primary.DSN(lab.Superuser, "postgres"), "psql").QueryRow(t.Context(),
+		`SELECT coalesce(string_agg(datname, ' ' ORDER BY datname), '') FROM pg_database WHERE NOT datallowconn AND NOT datistemplate`).Scan(&names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+func memoOf(t *testing.T, raw json.RawMessage) (memo postgres.FenceMemo) {
+	t.Helper()
+	if err := json.Unmarshal(raw, &memo); err != nil {
+		t.Fatalf("memo %s: %v", raw, err)
+	}
+	return memo
+}
+
+// notFenced verifies the step, asks the check and looks; each must see that it may still take writes.
+func (w *world) notFenced(t *testing.T, in actions.Input, why string) {
+	t.Helper()
+	ev, err := w.kind(t, "postgres.fence").Verify(t.Context(), in)
+	if err != nil || ev.Holds || !strings.Contains(ev.Facts[0].Text, why) {
+		t.Errorf("holds %t, facts %+v, error %v; want %q", ev.Holds, ev.Facts, err, why)
+	}
+	if ev := w.check(t, "postgres.fence", string(in.With)); ev.Already {
+		t.Error("the check calls it done")
+	}
+	refusedBecause(t, w.check(t, "postgres.check", checkArgs), why)
+}
+
+func TestRevoke(t *testing.T) {
+	t.Parallel()
+
+	// pg_terminate_backend fails for the whole statement at the first session that it may not end.
+	t.Run("superusers_session_that_stays_is_no_fence_and_shields_nobody", func(t *testing.T) {
+		t.Parallel()
+		w := owned(t)
+		root := session(t, w.pair.Primary.DSN(lab.Superuser, lab.AppDatabase), "psql")
+		shop := session(t, w.pair.Primary.AppDSN(), "shop")
+		in := input(revokeArgs)
+		out, err := w.kind(t, "postgres.fence").Apply(t.Context(), in)
+		if want := "the databases of pg-1 could not be closed: left on it: 1 session"; err != nil || out.Note != want {
+			t.Fatalf("note %q, error %v; want %q", out.Note, err, want)
+		}
+		if lives(shop) || !lives(root) {
+			t.Errorf("the application's session lives: %t, the superuser's: %t", lives(shop), lives(root))
+		}
+		if _, err := root.Exec(t.Context(), "CREATE TABLE written_after_the_fence ()"); err != nil {
+			t.Fatal(err)
+		}
+		in.Memo = out.Memo
+		w.notFenced(t, in, "left on it: 1 session")
+		if err := root.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		await(t, func(ctx context.Context) error {
+			ev, err := w.kind(t, "postgres.fence").Verify(ctx, in)
+			if err == nil && !ev.Holds {
+				err = fmt.Errorf("it does not hold: %+v", ev.Facts)
+			}
+			return err
+		})
+		if out, err := undo(t, w, "postgres.fence", revokeArgs, out.Memo); err != nil || out.Note != "open again on pg-1: 1 database" || w.closed(t) != "" {
+			t.Errorf("undo %q, error %v, closed are %q", out.Note, err, w.closed(t))
+		}
+	})
+
+	t.Run("database_of_another_owner_keeps_it_from_being_a_fence", func(t *testing.T) {
+		t.Parallel()
+		w := owned(t)
+		w.sql(t, "CREATE DATABASE reports")
+		shop := session(t, w.pair.Primary.AppDSN(), "shop")
+		in := input(revokeArgs)
+		out, err := w.kind(t, "postgres.fence").Apply(t.Context(), in)
+		if err != nil || !strings.Contains(out.Note, "database reports: must be owner of database reports") || !strings.Contains(out.Note, "left on it: 1 open database") {
+			t.Errorf("note %q, error %v", out.Note, err)
+		}
+		if lives(shop) {
+			t.Error("the session in the database that could be closed was not ended")
+		}
+		in.Memo = out.Memo
+		w.notFenced(t, in, "1 open database")
+		if got := memoOf(t, out.Memo).Databases; !slices.Equal(got, []string{lab.AppDatabase}) {
+			t.Errorf("the memo says that %q were closed", got)
+		}
+	})
+
+	t.Run("killed_between_closing_and_ending_is_finished_by_the_next_attempt", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, lab.PairOptions{}, asSuperuser, func(c *postgres.Cluster) { c.Fence.Command = nil })
+		w.sql(t, "CREATE DATABASE reports", "CREATE DATABASE resting", "ALTER DATABASE resting ALLOW_CONNECTIONS false")
+		shop := session(t, w.pair.Primary.AppDSN(), "shop")
+		first := input(revokeArgs)
+		var kept json.RawMessage
+		first.Remember = func(memo json.RawMessage, _ string) error { kept = memo; return errors.New("the store is away") }
+		out, err := w.kind(t, "postgres.fence").Apply(t.Context(), first)
+		if err != nil || !strings.Contains(out.Note, "so it closed none: the store is away") || w.closed(t) != "resting" || !lives(shop) {
+			t.Errorf("note %q, error %v, closed are %q: what cannot be kept must not be closed", out.Note, err, w.closed(t))
+		}
+		if got := memoOf(t, kept).Databases; !slices.Equal(got, []string{"app", "reports"}) {
+			t.Fatalf("before the first is closed %q are kept", got)
+		}
+		// So far it came, and then it was killed, with its own connections.
+		w.sql(t, "ALTER DATABASE app ALLOW_CONNECTIONS false", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'app' AND application_name = 'pointsman'")
+		first.Memo = kept
+		w.notFenced(t, first, "left on it: 1 open database and 1 session")
+
+		second := input(revokeArgs)
+		second.Earlier = kept
+		out, _ = w.stepIn(t, "postgres.fence", second)
+		if lives(shop) {
+			t.Error("the session lives in the database that the first attempt closed")
+		}
+		if got := memoOf(t, out.Memo).Databases; !slices.Equal(got, []string{"app", "reports"}) {
+			t.Errorf("the second attempt's memo says that %q were closed", got)
+		}
+		if diff := cmp.Diff("app reports resting", w.closed(t)); diff != "" {
+			t.Error(diff)
+		}
+		// A third that found it done left nothing of its own.
+		third := input(revokeArgs)
+		third.Earlier = out.Memo
+		back, err := w.kind(t, "postgres.fence").(actions.Undoer).Undo(t.Context(), third)
+		if err != nil || back.Note != "open again on pg-1: 2 databases" || w.closed(t) != "resting" {
+			t.Errorf("undo %q, error %v, closed are %q; want those open again that the run closed, and no other", back.Note, err, w.closed(t))
+		}
+	})
+
+	t.Run("undo_without_a_record_does_not_say_that_nothing_was_closed", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, lab.PairOptions{}, asSuperuser)
+		if out, err := undo(t, w, "postgres.fence", revokeArgs, nil); err == nil || !strings.Contains(err.Error(), "not on record") {
+			t.Errorf("undo %q, error %v", out.Note, err)
+		}
+	})
+
+	t.Run("sessions_that_cannot_be_counted_are_no_fence", func(t *testing.T) {
+		t.Parallel()
+		w := owned(t)
+		w.sql(t, "ALTER DATABASE app ALLOW_CONNECTIONS false", "REVOKE CONNECT ON DATABASE postgres FROM PUBLIC")
+		w.notFenced(t, input(revokeArgs), "its sessions cannot be counted")
+	})
+}
