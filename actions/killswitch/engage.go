@@ -10,12 +10,14 @@ import (
 	"github.com/pointsman/pointsman/actions"
 )
 
-// The longest reasons that are tried: the second where the table's column is short. A switch must not stay released
-// because of the length of a sentence.
-const (
-	longReason  = 500
-	shortReason = 50
-)
+// longReason is the longest reason that is tried first.
+const longReason = 500
+
+// reasonsFor are the reasons that are tried one after the other where the table's column is short, the last one empty. A
+// switch must not stay released because of the length of a sentence.
+func reasonsFor(in actions.Input) []string {
+	return []string{reasonFor(in, longReason), reasonFor(in, 50), reasonFor(in, 20), ""}
+}
 
 type engage struct{ w *Watcher }
 
@@ -74,18 +76,18 @@ func (k engage) Apply(ctx context.Context, in actions.Input) (actions.Outcome, e
 // outweighs theirs.
 func insist(ctx context.Context, engage func(ctx context.Context, reason string) (written, error), in actions.Input) (written, error) {
 	var doubt, last error // of a try that may have written; of the last one that had its time
-	reason := reasonFor(in, longReason)
+	reasons := reasonsFor(in)
 	again := time.NewTicker(250 * time.Millisecond)
 	defer again.Stop()
 	for {
 		one, cancel := context.WithTimeout(ctx, 3*time.Second)
-		done, err := engage(one, reason)
+		done, err := engage(one, reasons[0])
 		cancel()
 		if err == nil {
 			return done, nil
 		}
-		if tooLong(err) {
-			reason = reasonFor(in, shortReason)
+		if tooLong(err) && len(reasons) > 1 {
+			reasons = reasons[1:]
 			continue
 		}
 		if done.Asked {

@@ -3,9 +3,13 @@ package killswitch
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pointsman/pointsman/actions"
 )
@@ -48,4 +52,26 @@ func TestATryThatMayHaveWrittenIsNotForgotten(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A column that takes no reason at all must not make it ask as fast as it can, nor hide why it failed.
+func TestAReasonThatNeverFitsIsShortenedAndThenWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		var lengths []int
+		_, err := insist(ctx, func(_ context.Context, reason string) (written, error) {
+			lengths = append(lengths, len([]rune(reason)))
+			if len(lengths) > 100 {
+				cancel()
+			}
+			return written{}, &pgconn.PgError{Code: "22001", Message: "value too long"}
+		}, actions.Input{Reason: strings.Repeat("x", 600)})
+		if !tooLong(err) {
+			t.Errorf("error %v, want the database's own", err)
+		}
+		if want := []int{500, 50, 20, 0}; len(lengths) > 20 || !slices.Equal(lengths[:4], want) {
+			t.Errorf("%d tries with lengths %v, want %v and then one each quarter of a second", len(lengths), lengths, want)
+		}
+	})
 }

@@ -146,13 +146,15 @@ func TestEngage(t *testing.T) {
 	})
 	t.Run("a short column cuts the reason, not the decision", func(t *testing.T) {
 		t.Parallel()
-		pg, s := server(t, strings.Replace(table, "reason text", "reason varchar(64)", 1)+released)
-		k := kind(t, watcher(t, s), killswitch.KindEngage)
-		if _, err := k.Apply(t.Context(), input(strings.Repeat("long ", 100)+"'; DROP TABLE kill_switch_state; --")); err != nil {
-			t.Fatal(err)
-		}
-		if engaged, reason, _ := stored(t, pg.SuperuserDSN()); !engaged || !strings.HasPrefix(reason, "INC-7/R1: long ") {
-			t.Errorf("row %v %q", engaged, reason)
+		for column, begins := range map[string]string{"varchar(64)": "INC-7/R1: long long long long long long long long", "varchar(32)": "INC-7/R1: long long", "varchar(5)": ""} {
+			pg, s := server(t, strings.Replace(table, "reason text", "reason "+column, 1)+strings.Replace(released, "first installation", "new", 1))
+			k := kind(t, watcher(t, s), killswitch.KindEngage)
+			if _, err := k.Apply(t.Context(), input(strings.Repeat("long ", 100)+"'; DROP TABLE kill_switch_state; --")); err != nil {
+				t.Fatal(err)
+			}
+			if engaged, reason, _ := stored(t, pg.SuperuserDSN()); !engaged || !strings.HasPrefix(reason, begins) || len(begins) == 0 && reason != "" {
+				t.Errorf("%s: row %v %q", column, engaged, reason)
+			}
 		}
 	})
 	t.Run("an unreachable database is shown and refuses nothing", func(t *testing.T) {

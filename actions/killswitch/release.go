@@ -92,9 +92,11 @@ func (k release) Apply(ctx context.Context, in actions.Input) (actions.Outcome, 
 	if err != nil {
 		return actions.Outcome{}, err
 	}
-	done, err := s.release(ctx, approved, reasonFor(in, longReason))
-	if tooLong(err) {
-		done, err = s.release(ctx, approved, reasonFor(in, shortReason))
+	var done written
+	for _, reason := range reasonsFor(in) {
+		if done, err = s.release(ctx, approved, reason); !tooLong(err) {
+			break
+		}
 	}
 	if err != nil {
 		return actions.Outcome{}, err
