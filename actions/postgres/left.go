@@ -17,6 +17,9 @@ type left struct {
 	Recovery bool // a standby: nobody writes on it, whoever is in
 	Open     int  // databases that accept connections
 	Sessions int
+
+	SystemID, ClusterName string
+	StartedAt             time.Time
 }
 
 // closableSQL are the databases that a fence closes.
@@ -28,32 +31,38 @@ const insideSQL = `a.datid IN (SELECT oid FROM pg_database WHERE ` + closableSQL
 	AND coalesce(a.backend_type, '') <> 'autovacuum worker'`
 
 const leftSQL = `SELECT pg_is_in_recovery(), (SELECT count(*) FROM pg_database WHERE datallowconn AND ` + closableSQL + `)::int,
-	(SELECT count(*) FROM pg_stat_activity a WHERE ` + insideSQL + `)::int`
+	(SELECT count(*) FROM pg_stat_activity a WHERE ` + insideSQL + `)::int,
+	(SELECT system_identifier::text FROM pg_control_system()), current_setting('cluster_name'), pg_postmaster_start_time()`
 
 // endSQL asks those to end that our role may: one that it may not is an error, and the sessions behind it would stay.
 const endSQL = `SELECT count(*) FILTER (WHERE pg_terminate_backend(s.pid))::int FROM (
 	SELECT a.pid FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid WHERE ` + insideSQL + mineSQL + `
 	AND (pg_has_role(r.oid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE'))) s`
 
-// left reads a server that answered 55000: Fenced only where it is seen that nothing is left.
-func (n Node) left(ctx context.Context) (State, string) {
+// askClosed reads a server that answered 55000: Fenced only where it is seen that nothing is left. Who it is it still tells:
+// a fence reaches the standbys that stream, and then no other node would.
+func (r *Reading) askClosed(ctx context.Context, n Node) {
+	r.State = Closing
 	conn, err := n.connect(ctx, maintenance)
 	if err != nil {
-		return Closing, "its sessions cannot be counted: " + err.Error()
+		r.Detail = "its sessions cannot be counted: " + err.Error()
+		return
 	}
 	defer discard(conn)
 	l, err := askLeft(ctx, conn)
-	switch {
-	case err != nil:
-		return Closing, "its sessions cannot be counted: " + err.Error()
-	case l.nothing():
-		return Fenced, ""
+	if err != nil {
+		r.Detail = "its sessions cannot be counted: " + err.Error()
+		return
 	}
-	return Closing, l.told()
+	r.SystemID, r.ClusterName, r.StartedAt = l.SystemID, l.ClusterName, l.StartedAt
+	r.Detail = l.told()
+	if l.nothing() {
+		r.State, r.Detail = Fenced, ""
+	}
 }
 
 func askLeft(ctx context.Context, conn *pgx.Conn) (l left, err error) {
-	err = conn.QueryRow(ctx, leftSQL).Scan(&l.Recovery, &l.Open, &l.Sessions)
+	err = conn.QueryRow(ctx, leftSQL).Scan(&l.Recovery, &l.Open, &l.Sessions, &l.SystemID, &l.ClusterName, &l.StartedAt)
 	return l, scrubbed(err, nil)
 }
 

@@ -95,7 +95,7 @@ func (n Node) read(ctx context.Context, table string) (Reading, *pgx.Conn) {
 	if err != nil {
 		r.State, r.Detail = stateOf(err), err.Error()
 		if r.State == Closing {
-			r.State, r.Detail = n.left(ctx)
+			r.askClosed(ctx, n)
 		}
 		return r, nil
 	}

@@ -67,7 +67,22 @@ func (w *world) notFenced(t *testing.T, in actions.Input, why string) {
 	if ev := w.check(t, "postgres.fence", string(in.With)); ev.Already {
 		t.Error("the check calls it done")
 	}
-	refusedBecause(t, w.check(t, "postgres.check", checkArgs), why)
+	if seen, _ := w.Look(t.Context(), "orders", "pg-1"); seen.State != postgres.Closing || !strings.Contains(seen.Detail, why) {
+		t.Errorf("seen %+v, want %q", seen, why)
+	}
+}
+
+// standbyToo waits until the standby has replayed that the database is closed. It reads as fenced: whoever is in only reads.
+func (w *world) standbyToo(t *testing.T) {
+	t.Helper()
+	await(t, func(ctx context.Context) error {
+		fresh := postgres.New(postgres.Config{w.cluster}, nil) // has no connection from before
+		if seen, _ := fresh.Look(ctx, "orders", "pg-2"); seen.State != postgres.Fenced {
+			return fmt.Errorf("pg-2 is seen as %+v", seen)
+		}
+		return nil
+	})
+	w.Clusters = postgres.New(postgres.Config{w.cluster}, nil)
 }
 
 func TestRevoke(t *testing.T) {
@@ -147,6 +162,7 @@ func TestRevoke(t *testing.T) {
 		first.Memo = kept
 		w.notFenced(t, first, "left on it: 1 open database and 1 session")
 
+		w.standbyToo(t)
 		second := input(revokeArgs)
 		second.Earlier = kept
 		out, _ = w.stepIn(t, "postgres.fence", second)
