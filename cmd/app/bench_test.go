@@ -153,10 +153,6 @@ func BenchmarkOutage(b *testing.B) {
 		server := lab.NewPostgres(b, lab.PostgresOptions{})
 		outages(b, open(b, "driver: postgres, dsn: \""+server.SuperuserDSN()+"\"", unpaced))
 	})
-	b.Run("postgres-new-connections", func(b *testing.B) { // as after days in which nothing happened
-		server := lab.NewPostgres(b, lab.PostgresOptions{})
-		outages(b, open(b, "driver: postgres, dsn: \""+server.SuperuserDSN()+"&pool_max_conn_lifetime=500ms&pool_health_check_period=100ms\"", unpaced))
-	})
 	b.Run("alertmanager-slack-receiver", receiver)
 	b.Run("disk", disk)
 }
