@@ -104,7 +104,7 @@ func TestDecodeRunbook_reads_all_of_it(t *testing.T) {
 		Params: []pointsman.Param{{Name: "cluster", Type: "target", Kind: "postgres", Line: at - 5}}, Target: "cluster", Modes: []pointsman.Mode{pointsman.ModeIncident, pointsman.ModeDrill}, Lock: true, Priority: 10,
 		Steps: []pointsman.RunbookStep{
 			{Name: "check", Kind: "postgres.check", With: with(map[string]any{"want": "failover"}), Timeout: 5 * time.Second, Line: at},
-			{Name: "fence", Kind: "postgres.fence", With: with(map[string]any{"node": "${old_primary}"}), Timeout: 15 * time.Second, Line: at + 1},
+			{Name: "fence", Kind: "postgres.fence", With: with(map[string]any{"node": "${old_primary}"}), Timeout: 45 * time.Second, Line: at + 1},
 			{Name: "promote", Kind: "postgres.promote", With: with(map[string]any{"candidate": "${candidate}"}), Timeout: 30 * time.Second, Irreversible: true, Line: at + 2},
 			{Name: "verify", Kind: "postgres.verify", With: with(map[string]any{"candidate": "${candidate}"}), Timeout: 30 * time.Second, Line: at + 3},
 			{Name: "checkpoint", Kind: "postgres.checkpoint", With: with(map[string]any{"node": "${candidate}"}), Timeout: 5 * time.Minute, Line: at + 5},

@@ -182,5 +182,12 @@ func (s *swapping) back(ctx context.Context) error {
 	if _, err := (nodeTask{step: nodeAgain, cluster: s.Cluster, node: s.old}).run(ctx); err != nil {
 		return err
 	}
+	// The hook finds a server that ends no less than one that serves, and people read this at the clients' expense.
+	n, _ = s.Cluster.node(s.old)
+	r, conn = n.read(ctx, s.Cluster.HeartbeatTable)
+	discard(conn)
+	if r.State != Writable {
+		return fmt.Errorf("%s was to be started again as the primary and %s", s.old, r.State.Words())
+	}
 	return fmt.Errorf("%s was started again as the primary", s.old)
 }

@@ -180,6 +180,22 @@ func TestSwitchover(t *testing.T) {
 		}
 	})
 
+	t.Run("stop_that_is_still_under_way_is_waited_for_and_taken_back", func(t *testing.T) {
+		t.Parallel()
+		w, _ := switchable(t, lab.PairOptions{})
+		in := w.planned(t, "postgres.switchover", switchArgs)
+		// The shutdown goes on when nobody waits for it any more: its checkpoint takes a second longer.
+		w.hookFails(t, "stop", fmt.Sprintf(`read -r pid <%s/postmaster.pid; last=$(pgrep -P "$pid" -f checkpointer); kill -STOP "$last"; kill -INT "$pid"
+			setsid sh -c "sleep 1; kill -CONT $last" </dev/null >/dev/null 2>&1 & exit 9`, w.pair.Primary.DataDir()))
+		_, err := w.kind(t, "postgres.switchover").Apply(t.Context(), in)
+		if err == nil || !strings.Contains(err.Error(), "pg-1 was started again as the primary") {
+			t.Errorf("error %v", err)
+		}
+		if got := w.poolerAndRoles(t); !strings.Contains(got, "pg-1 false pg-2 true paused 0") {
+			t.Errorf("%s, want the roles of before", got)
+		}
+	})
+
 	t.Run("interrupted_after_the_stop_is_gone_on_with", func(t *testing.T) {
 		t.Parallel()
 		w, pooler := switchable(t, lab.PairOptions{})

@@ -34,7 +34,7 @@ start_server() { "$BIN/pg_ctl" -D "$DATA" -w -s -t 120 -l "$LOG" start; }
 LOG=${LOG:-$KEEP/$2.log}
 
 if [ "$(id -u)" -eq 0 ]; then # PostgreSQL's programs refuse root
-	exec setpriv --reuid "$(stat -c %u "$DATA")" --regid "$(stat -c %g "$DATA")" --clear-groups "$0" "$@"
+	exec setpriv --reuid "$(stat -L -c %u "$DATA")" --regid "$(stat -L -c %g "$DATA")" --clear-groups "$0" "$@"
 fi
 DATA=$(readlink -f "$DATA")
 cd "$KEEP" # never in DATA: what works there counts as its server
@@ -48,6 +48,9 @@ running() {
 		'substr($0, length($0) - length(want) + 1) == want { found = 1 } END { exit !found }'
 }
 
+# serving: line 8 of the file is the server's own word of its state.
+serving() { sed -n 8p "$DATA/postmaster.pid" 2>/dev/null | grep -q -e ready -e standby; }
+
 stopped() { ! running || fail "$2 runs: $1 needs it stopped"; }
 
 # control NAME: one line of pg_controldata.
@@ -55,7 +58,7 @@ control() { "$BIN/pg_controldata" -D "$DATA" | sed -n "s/^$1: *//p"; }
 
 # timeline: of the newest WAL. pg_control names an older one until the first checkpoint after a promotion.
 timeline() {
-	newest=$(find "$DATA/pg_wal" -maxdepth 1 -name '[0-9A-F]*' | sed -n 's|.*/\([0-9A-F]\{8\}\)[0-9A-F]\{16\}$|\1|p' | sort | tail -n 1)
+	newest=$(find "$DATA/pg_wal/" -maxdepth 1 -name '[0-9A-F]*' | sed -n 's|.*/\([0-9A-F]\{8\}\)[0-9A-F]\{16\}$|\1|p' | sort | tail -n 1)
 	checkpoint=$(control "Latest checkpoint's TimeLineID")
 	newest=$((0x${newest:-0}))
 	if [ "$newest" -gt "$checkpoint" ]; then echo "$newest"; else echo "$checkpoint"; fi
@@ -90,7 +93,7 @@ inspect() {
 	echo "fork_lsn=$fork"
 	[ -n "$fork" ] && ! running || return 0
 	case $(control 'Database cluster state') in
-	*recovery*) # a standby: what it received and did not replay is not in its data, and it will not read it
+	"in archive recovery" | "shut down in recovery") # a standby: what it received and did not replay is not in its data, and it will not read it
 		min=$(control 'Minimum recovery ending location')
 		if [ "$min" = 0/0 ]; then min=$fork; fi
 		echo "last_lsn=$min"
@@ -106,7 +109,8 @@ inspect() {
 		end=$(printf '%s\n' "$records" | sed -n 's|^: pg_waldump: .* at \([0-9A-F]*/[0-9A-F]*\): .*|\1|p' | tail -n 1)
 		echo "last_lsn=${end:-$(printf '%s\n' "$records" | sed -n 's|^: rmgr: .* lsn: \([0-9A-F]*/[0-9A-F]*\), .*|\1|p' | tail -n 1)}"
 		echo "lost_commits=$(printf '%s\n' "$records" | grep -c 'desc: COMMIT' || true)"
-	else
+	else # nothing of its own, if the WAL could be read up to there
+		[ -z "$own" ] || printf '%s' "$records" | grep -q 'could not find a valid record' || fail "the WAL of $2 cannot be read: $records"
 		echo "last_lsn=$fork"
 		echo "lost_commits=0"
 	fi
@@ -123,7 +127,7 @@ lost_commits_between() {
 
 # own_segments_before TIMELINE LSN: the log ends with the segment before the fork, so nothing was written after it.
 own_segments_before() {
-	last=$(find "$DATA/pg_wal" -maxdepth 1 -name "$(printf '%08X' "$1")????????????????" | sed 's|.*/||' | sort | tail -n 1)
+	last=$(find "$DATA/pg_wal/" -maxdepth 1 -name "$(printf '%08X' "$1")????????????????" | sed 's|.*/||' | sort | tail -n 1)
 	[ -n "$last" ] && expr "$last" '<' "$(segment "$1" "$2")" >/dev/null
 }
 
@@ -157,10 +161,14 @@ rewind() {
 	[ -e "$into/README" ] || fail "the WAL of $2 was not kept in $into"
 	mkdir -p "$into/conf"
 	cp -p "$DATA"/*.conf "$into/conf/"
-	rm -f "$DATA/postmaster.pid"   # nothing runs; a killed server's may name a zombie
-	touch "$KEEP/$2.rewinding"     # half a rewind is no data folder any more
+	rm -f "$DATA/postmaster.pid" # nothing runs; a killed server's may name a zombie
+	touch "$KEEP/$2.rewinding"   # half a rewind is no data folder any more
 	"$BIN/pg_rewind" --target-pgdata="$DATA" --source-server="$primary $REWIND dbname=postgres options='-c statement_timeout=0'" \
-		${CONFIG_FILE:+--config-file="$CONFIG_FILE"} >"$into/pg_rewind.log" 2>&1 || fail "$(tail -n 1 "$into/pg_rewind.log")"
+		${CONFIG_FILE:+--config-file="$CONFIG_FILE"} >"$into/pg_rewind.log" 2>&1 || {
+		# Before it says this it has written nothing: a right that was missing costs no new base backup.
+		grep -q 'rewinding from last common checkpoint' "$into/pg_rewind.log" || rm "$KEEP/$2.rewinding"
+		fail "$(tail -n 1 "$into/pg_rewind.log")"
+	}
 	cp -p "$into/conf"/*.conf "$DATA/"
 	rm "$KEEP/$2.rewinding"
 }
@@ -183,8 +191,9 @@ start() {
 		echo "primary_slot_name = '$(slot "$2")'"
 	} >"$auto.new"
 	mv "$auto.new" "$auto"
-	said=$(psql "$primary $REPLICATION replication=true" -Xqc "CREATE_REPLICATION_SLOT $(slot "$2") PHYSICAL RESERVE_WAL" 2>&1 >/dev/null) ||
-		case $said in *"already exists"*) ;; *) fail "$said" ;; esac
+	# 42710: it exists already. The words are in the language of the server.
+	said=$(psql "$primary $REPLICATION replication=true" -X -v VERBOSITY=verbose -qc "CREATE_REPLICATION_SLOT $(slot "$2") PHYSICAL RESERVE_WAL" 2>&1 >/dev/null) ||
+		case $said in *42710*) ;; *) fail "$said" ;; esac
 	start_server 9>&- >/dev/null || fail "$2 did not start: $(tail -n 1 "$LOG" 2>&1)"
 	# The slot that the primary had here as a standby would keep WAL on this node for ever.
 	psql "$ADDRESS $REPLICATION replication=true" -Xqc "DROP_REPLICATION_SLOT $(slot "$POINTSMAN_PRIMARY_NODE")" >/dev/null 2>&1 || true
@@ -205,8 +214,10 @@ stop() {
 		sed -n -e 's/^Database cluster state: */state=/p' -e 's/^Latest checkpoint location: */checkpoint_lsn=/p'
 }
 
-# again starts a primary that was stopped for a switchover which could not be made.
+# again starts a primary that was stopped for a switchover which could not be made. A stop that took too long may still be
+# under way: its server is one that runs only for a moment more.
 again() {
+	while running && ! serving; do sleep 0.05; done
 	if running; then return 0; fi
 	[ ! -e "$DATA/standby.signal" ] || fail "$2 is a standby"
 	[ "$(control 'Database cluster state')" = "shut down" ] || fail "$2 was not shut down in order"
@@ -217,6 +228,7 @@ case ${POINTSMAN_STEP:-} in
 inspect) inspect "$@" ;;
 stop | keep | rewind | start | again)
 	exec 9>"$KEEP/$2.lock"
+	[ "$POINTSMAN_STEP" != again ] || flock 9 # a stop that took too long may still be at work
 	flock -n 9 || fail "another step is at work on $2"
 	"$POINTSMAN_STEP" "$@"
 	;;

@@ -128,6 +128,7 @@ func (v *verification) others(fsys fs.FS, m manifest) {
 	}
 	for _, e := range entries {
 		if !slices.Contains(listed, e.Name()) && e.Name() != manifestFile {
+			v.strangers = true
 			v.lacks("%q is not part of the export: nothing vouches for it", e.Name())
 		}
 	}

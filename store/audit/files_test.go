@@ -155,6 +155,9 @@ func TestVerifyFS_names_files_nobody_vouches_for(t *testing.T) {
 	if err != nil || !slices.Contains(rep.Lacks, `"timeline.html" is not part of the export: nothing vouches for it`) {
 		t.Errorf("%v %+v", err, rep)
 	}
+	if slices.ContainsFunc(rep.Holds, func(s string) bool { return strings.Contains(s, "added") }) {
+		t.Errorf("a file was added, and it says %q", rep.Holds)
+	}
 }
 
 func TestVerifyZip_refuses_two_files_of_one_name(t *testing.T) {

@@ -37,7 +37,11 @@ func (v *verification) sayPart() {
 		return
 	}
 	v.holds("every entry is in the tree of %d entries that %s signed", v.signed.Size, v.keyNames())
-	v.holds("no entry and no file of the export was changed, added or removed since it was written")
+	if v.strangers {
+		v.holds("no entry and no file of the export was changed or removed since it was written")
+	} else {
+		v.holds("no entry and no file of the export was changed, added or removed since it was written")
+	}
 	v.lacks("entries that were never exported cannot be seen here: the export of the whole log shows them")
 }
 

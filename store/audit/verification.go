@@ -14,12 +14,13 @@ import (
 // there is at most one, is put before them.
 type verification struct {
 	Report
-	keys    []string // whose signatures count; none in bare lines without --key
-	ownKey  bool     // keys come from the export itself
-	doubts  bool     // something that was asked for could not be compared: at best Unknown
-	signed  *Checkpoint
-	anchors []Checkpoint
-	grown   map[uint64][]tlog.Hash // consistency proofs by anchor size
+	keys      []string // whose signatures count; none in bare lines without --key
+	ownKey    bool     // keys come from the export itself
+	strangers bool     // files are there that are not part of the export
+	doubts    bool     // something that was asked for could not be compared: at best Unknown
+	signed    *Checkpoint
+	anchors   []Checkpoint
+	grown     map[uint64][]tlog.Hash // consistency proofs by anchor size
 
 	pins  []pin
 	whole *walk // set when the rows are the whole log
