@@ -37,7 +37,7 @@ func (t *turn) receiveAlerts(c ReceiveAlerts) Answer {
 	case inc.State == IncidentOpen && len(firing) > 0:
 		t.hasten(c.Escalate)
 	}
-	if len(firing) > 0 && !burning {
+	if len(firing) > 0 && (!burning || inc.First.Status == "") { // an alarm burns without an alert
 		inc.First = firing[0]
 	}
 	t.keepAlerts(by, firing, resolved)

@@ -220,3 +220,13 @@ func TestAnOutageThatBeginsAgainIsCalledByWhatFires(t *testing.T) {
 		t.Fatalf("it is called %q after %s", inc.Title, inc.First.Name())
 	}
 }
+
+func TestAnAlertThatComesToAnAlarmGivesTheIncidentItsName(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	s.do(splitBrain())
+	s.do(webhook(primaryDown("f1", s.at(time.Minute), AlertFiring)))
+	if first := s.state.Incident.First; first.Name() != "PrimaryDown" {
+		t.Fatalf("the first alert is %+v", first)
+	}
+}
