@@ -64,6 +64,7 @@ type vigil struct {
 	cluster  Cluster
 	seen     string // two writers, seen once: a look is not of one moment, so it takes two
 	standing bool   // the alarm was given and is not over
+	clear    bool   // the last look showed one primary and no second, and the desk knows
 	alone    bool   // it was told that no standby follows
 }
 
@@ -91,14 +92,21 @@ func (v *vigil) writers(ctx context.Context, s Situation) {
 		if v.seen == f.Text && !v.standing {
 			v.standing = v.say(ctx, v.alarm(f.Text))
 		}
-		v.seen = f.Text
+		v.seen, v.clear = f.Text, false
 		return
 	}
 	v.seen = ""
-	// Silence ends no alarm: the second primary must be seen to have stopped.
-	if one := s.in(Writable); v.standing && len(one) == 1 && s.othersStopped(one[0].Node) {
-		v.standing = !v.say(ctx, v.report(pointsman.SeenOver, fmt.Sprintf("one node of %s takes writes again: %s on timeline %d", v.cluster.Name, one[0].Node, one[0].Timeline)))
+	one := s.in(Writable)
+	if len(one) != 1 || !s.othersStopped(one[0].Node) {
+		v.clear = false // silence ends no alarm: the second primary must be seen to have stopped
+		return
 	}
+	// Also where this vigil gave no alarm: the one that did may have ended with its process, and an alarm that nobody ends
+	// keeps its incident open and makes the next one "known already". Where none stands the desk passes over it.
+	if !v.clear {
+		v.clear = v.say(ctx, v.report(pointsman.SeenOver, fmt.Sprintf("one node of %s takes writes again: %s on timeline %d", v.cluster.Name, one[0].Node, one[0].Timeline)))
+	}
+	v.standing = v.standing && !v.clear
 }
 
 // othersStopped reports whether every other node is known to take no writes.
@@ -162,6 +170,9 @@ func (v *vigil) say(ctx context.Context, r pointsman.Report) bool {
 	if err != nil {
 		v.w.Clusters.log.Warn("what the watch saw could not be told", "cluster", v.cluster.Name, "err", err)
 		return false
+	}
+	if r.What == pointsman.SeenOver && res.Answer.Code != pointsman.CodeAccepted {
+		return true // no alarm stood
 	}
 	v.w.Clusters.log.Info("the watch told", "cluster", v.cluster.Name, "text", r.Text, "answer", res.Answer.Code)
 	return true

@@ -14,19 +14,54 @@ import (
 	"github.com/pointsman/pointsman/cmd/lab"
 )
 
-// desk keeps what the watch says.
+// desk decides as the store does, and keeps what the watch says.
 type desk struct {
-	mu   sync.Mutex
-	said []pointsman.Report
+	mu     sync.Mutex
+	state  pointsman.State
+	events []pointsman.Event
+	said   []pointsman.Report
+	passed int // ends of an alarm that did not stand
 }
 
 func (d *desk) Do(_ context.Context, cmd pointsman.Command) (pointsman.Result, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if r, ok := cmd.(pointsman.Report); ok {
+	if d.state.Incident.ID == "" {
+		d.state.Incident.ID = "INC-1"
+	}
+	after, events, ans := pointsman.Decide(d.state, cmd, time.Now())
+	d.state, d.events = after, append(d.events, events...)
+	switch r, ok := cmd.(pointsman.Report); {
+	case ok && r.What == pointsman.SeenOver && ans.Code != pointsman.CodeAccepted:
+		d.passed++
+	case ok:
 		d.said = append(d.said, r)
 	}
-	return pointsman.Result{Answer: pointsman.Answer{Code: pointsman.CodeAccepted}}, nil
+	return pointsman.Result{Answer: ans, State: after}, nil
+}
+
+// quiet waits until the watch has seen that all is well and nobody heard of it.
+func (d *desk) quiet(t *testing.T) {
+	t.Helper()
+	await(t, func(context.Context) error {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.passed == 0 || len(d.events) > 0 {
+			return fmt.Errorf("passed over %d ends of an alarm, want 1, and left %d events, want none", d.passed, len(d.events))
+		}
+		return nil
+	})
+}
+
+func (d *desk) count(what pointsman.EventType) (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, ev := range d.events {
+		if ev.Type == what {
+			n++
+		}
+	}
+	return n
 }
 
 func (d *desk) all() []pointsman.Report {
@@ -55,6 +90,13 @@ func (d *desk) hears(t *testing.T, what pointsman.Sighting, words string) points
 func (w *world) watched(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{}
+	w.watch(t, d)
+	return d
+}
+
+// watch lets a new process watch, which reports to the desk until it is stopped.
+func (w *world) watch(t *testing.T, d *desk) (stop func()) {
+	t.Helper()
 	offer := func(runbook, cluster string) (pointsman.Offer, pointsman.Escalation) {
 		return pointsman.Offer{Runbook: runbook, Target: pointsman.Target{Kind: "postgres", Name: cluster}}, pointsman.Escalation{Service: "dba"}
 	}
@@ -64,8 +106,9 @@ func (w *world) watched(t *testing.T) *desk {
 		defer close(done)
 		_ = postgres.Watch{Clusters: w.Clusters, Desk: d, Offer: offer}.Run(ctx)
 	}()
-	t.Cleanup(func() { cancel(); <-done })
-	return d
+	stop = func() { cancel(); <-done }
+	t.Cleanup(stop)
+	return stop
 }
 
 func often(c *postgres.Cluster) { c.WatchEvery = 100 * time.Millisecond }
@@ -103,6 +146,32 @@ func TestWatch(t *testing.T) {
 		}
 	})
 
+	t.Run("alarm_of_a_process_that_is_gone_is_ended_by_the_next_one_and_can_be_given_again", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, lab.PairOptions{}, quickly, often)
+		w.promoted(t)
+		d := &desk{}
+		stop := w.watch(t, d)
+		two := "split brain: 2 nodes take writes, limit 1: pg-1 on timeline 1 and pg-2 on timeline 2"
+		d.hears(t, pointsman.SeenAlarm, two)
+		stop()
+		if err := w.pair.Primary.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		w.watch(t, d)
+		d.hears(t, pointsman.SeenOver, "one node of orders takes writes again: pg-2 on timeline 2")
+		if n := d.count(pointsman.EvIncidentResolved); n != 1 {
+			t.Errorf("%d incidents resolved, want 1", n)
+		}
+		if err := w.pair.Primary.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		d.hears(t, pointsman.SeenAlarm, two)
+		if reopened, pages := d.count(pointsman.EvIncidentReopened), d.count(pointsman.EvPageTriggered); reopened != 1 || pages != 2 {
+			t.Errorf("reopened %d times, paged %d times; want once and twice", reopened, pages)
+		}
+	})
+
 	t.Run("running_without_a_standby_is_told_until_one_follows", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, lab.PairOptions{Standbys: 2}, often).sampled(t)
@@ -133,6 +202,7 @@ func TestWatch(t *testing.T) {
 		if said := d.all(); len(said) > 0 {
 			t.Errorf("said %+v", said)
 		}
+		d.quiet(t) // at its first look it asks to end an alarm that may stand
 	})
 
 	t.Run("another_cluster_under_a_wrong_address_is_no_second_primary", func(t *testing.T) {

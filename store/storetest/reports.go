@@ -38,5 +38,9 @@ func reports(t *testing.T, s *story) {
 	if st := s.state("INC-1"); st.Incident.State != pointsman.IncidentResolved {
 		t.Errorf("incident %s, want resolved", st.Incident.State)
 	}
+	before := len(s.events("INC-1"))
+	if ans := s.do(over).Answer; ans.Code != pointsman.CodeDuplicate || len(s.events("INC-1")) != before {
+		t.Errorf("where no alarm stands its end answered %+v and left %d events, want none", ans, len(s.events("INC-1"))-before)
+	}
 	s.intact()
 }
