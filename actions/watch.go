@@ -121,7 +121,7 @@ func (e *Engine) watch(ctx context.Context, run pointsman.Run, plan pointsman.Pl
 			return e.fail(ctx, end, fmt.Errorf("what was counted so far: %w", err))
 		}
 	}
-	in.With, in.Memo, in.Applied = w.With, left(run, plan, w, end.Step), run.Steps[end.Step].StartedAt
+	in.With, in.Memo, in.Earlier, in.Applied = w.With, left(run, plan, w, end.Step), nil, run.Steps[end.Step].StartedAt
 	for {
 		wait := min(e.until(n.At.Add(w.every)), w.every)
 		if wait > yieldAfter || run.Wish.Verb == pointsman.VerbAbort { // which takes hold while it waits
@@ -152,12 +152,17 @@ func (e *Engine) watch(ctx context.Context, run pointsman.Run, plan pointsman.Pl
 	}
 }
 
-// left is what the last earlier step of the watched kind, with the same arguments, left for its verification.
+// left is what the last earlier step of the watched kind, with the same arguments, left for its verification. Where its last
+// attempt saw that it was done, an attempt before it left that; after a person's word nothing that it left is proof.
 func left(run pointsman.Run, plan pointsman.Plan, w watching, step int) json.RawMessage {
 	var memo json.RawMessage
-	for i, s := range plan.Steps[:step] {
-		if s.Kind == w.Kind && string(s.With) == string(w.With) {
-			memo = run.Steps[i].Memo
+	for i, p := range plan.Steps[:step] {
+		if p.Kind != w.Kind || string(p.With) != string(w.With) {
+			continue
+		}
+		s := run.Steps[i]
+		if memo = s.Memo; len(memo) == 0 && s.State == pointsman.StepDone && s.MarkedBy == "" {
+			memo = s.Earlier
 		}
 	}
 	return memo

@@ -135,8 +135,16 @@ func TestAWatchVerifiesWhatAnEarlierStepOfItsKindLeft(t *testing.T) {
 	plan := pointsman.Plan{Steps: []pointsman.PlanStep{{Kind: "a", With: []byte(`{"x":1}`)}, {Kind: "a", With: []byte(`{"x":2}`)}, {Kind: "b", With: []byte(`{"x":1}`)}, {Kind: KindWatch}}}
 	run := pointsman.Run{Steps: []pointsman.RunStep{{Memo: []byte("1")}, {Memo: []byte("2")}, {Memo: []byte("3")}, {}}}
 	w := watching{WatchArgs: WatchArgs{Kind: "a", With: []byte(`{"x":1}`)}}
-	if got := left(run, plan, w, 3); string(got) != "1" {
-		t.Fatalf("%s", got)
+	for want, step := range map[string]pointsman.RunStep{
+		"1":         {Memo: []byte("1"), State: pointsman.StepDone},
+		"the last":  {Memo: []byte("the last"), Earlier: []byte("the first"), State: pointsman.StepDone},
+		"the first": {Earlier: []byte("the first"), State: pointsman.StepDone}, // a retry that found it done
+		"":          {Earlier: []byte("the first"), State: pointsman.StepDone, MarkedBy: "Ana"},
+	} {
+		run.Steps[0] = step
+		if got := left(run, plan, w, 3); string(got) != want {
+			t.Errorf("%q is left, want %q", got, want)
+		}
 	}
 }
 

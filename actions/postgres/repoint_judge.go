@@ -57,10 +57,18 @@ func (j journey) expected(p Pooler, v poolerView) ini.Place {
 			return place
 		}
 	}
-	if i := strings.LastIndexByte(pinned, ':'); i > 0 {
-		return ini.Place{Host: pinned[:i], Port: pinned[i+1:]}
+	if place, ok := unpinned(pinned); ok {
+		return place
 	}
 	return v.file
+}
+
+func unpinned(pin string) (ini.Place, bool) {
+	i := strings.LastIndexByte(pin, ':')
+	if i <= 0 {
+		return ini.Place{}, false
+	}
+	return ini.Place{Host: pin[:i], Port: pin[i+1:]}, true
 }
 
 // judgeRepoint is pure: every pooler leads to where the plan found it, or to the new place already.
@@ -148,12 +156,15 @@ func (a Repoint) Undo(ctx context.Context, in actions.Input) (actions.Outcome, e
 	if err != nil {
 		return actions.Outcome{}, &actions.RefusedError{Text: err.Error()}
 	}
-	var memo RepointMemo
-	if err := json.Unmarshal(in.Memo, &memo); err != nil {
-		return actions.Outcome{}, fmt.Errorf("memo of the poolers: %w", err)
+	moved, err := j.moved(in)
+	if err != nil {
+		return actions.Outcome{}, err
 	}
 	back := RepointMemo{}
-	for _, m := range memo.Moved {
+	for _, m := range moved {
+		if m.From == m.To {
+			continue // it led there when the plan was made
+		}
 		node, err := a.primaryAt(ctx, j.cluster, m.From)
 		if err != nil {
 			return actions.Outcome{}, actions.Refuse("%s is not led back: %v", m.Pooler, err)
@@ -172,7 +183,34 @@ func (a Repoint) Undo(ctx context.Context, in actions.Input) (actions.Outcome, e
 		back.Moved = append(back.Moved, Move{Pooler: m.Pooler, From: m.To, To: m.From})
 	}
 	raw, err := json.Marshal(back)
-	return actions.Outcome{Memo: raw, Note: back.note("where it led before")}, err
+	note := back.note("where it led before")
+	if len(back.Moved) == 0 {
+		note = "no pooler had been led elsewhere"
+	}
+	return actions.Outcome{Memo: raw, Note: note}, err
+}
+
+// moved are the poolers that the step led elsewhere: as its last attempt left it, or one before where the last found it
+// done. A process that died before it could say has left the places that the plan found, and those are where they led.
+func (j journey) moved(in actions.Input) ([]Move, error) {
+	var memo RepointMemo
+	for _, raw := range []json.RawMessage{in.Memo, in.Earlier} {
+		if len(raw) == 0 {
+			continue
+		}
+		if err := json.Unmarshal(raw, &memo); err != nil {
+			return nil, fmt.Errorf("memo of the poolers: %w", err)
+		}
+		return memo.Moved, nil
+	}
+	for _, p := range j.poolers {
+		from, ok := unpinned(j.pins[poolerPin(p)])
+		if !ok {
+			return nil, actions.Refuse("where %s led before is not on record; lead it back by hand", p.Name)
+		}
+		memo.Moved = append(memo.Moved, Move{Pooler: p.Name, From: from, To: j.to})
+	}
+	return memo.Moved, nil
 }
 
 // primaryAt is the node at the place, which must take writes: clients are not led back to a dead server or a standby.

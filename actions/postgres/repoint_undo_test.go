@@ -1,0 +1,53 @@
+package postgres_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/pointsman/pointsman/actions"
+)
+
+// A retry that finds the poolers led already leaves no memo of its own, and a process that dies before it could say leaves none
+// at all. An abort leads them back all the same.
+func TestRepoint_undoes_what_it_did_in_an_earlier_attempt(t *testing.T) {
+	t.Parallel()
+	w, pooler := pooled(t)
+	before := ini(t, pooler)
+	w.promoted(t)
+	planned := input(repointArgs)
+	planned.Pins = w.check(t, "pgbouncer.repoint", repointArgs).Pins
+	kind := w.kind(t, "pgbouncer.repoint")
+
+	for _, c := range []struct {
+		why    string
+		record func(attempt, second *actions.Input)
+		want   string // of the refusal
+	}{
+		{why: "the first attempt's memo", record: func(first, second *actions.Input) { second.Earlier = first.Memo }},
+		{why: "the places that the plan found", record: func(*actions.Input, *actions.Input) {}},
+		{why: "no record", record: func(_, second *actions.Input) { second.Pins = nil }, want: "where pgb-1 led before is not on record; lead it back by hand"},
+	} {
+		first, second := planned, planned
+		out, _ := w.stepIn(t, "pgbouncer.repoint", first)
+		first.Memo = out.Memo
+		led := ini(t, pooler)
+		if ev, err := kind.Check(t.Context(), second); err != nil || !ev.Already {
+			t.Fatalf("%s: the second attempt does not see that it is done: %+v, error %v", c.why, ev.Facts, err)
+		}
+		c.record(&first, &second)
+		out, err := kind.(actions.Undoer).Undo(t.Context(), second)
+		want := before
+		if c.want != "" {
+			want = led
+			if refused, ok := errors.AsType[*actions.RefusedError](err); !ok || refused.Error() != c.want {
+				t.Errorf("%s: error %v, want the refusal %q", c.why, err, c.want)
+			}
+		} else if err != nil || !strings.HasPrefix(out.Note, "pgb-1 leads to where it led before") {
+			t.Errorf("%s: note %q, error %v", c.why, out.Note, err)
+		}
+		if got := ini(t, pooler); got != want {
+			t.Errorf("%s: the file is now\n%s", c.why, got)
+		}
+	}
+}
