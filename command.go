@@ -180,13 +180,15 @@ type WakeRun struct {
 	Facts   []Fact // what that found
 }
 
-// RetryStep begins another attempt of a step that was observed not to have happened.
+// RetryStep begins another attempt of a step that was observed not to have happened, or of which nothing was sent.
 type RetryStep struct {
 	Run     string
 	Epoch   int64
 	Step    int
 	Attempt int // the attempt that did not happen: the same request twice begins one new attempt, not two
 	Note    string
+	// Unsent: whoever made the attempt says that it sent nothing. Of one that was taken over and observed nobody knows that.
+	Unsent bool
 }
 
 // WriteUpdate is an incident update written by a person.

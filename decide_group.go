@@ -13,7 +13,7 @@ func (t *turn) enterGroup(r *Run, i int) {
 		r.Steps[m].Touched = r.Steps[m].mayHold()
 		r.Steps[m].State, r.Steps[m].Tries = StepPending, Tries{} // a person let the group go on; what is done stays done
 	}
-	t.fillGroup(r, i, -1, "")
+	t.fillGroup(r, i, nil)
 }
 
 // timeGroup lets the time of the group begin; the evidence from here on is its members'.
@@ -24,8 +24,8 @@ func (t *turn) timeGroup(r *Run, i int) {
 	}
 }
 
-// fillGroup begins members that have not begun, as far as AtOnce allows. note says why member again begins once more.
-func (t *turn) fillGroup(r *Run, i, again int, note string) {
+// fillGroup begins members that have not begun, as far as AtOnce allows. again says why one of them begins once more.
+func (t *turn) fillGroup(r *Run, i int, again *RetryStep) {
 	room := AtOnce - len(r.AtWork())
 	for _, m := range r.remaining(i) {
 		if room <= 0 {
@@ -35,17 +35,17 @@ func (t *turn) fillGroup(r *Run, i, again int, note string) {
 			continue
 		}
 		why := ""
-		if m == again {
-			why = note
+		if again != nil && m == again.Step {
+			why = again.Note
 		}
 		t.attempt(r, m, why)
 		room--
 	}
 }
 
-// endMember goes on with a group of which a member has ended, or is to begin once more. What is at work is never
-// cancelled; a further member begins only while none has ended badly, and the group ends when none is at work.
-func (t *turn) endMember(r *Run, i, again int, note string) Answer {
+// endMember goes on with a group of which a member has ended, or is to begin once more; again is nil where none is. What is
+// at work is never cancelled; a further member begins only while none has ended badly, and the group ends when none is at work.
+func (t *turn) endMember(r *Run, i int, again *RetryStep) Answer {
 	left := r.remaining(i)
 	if len(left) == 0 {
 		return t.passOn(r)
@@ -54,9 +54,9 @@ func (t *turn) endMember(r *Run, i, again int, note string) Answer {
 	switch {
 	case stop == "":
 		r.clear(again)
-		t.fillGroup(r, i, again, note)
-	case again >= 0:
-		t.endUndone(r, again, note, stop)
+		t.fillGroup(r, i, again)
+	case again != nil:
+		t.endUndone(r, again, stop)
 	}
 	if len(r.AtWork()) > 0 {
 		return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID}
@@ -72,25 +72,35 @@ func (t *turn) endMember(r *Run, i, again int, note string) Answer {
 	return Answer{Code: CodeAccepted, Text: r.Note, ID: r.ID}
 }
 
-// clear makes member i, which was seen not to have happened, one that has not begun; none where i is negative.
-func (r *Run) clear(i int) {
-	if i < 0 {
+// clear makes the step that is to begin once more one that has not begun. What an attempt of it may have touched is
+// remembered, of this one or of an earlier one: an attempt that sent nothing takes nothing back.
+func (r *Run) clear(again *RetryStep) {
+	if again == nil {
 		return
 	}
-	s := &r.Steps[i]
-	s.Touched = s.mayHold()
-	if s.State != StepStarted {
-		s.Tries = Tries{} // it was looked at: its time begins anew
+	s := &r.Steps[again.Step]
+	nothing := again.sentNothing(*s)
+	s.Touched = s.Touched || !nothing && s.mayHold()
+	if s.State != StepStarted || nothing {
+		s.Tries = Tries{} // it was looked at, or its time was over: that begins anew
 	}
 	s.State = StepPending
 }
 
+// sentNothing reports whether the attempt is known to have sent nothing. A process that died may have sent it before it
+// could say so; whoever took the step over cannot know.
+func (c *RetryStep) sentNothing(s RunStep) bool { return c.Unsent && s.State == StepStarted }
+
 // endUndone ends a member of which the last attempt did nothing, because no further one may begin now. Left pending it
 // would begin by itself as soon as the reason is over, after people were told that it does not.
-func (t *turn) endUndone(r *Run, i int, note, stop string) {
-	t.moveStep(r, i, EvStepFailed)
+func (t *turn) endUndone(r *Run, again *RetryStep, stop string) {
+	i := again.Step
 	s := &r.Steps[i]
-	s.EndedAt, s.Note = t.now, fmt.Sprintf("%s, and it does not begin again: %s", note, stop)
+	if again.sentNothing(*s) {
+		s.sentNothing()
+	}
+	t.moveStep(r, i, EvStepFailed)
+	s.EndedAt, s.Note = t.now, fmt.Sprintf("%s, and it does not begin again: %s", again.Note, stop)
 	t.say(EvStepFailed, engine, fmt.Sprintf("%s, %s: %s after %s%s", r.Nth(i), s.Name, s.State, Span(t.now.Sub(s.Began())), because(s.Note)), atStep(r, i))
 }
 

@@ -97,7 +97,7 @@ func (t *turn) takeOver(c TakeOver) Answer {
 	return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID}
 }
 
-// retryStep begins another attempt of a step that was observed not to have happened.
+// retryStep begins another attempt of a step that was observed not to have happened, or of which nothing was sent.
 func (t *turn) retryStep(c RetryStep) Answer {
 	r, ans, ok := t.owned(c.Run, c.Epoch)
 	if !ok {
@@ -111,18 +111,12 @@ func (t *turn) retryStep(c RetryStep) Answer {
 	}
 	s := &r.Steps[c.Step]
 	if s.Group.Name != "" {
-		return t.endMember(r, c.Step, c.Step, c.Note)
+		return t.endMember(r, c.Step, &c)
 	}
-	s.Touched = s.mayHold()
-	if s.State != StepStarted || r.Wish.Verb != "" {
-		s.Tries = Tries{} // it was looked at, or a person halts it: its time begins anew
-	}
+	r.clear(&c)
 	if r.Wish.Verb != "" {
-		s.State = StepPending // seen not to have happened; after the pause it begins anew
+		s.Tries = Tries{} // a person halts it: its time begins anew
 	}
-	t.begin(r, c.Note)
-	if r.State == RunParked && s.open() {
-		s.State = StepPending // it did not begin again, so nothing of it is at work
-	}
+	t.begin(r, c.Note) // where it does not begin again, nothing of it is at work
 	return Answer{Code: CodeAccepted, Text: r.Standing(), ID: r.ID}
 }

@@ -218,9 +218,10 @@ func (t *turn) endStep(c EndStep) Answer {
 	if c.State == StepDone && r.Steps[c.Step].Kind == KindGate {
 		return answer(CodeInvalid, "step %s of %s is a gate; only votes open it", r.At(c.Step), r.ID)
 	}
-	t.moveStep(r, c.Step, ev)
 	s := &r.Steps[c.Step]
-	if c.Unsent && c.State == StepFailed {
+	own := s.State == StepStarted // of what was taken over nobody knows that nothing was sent
+	t.moveStep(r, c.Step, ev)
+	if c.Unsent && own && c.State == StepFailed {
 		s.sentNothing()
 	}
 	s.EndedAt, s.Note, r.Facts = t.now, c.Note, r.evidence(*s, c.Facts)
@@ -228,7 +229,7 @@ func (t *turn) endStep(c EndStep) Answer {
 	took := Span(t.now.Sub(s.StartedAt))
 	t.say(ev, engine, fmt.Sprintf("%s, %s: %s after %s%s", r.Nth(c.Step), s.Name, c.State, took, because(c.Note)), atStep(r, c.Step), with(c.Facts))
 	if s.Group.Name != "" {
-		return t.endMember(r, c.Step, -1, "")
+		return t.endMember(r, c.Step, nil)
 	}
 	if c.State == StepFailed && s.HarderFrom == s.Attempt+1 && r.Wish.Verb == "" {
 		t.begin(r, "ungraceful now")

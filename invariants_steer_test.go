@@ -68,6 +68,29 @@ func undoneOnce(m move) error {
 	return nil
 }
 
+// touchedStays: when an attempt is over and another one may follow, the step remembers that it may have had its effect, unless
+// whoever made it says that nothing was sent; and what is remembered stays, but of a wait that a person cuts short.
+func touchedStays(m move) error {
+	for _, r := range m.after.Runs {
+		old, existed := m.before.Run(r.ID)
+		for i, s := range r.Steps {
+			if !existed || s.State == StepSkipped {
+				continue
+			}
+			was := old.Steps[i]
+			retry, _ := m.cmd.(RetryStep)
+			end, _ := m.cmd.(EndStep)
+			unsent := was.State == StepStarted && (retry.Unsent && retry.Step == i || end.Unsent && end.Step == i) || was.Tries.Last > 0 && was.Tries.Last == was.Attempt
+			over := s.Attempt > was.Attempt || s.State == StepPending
+			tried := was.State == StepStarted || was.State == StepUnknown || was.State == StepFailed
+			if was.Touched && !s.Touched || over && tried && !unsent && !s.Touched {
+				return fmt.Errorf("step %d of %s was %s (touched %t) and is %s in attempt %d, of which nothing may hold", i+1, r.ID, was.State, was.Touched, s.State, s.Attempt)
+			}
+		}
+	}
+	return nil
+}
+
 // skippedByRight: only where the plan allows it, never the point of no return, with a reason and a role.
 func skippedByRight(m move) error {
 	for _, ev := range m.events {

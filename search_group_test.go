@@ -24,6 +24,7 @@ func members(r Run, add func(Command, string, ...any)) {
 		add(NoteMemo{Run: r.ID, Epoch: r.Epoch, Step: i, Memo: []byte(`{}`)}, "%s: memo of step %s", r.ID, at)
 		if n := r.Steps[i].Attempt; n < 3 {
 			add(RetryStep{Run: r.ID, Epoch: r.Epoch, Step: i, Attempt: n}, "%s: step %s again", r.ID, at)
+			add(RetryStep{Run: r.ID, Epoch: r.Epoch, Step: i, Attempt: n, Unsent: true}, "%s: step %s was never sent, again", r.ID, at)
 		}
 	}
 }

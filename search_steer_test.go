@@ -41,6 +41,7 @@ func wishes(r Run, add func(Command, string, ...any)) {
 		if r.Steps[i].Attempt == 1 {
 			add(TellUnsent{Run: r.ID, Epoch: r.Epoch, Step: i, Attempt: r.Steps[i].Attempt, Why: "connection refused", Wait: time.Second, Of: 4}, "%s: step %d sent nothing", r.ID, i+1)
 		}
+		add(EndStep{Run: r.ID, Epoch: r.Epoch, Step: i, State: StepFailed, Unsent: true}, "%s: step %d failed and sent nothing", r.ID, i+1)
 		add(TellSlow{Run: r.ID, Epoch: r.Epoch, Step: i, Attempt: r.Steps[i].Attempt, Usual: time.Second, Of: 5}, "%s: step %d is slow", r.ID, i+1)
 	}
 }

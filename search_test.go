@@ -255,6 +255,7 @@ func steering(r Run, now time.Time, add func(Command, string, ...any)) {
 	add(WaitStep{Run: r.ID, Epoch: r.Epoch, Step: i, Until: now.Add(unit), Note: "3 good", Progress: true}, "%s: progress until the next look", r.ID)
 	if i < len(r.Steps) && r.Steps[i].Attempt < 3 {
 		add(RetryStep{Run: r.ID, Epoch: r.Epoch, Step: i, Attempt: r.Steps[i].Attempt}, "%s: step %d again", r.ID, i+1)
+		add(RetryStep{Run: r.ID, Epoch: r.Epoch, Step: i, Attempt: r.Steps[i].Attempt, Unsent: true}, "%s: step %d was never sent, again", r.ID, i+1)
 		add(RetryStep{Run: r.ID, Epoch: r.Epoch, Step: i, Attempt: r.Steps[i].Attempt - 1}, "%s: step %d again, said twice", r.ID, i+1)
 	}
 	for _, verb := range []Verb{VerbRetry, VerbDone, VerbAbort} {

@@ -190,10 +190,10 @@ func (e *Engine) late(ctx context.Context, run pointsman.Run, end pointsman.EndS
 		return e.unsent(ctx, run, end, errors.New("its time was over"), deadline)
 	}
 	if s.Attempt >= maxAttempts {
-		end.State, end.Note = pointsman.StepFailed, fmt.Sprintf("its time was over before it could begin, %d times; nothing was done", s.Attempt)
+		end.State, end.Unsent, end.Note = pointsman.StepFailed, true, fmt.Sprintf("its time was over before attempt %d could begin; nothing was sent in it", s.Attempt)
 		return end, nil
 	}
-	return pointsman.RetryStep{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Attempt: s.Attempt, Note: "its time was over before it began; nothing was done"}, nil
+	return pointsman.RetryStep{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Attempt: s.Attempt, Unsent: true, Note: "its time was over before it began; nothing was done"}, nil
 }
 
 func (e *Engine) input(run pointsman.Run, plan pointsman.Plan, i int, phase Phase) Input {

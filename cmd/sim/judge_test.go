@@ -36,7 +36,7 @@ func (w *world) judge(ctx context.Context, t *testing.T) {
 	j := &ruling{
 		world: w, votes: map[string]map[string]string{}, first: map[string]time.Time{}, queued: map[string]time.Time{}, ended: map[string]bool{}, told: map[string]bool{},
 		denied: map[string]bool{}, holder: map[string]string{}, attempts: map[string]int{}, answered: map[string]pointsman.EventType{}, epochs: map[string]int64{},
-		holds: map[string]pointsman.Hold{}, open: map[string]string{}, updates: map[string]int{}, word: map[string]bool{}, unsent: map[string]int{}, truths: map[string]pointsman.Truth{},
+		holds: map[string]pointsman.Hold{}, open: map[string]string{}, updates: map[string]int{}, word: map[string]bool{}, unsent: map[string]int{}, since: map[string]time.Time{}, truths: map[string]pointsman.Truth{},
 		begun: map[string]time.Time{}, busy: map[string]map[int]bool{}, bad: map[string]bool{}, halting: map[string]bool{}, granted: map[string]float64{},
 	}
 	for i, ev := range w.events {
@@ -122,6 +122,7 @@ type ruling struct {
 	updates  map[string]int
 	word     map[string]bool            // run -> a person said how it goes on
 	unsent   map[string]int             // step -> attempts in a row that sent nothing
+	since    map[string]time.Time       // step -> when its newest attempt began
 	truths   map[string]pointsman.Truth // step -> what its condition was answered with last
 	begun    map[string]time.Time       // run -> when a step began on a person's word
 	busy     map[string]map[int]bool    // group -> members at work
@@ -243,6 +244,7 @@ func (j *ruling) steps(ev pointsman.Event) {
 		if ev.Attempt > 1 && !j.word[ev.Run] && j.begun[ev.Run] != ev.At && !j.seenUndone(key, ev.Text) {
 			j.violated("I2: %s began again without a word of a person and without having been seen not to have happened", key)
 		}
+		j.nothingSent(key, ev)
 		if !strings.HasSuffix(ev.Text, "(nothing had been sent)") {
 			delete(j.unsent, key)
 		}
@@ -278,6 +280,20 @@ func (j *ruling) steps(ev pointsman.Event) {
 func (j *ruling) seenUndone(key, text string) bool {
 	return strings.HasSuffix(text, "(observed not to have happened)") || strings.HasSuffix(text, "nothing was done)") ||
 		j.unsent[key] > 0 && strings.HasSuffix(text, "(nothing had been sent)")
+}
+
+// nothingSent: an attempt that is said to have been over before it began has asked for no effect. The point of no return
+// does not count as passed after it, so what came before would be undone under the effect.
+func (j *ruling) nothingSent(key string, ev pointsman.Event) {
+	from := j.since[key]
+	if j.since[key] = ev.At; !strings.HasSuffix(ev.Text, "(its time was over before it began; nothing was done)") {
+		return
+	}
+	for _, at := range j.struck[key] {
+		if !at.Before(from) && at.Before(ev.At) {
+			j.violated("%s asked for its effect at %s, in an attempt that is said to have sent nothing", key, at)
+		}
+	}
 }
 
 // protections: I11, and nothing on a target that a person holds.

@@ -79,6 +79,7 @@ func (l lever) Apply(ctx context.Context, in actions.Input) (actions.Outcome, er
 	}
 	l.mu.Lock()
 	l.effects[in.Key]++
+	l.struck[in.Key] = append(l.struck[in.Key], in.Applied)
 	n := l.effects[in.Key]
 	l.mu.Unlock()
 	if n > 1 {

@@ -52,8 +52,9 @@ type world struct {
 	mu      sync.Mutex
 	effects map[string]int // by idempotency key
 	undone  map[string]int
-	looks   map[string]int     // checks, by the same
-	limits  map[string]float64 // within which the effect happened
+	struck  map[string][]time.Time // when the effect was asked for, by the same and by the store's clock
+	looks   map[string]int         // checks, by the same
+	limits  map[string]float64     // within which the effect happened
 	latest  []pointsman.State
 	claimed map[string]int64 // run -> the epoch handed out last
 	broken  []string         // promises that did not hold
@@ -62,7 +63,7 @@ type world struct {
 }
 
 func newWorld(seed uint64, f flaw) *world {
-	return &world{chance: chance{seed: seed}, flaw: f, effects: map[string]int{}, undone: map[string]int{}, looks: map[string]int{}, limits: map[string]float64{}, claimed: map[string]int64{}}
+	return &world{chance: chance{seed: seed}, flaw: f, effects: map[string]int{}, undone: map[string]int{}, struck: map[string][]time.Time{}, looks: map[string]int{}, limits: map[string]float64{}, claimed: map[string]int64{}}
 }
 
 // handedOut notes an epoch of a run, and returns the one that was handed out before; zero asks only.
