@@ -74,7 +74,7 @@ func (e *examination) console(ctx context.Context, c Cluster, p Pooler) {
 	}
 	e.say(pointsman.Hard, "console", may, fmt.Sprintf("%s may PAUSE, RELOAD and RESUME the database %s: %t", user, p.entry(c), may), "add "+user+" to admin_users of the pooler; stats_users may only look")
 	if shown.Paused {
-		e.say(pointsman.Warn, "runs", false, "its database "+p.entry(c)+" is paused: clients wait", "RESUME "+p.entry(c)+" in its console, if nobody works on it")
+		e.say(pointsman.Warn, "runs", false, fmt.Sprintf("its database %s is %s: clients wait", p.entry(c), shown.words()), shown.release(p.entry(c))+" in its console, if nobody works on it")
 	}
 }
 

@@ -37,7 +37,7 @@ type FenceMemo struct {
 	Hook      string   `json:"hook"`                // the stop hook: none, done, failed
 	Network   string   `json:"network,omitempty"`   // the network hook: done, failed
 	Databases []string `json:"databases,omitempty"` // closed to new connections, or about to be
-	Poolers   []string `json:"poolers,omitempty"`   // paused by us
+	Poolers   []string `json:"poolers,omitempty"`   // paused by us, or about to be
 	Cut       bool     `json:"cut,omitempty"`       // an earlier attempt's network hook ended well: to be undone, no proof any more
 }
 
@@ -61,13 +61,13 @@ func fenceMemo(in actions.Input) (FenceMemo, error) {
 }
 
 // remember keeps it before an effect, so that whoever takes over in the middle can take it back.
-func (m FenceMemo) remember(in actions.Input) error {
+func (m FenceMemo) remember(in actions.Input, note string) error {
 	if in.Remember == nil {
 		return nil
 	}
 	raw, err := json.Marshal(m)
 	if err == nil {
-		err = in.Remember(raw, "closing the databases of "+m.Node)
+		err = in.Remember(raw, note)
 	}
 	return err
 }

@@ -171,11 +171,10 @@ func (c Cluster) climb(ctx context.Context, in actions.Input, rung, node string,
 		return "the network hook for " + node + " ended well", nil
 	case rungPooler:
 		err := c.eachPooler(func(p Pooler) error {
-			paused, err := p.pause(ctx, c)
-			if paused {
+			return p.pause(ctx, c, func() error {
 				memo.Poolers = joint(memo.Poolers, []string{p.Name})
-			}
-			return err
+				return memo.remember(in, "pausing the pooler "+p.Name)
+			})
 		})
 		return "paused: " + pointsman.Count(len(memo.Poolers), "pooler"), err
 	}
@@ -183,7 +182,7 @@ func (c Cluster) climb(ctx context.Context, in actions.Input, rung, node string,
 	was := slices.Clone(memo.Databases) // by an earlier attempt
 	done, err := n.revoke(ctx, budget(ctx, 3*c.ReadTimeout), func(names []string) error {
 		memo.Databases = joint(was, names)
-		return memo.remember(in)
+		return memo.remember(in, "closing the databases of "+node)
 	})
 	memo.Databases = joint(was, done.Closed)
 	if err != nil {
@@ -203,22 +202,31 @@ func (c Cluster) eachPooler(do func(Pooler) error) error {
 }
 
 // pause lets no client through: PAUSE where the open transactions end in time, else KILL, which drops them and leaves the
-// database paused too. It reports whether it was we who paused it.
-func (p Pooler) pause(ctx context.Context, c Cluster) (bool, error) {
+// database paused too. One that is paused already shows so at once, while the transactions in it may still write. before is
+// called where it is we who pause it; its error keeps the pooler as it is.
+func (p Pooler) pause(ctx context.Context, c Cluster, before func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, budget(ctx, 3*c.ReadTimeout))
 	defer cancel()
 	entry := p.entry(c)
 	was, err := p.show(ctx, entry)
-	if err != nil || was.Paused {
-		return false, err
+	switch {
+	case err != nil, was.Paused && !was.Busy:
+		return err
+	case was.Whole: // then no command for one database is taken
+		return errors.New("somebody has paused it with all its databases, and transactions in it are still open; by hand: RESUME, then KILL " + entry + " in its console")
 	}
 	if err := actions.InTime(ctx); err != nil {
-		return false, err
+		return err
+	}
+	if !was.Paused {
+		if err := before(); err != nil {
+			return fmt.Errorf("that it would be paused could not be kept, so it was not: %w", err)
+		}
 	}
 	politely, done := context.WithTimeout(ctx, c.ReadTimeout)
 	defer done()
 	if err := p.command(politely, "PAUSE "+quotedEntry(entry)); err == nil {
-		return true, nil
+		return nil
 	}
-	return true, p.command(ctx, "KILL "+quotedEntry(entry))
+	return p.command(ctx, "KILL "+quotedEntry(entry))
 }
