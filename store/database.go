@@ -17,6 +17,7 @@ type database struct {
 	name   string // for people
 	begin  func(ctx context.Context) (transaction, error)
 	view   func(ctx context.Context) (transaction, error) // reads of one moment
+	glance func(ctx context.Context, b batch) error       // the same where no read depends on another's result
 	direct Tx                                             // one statement, one transaction
 	reads  Tx                                             // reads that need no common moment
 	// leases takes writes that need not outlive this process where no other one can be.

@@ -33,10 +33,15 @@ func openPostgres(ctx context.Context, cfg Config) (*database, error) {
 		name: "PostgreSQL",
 		begin: func(ctx context.Context) (transaction, error) {
 			// Not READ WRITE: where somebody has set default_transaction_read_only, to save the database, that counts.
-			return pool.begin(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
+			return pool.take(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 		},
-		view: func(ctx context.Context) (transaction, error) {
-			return pool.begin(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+		view: func(ctx context.Context) (transaction, error) { return pool.take(ctx, oneMoment) },
+		glance: func(ctx context.Context, b batch) error {
+			tx, err := pool.take(ctx, oneMoment)
+			if err != nil {
+				return err
+			}
+			return tx.only(ctx, b)
 		},
 		direct:     pgTx{pool, pool.used},
 		leases:     pgTx{pool, pool.used},
@@ -70,6 +75,9 @@ func openPostgres(ctx context.Context, cfg Config) (*database, error) {
 	}
 	return d, nil
 }
+
+// oneMoment is a transaction in which all reads see the database as of its first one.
+var oneMoment = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 
 func (c Config) dsn() (string, error) {
 	if c.DSN != "" {

@@ -89,11 +89,3 @@ func forgetful(closes pgconn.PgErrorHandler, pool func() *pgxpool.Pool) pgconn.P
 }
 
 func outdated(err error) bool { return pgCode("0A000", "26000")(err) }
-
-func (p *pgPool) begin(ctx context.Context, opts pgx.TxOptions) (transaction, error) {
-	tx, err := p.BeginTx(ctx, opts)
-	if err != nil {
-		return nil, err
-	}
-	return pgTransaction{pgTx{tx, p.used}, tx}, nil
-}

@@ -96,11 +96,16 @@ func TestPostgres_forgets_statements_that_the_schema_has_outlived(t *testing.T) 
 // TestPostgres_keeps_no_statements_where_the_DSN_says_so, as behind a pooler that cannot keep them.
 func TestPostgres_keeps_no_statements_where_the_DSN_says_so(t *testing.T) {
 	t.Parallel()
-	s, _ := openPostgresStore(t, "&default_query_exec_mode=exec&pool_max_conns=1")
-	alarm(t, s, 1)
-	alarm(t, s, 2)
-	var n int
-	if err := s.db.direct.QueryRow(t.Context(), `SELECT count(*) FROM pg_prepared_statements`).Scan(&n); err != nil || n > 0 {
-		t.Errorf("%d statements are kept, %v", n, err)
+	for _, mode := range []string{"exec", "simple_protocol"} {
+		s, _ := openPostgresStore(t, "&default_query_exec_mode="+mode+"&pool_max_conns=1")
+		alarm(t, s, 1)
+		alarm(t, s, 2)
+		if _, err := s.State(t.Context(), "INC-1"); err != nil {
+			t.Errorf("%s: %v", mode, err)
+		}
+		var n int
+		if err := s.db.direct.QueryRow(t.Context(), `SELECT count(*) FROM pg_prepared_statements`).Scan(&n); err != nil || n > 0 {
+			t.Errorf("%s: %d statements are kept, %v", mode, n, err)
+		}
 	}
 }

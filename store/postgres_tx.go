@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -45,60 +43,4 @@ type pgRows struct{ pgx.Rows }
 func (r pgRows) Close() error {
 	r.Rows.Close()
 	return r.Err()
-}
-
-// pgTransaction is a transaction over pgx. Only this package unwraps tx.
-type pgTransaction struct {
-	pgTx
-	tx pgx.Tx
-}
-
-// decideLimit bounds the end of a transaction. It does not end with the caller's context: whoever hung up while a
-// commit was under way should find it done or not done, and not a torn connection.
-const decideLimit = 10 * time.Second
-
-// Commit implements transaction.
-func (t pgTransaction) Commit(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), decideLimit)
-	defer cancel()
-	return t.tx.Commit(ctx)
-}
-
-// Rollback implements transaction.
-func (t pgTransaction) Rollback(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), decideLimit)
-	defer cancel()
-	_ = t.tx.Rollback(ctx) // a connection that cannot roll back is closed, which rolls back
-}
-
-// run implements batcher: all statements in one round trip.
-func (t pgTransaction) run(ctx context.Context, b batch) (err error) {
-	b = b.joined()
-	var out pgx.Batch
-	for _, s := range b {
-		t.used.note(s.sql)
-		out.Queue(s.sql, storable(s.args)...)
-	}
-	results := t.tx.SendBatch(ctx, &out)
-	defer func() { err = errors.Join(err, results.Close()) }()
-	for _, s := range b {
-		if s.each == nil {
-			tag, err := results.Exec()
-			if err != nil {
-				return err
-			}
-			if err := s.changed(tag.RowsAffected()); err != nil {
-				return err
-			}
-			continue
-		}
-		rows, err := results.Query()
-		if err != nil {
-			return err
-		}
-		if err := drain(pgRows{rows}, s.each); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -70,17 +70,18 @@ func (w *work) saveProtection(l *loaded, p pointsman.Protection) error {
 // Held returns what people and runs hold, and what is remembered of targets, as of one moment.
 func (s *Store) Held(ctx context.Context) (pointsman.Held, error) {
 	var h pointsman.Held
-	err := s.look(ctx, func(tx Tx) (err error) {
-		h.Protections, err = list(ctx, tx, func(r Row) (pointsman.Protection, error) {
-			p, _, err := scanProtection(&loaded{shown: true}, r)
-			return p, err
-		}, `SELECT target, doc FROM protections ORDER BY target`)
-		if err != nil {
-			return err
-		}
-		h.Runs, err = list(ctx, tx, scanLock, `SELECT target, incident_id, id, queued_at FROM runs WHERE held ORDER BY target`)
+	var b batch
+	b.query(func(r Row) error {
+		p, _, err := scanProtection(&loaded{shown: true}, r)
+		h.Protections = append(h.Protections, p)
 		return err
-	})
+	}, `SELECT target, doc FROM protections ORDER BY target`)
+	b.query(func(r Row) error {
+		k, err := scanLock(r)
+		h.Runs = append(h.Runs, k)
+		return err
+	}, `SELECT target, incident_id, id, queued_at FROM runs WHERE held ORDER BY target`)
+	err := s.db.glance(ctx, b)
 	if err != nil {
 		return pointsman.Held{}, fmt.Errorf("what is held: %w", err)
 	}

@@ -2,9 +2,7 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -18,27 +16,23 @@ const alertsShown = 200
 // CodeNotFound when there is no such incident.
 func (s *Store) State(ctx context.Context, incident string) (pointsman.State, error) {
 	l := &loaded{docs: map[string]string{}, shown: true}
-	err := s.look(ctx, func(tx Tx) error {
-		if err := l.head(tx.QueryRow(ctx, `SELECT due_at, doc FROM incidents WHERE id = $1`, incident)); err != nil {
-			return err
-		}
-		var b batch
-		l.contents(&b, incident)
-		l.locks(&b, incident)
-		l.protections(&b, incident, &database{}) // without locks
-		b.query(func(r Row) error {
-			a, _, err := scanDoc[pointsman.Alert](r)
-			l.state.Alerts = append(l.state.Alerts, a)
-			return err
-		}, `SELECT doc FROM alerts WHERE incident_id = $1
-			ORDER BY CASE WHEN status = 'firing' THEN 0 ELSE 1 END, starts_at, fingerprint LIMIT $2`, incident, int64(alertsShown))
-		return send(ctx, tx, b)
-	})
-	if errors.Is(err, sql.ErrNoRows) {
-		return pointsman.State{}, pointsman.Errorf(pointsman.CodeNotFound, "there is no incident %s", incident)
-	}
-	if err != nil {
+	var b batch
+	b.query(l.head, `SELECT due_at, doc FROM incidents WHERE id = $1`, incident)
+	l.contents(&b, incident)
+	l.locks(&b, incident)
+	l.protections(&b, incident, &database{}) // without locks
+	b.query(func(r Row) error {
+		a, _, err := scanDoc[pointsman.Alert](r)
+		l.state.Alerts = append(l.state.Alerts, a)
+		return err
+	}, `SELECT doc FROM alerts WHERE incident_id = $1
+		ORDER BY CASE WHEN status = 'firing' THEN 0 ELSE 1 END, starts_at, fingerprint LIMIT $2`, incident, int64(alertsShown))
+	err := s.db.glance(ctx, b)
+	switch {
+	case err != nil:
 		return pointsman.State{}, fmt.Errorf("state of %s: %w", incident, err)
+	case l.state.Incident.ID == "":
+		return pointsman.State{}, pointsman.Errorf(pointsman.CodeNotFound, "there is no incident %s", incident)
 	}
 	return l.state, nil
 }

@@ -41,11 +41,20 @@ func openSQLite(ctx context.Context, cfg Config) (*database, error) {
 	}
 	health := &damage{path: cfg.Path}
 	writes, reads := newPrepared(writer), newPrepared(reader)
+	view := func(ctx context.Context) (transaction, error) {
+		return beginSQL(ctx, reads, &sql.TxOptions{ReadOnly: true}, health)
+	}
 	d := &database{
 		name:  cfg.Path,
 		begin: func(ctx context.Context) (transaction, error) { return beginSQL(ctx, writes, nil, health) },
-		view: func(ctx context.Context) (transaction, error) {
-			return beginSQL(ctx, reads, &sql.TxOptions{ReadOnly: true}, health)
+		view:  view,
+		glance: func(ctx context.Context, b batch) error {
+			tx, err := view(ctx)
+			if err != nil {
+				return err
+			}
+			defer tx.Rollback(ctx)
+			return send(ctx, tx, b)
 		},
 		direct:    sqlTx{writes, health},
 		leases:    unflushed{writer, health},
