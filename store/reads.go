@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/pointsman/pointsman"
@@ -49,11 +50,20 @@ func (s *Store) look(ctx context.Context, fn func(Tx) error) error {
 
 // Incidents returns the newest incidents first, at most limit; only open ones if open is true.
 func (s *Store) Incidents(ctx context.Context, open bool, limit int) ([]pointsman.Incident, error) {
-	query := `SELECT doc FROM incidents ORDER BY number DESC LIMIT $1`
+	return s.IncidentsBefore(ctx, "", open, limit)
+}
+
+// IncidentsBefore returns those that are older than the one named; than none, where it is empty.
+func (s *Store) IncidentsBefore(ctx context.Context, incident string, open bool, limit int) ([]pointsman.Incident, error) {
+	query := `SELECT doc FROM incidents WHERE number < $1 ORDER BY number DESC LIMIT $2`
 	if open {
-		query = `SELECT doc FROM incidents WHERE state = 'open' ORDER BY number DESC LIMIT $1`
+		query = `SELECT doc FROM incidents WHERE state = 'open' AND number < $1 ORDER BY number DESC LIMIT $2`
 	}
-	out, err := list(ctx, s.db.reads, docOf[pointsman.Incident], query, int64(limit))
+	before := int64(math.MaxInt64)
+	if incident != "" {
+		before = numberOf(incident)
+	}
+	out, err := list(ctx, s.db.reads, docOf[pointsman.Incident], query, before, int64(limit))
 	if err != nil {
 		return nil, fmt.Errorf("incidents: %w", err)
 	}

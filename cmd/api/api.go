@@ -17,7 +17,7 @@ import (
 type Store interface {
 	Do(ctx context.Context, cmd pointsman.Command) (pointsman.Result, error)
 	State(ctx context.Context, incident string) (pointsman.State, error)
-	Incidents(ctx context.Context, open bool, limit int) ([]pointsman.Incident, error)
+	IncidentsBefore(ctx context.Context, incident string, open bool, limit int) ([]pointsman.Incident, error)
 }
 
 // Log is the part of the store that is the log.

@@ -37,7 +37,9 @@ func (d *desk) State(_ context.Context, incident string) (pointsman.State, error
 	return d.state, nil
 }
 
-func (d *desk) Incidents(context.Context, bool, int) ([]pointsman.Incident, error) { return nil, nil }
+func (d *desk) IncidentsBefore(context.Context, string, bool, int) ([]pointsman.Incident, error) {
+	return nil, nil
+}
 
 func (d *desk) Events(context.Context, string, int64, int) ([]pointsman.Logged, error) {
 	return nil, nil

@@ -62,8 +62,11 @@ func once(c echo.Context) string {
 	return "api/" + caller(c).Person.ID + "/" + key
 }
 
+// incidentsAtOnce bounds one answer; ?before=INC-7 brings the older ones.
+const incidentsAtOnce = 200
+
 func (s *Server) incidents(c echo.Context) error {
-	list, err := s.Store.Incidents(c.Request().Context(), c.QueryParam("all") == "", 200)
+	list, err := s.Store.IncidentsBefore(c.Request().Context(), c.QueryParam("before"), c.QueryParam("all") == "", incidentsAtOnce)
 	if err != nil {
 		return unavailable(c, err)
 	}

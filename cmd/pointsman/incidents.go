@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -17,6 +18,7 @@ import (
 
 func incidentsCommand() *cobra.Command {
 	var all, plan bool
+	var before string
 	cmd := &cobra.Command{
 		Use: "incidents [INC-1 | INC-1/P1 --plan]", Short: "List incidents, or show one with its plan and evidence", Args: takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -35,12 +37,12 @@ func incidentsCommand() *cobra.Command {
 				printState(cmd.OutOrStdout(), st)
 				return nil
 			}
-			path := "/api/v1/incidents"
+			which := url.Values{"before": {before}}
 			if all {
-				path += "?all=1"
+				which.Set("all", "1")
 			}
 			var list []pointsman.Incident
-			if err := c.call(cmd.Context(), http.MethodGet, path, nil, &list); err != nil {
+			if err := c.call(cmd.Context(), http.MethodGet, "/api/v1/incidents?"+which.Encode(), nil, &list); err != nil {
 				return err
 			}
 			var h pointsman.Held
@@ -48,11 +50,12 @@ func incidentsCommand() *cobra.Command {
 				return err
 			}
 			holdLines(cmd.OutOrStdout(), h.Protections, time.Now())
-			printIncidents(cmd.OutOrStdout(), list)
+			printIncidents(cmd.OutOrStdout(), list, all)
 			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "resolved ones too")
+	cmd.Flags().StringVar(&before, "before", "", "only those that are older than this one; without it the newest 200")
 	cmd.Flags().BoolVar(&plan, "plan", false, "the exact bytes of a proposal's plan, of which the digest is the SHA-256")
 	return cmd
 }
@@ -77,8 +80,15 @@ func printPlan(cmd *cobra.Command, c *client, args []string) error {
 	return err
 }
 
-func printIncidents(w io.Writer, list []pointsman.Incident) {
-	if len(list) == 0 {
+// shownAtOnce is how many the server answers with at most.
+const shownAtOnce = 200
+
+func printIncidents(w io.Writer, list []pointsman.Incident, all bool) {
+	switch {
+	case len(list) == 0 && all:
+		fmt.Fprintln(w, "there is no incident")
+		return
+	case len(list) == 0:
 		fmt.Fprintln(w, "no incident is open")
 		return
 	}
@@ -88,6 +98,9 @@ func printIncidents(w io.Writer, list []pointsman.Incident) {
 		fmt.Fprintf(tab, "%s\t%s\t%s\t%d\t%s\t%s\n", i.ID, i.State, i.Since().UTC().Format(time.DateTime), i.Firing, i.Target.Key(), clean(i.Title))
 	}
 	tab.Flush()
+	if n := len(list); n >= shownAtOnce {
+		fmt.Fprintf(w, "these are %d; older ones: pointsman incidents%s --before %s\n", n, map[bool]string{true: " --all"}[all], list[n-1].ID)
+	}
 }
 
 func printState(w io.Writer, st pointsman.State) {

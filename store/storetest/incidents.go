@@ -151,6 +151,12 @@ func reopening(t *testing.T, s *story) {
 	if all := must(s.Incidents(t.Context(), false, 10))(t); len(all) != 2 || all[0].ID != "INC-2" {
 		t.Errorf("all, newest first: %v", all)
 	}
+	if older := must(s.IncidentsBefore(t.Context(), "INC-2", false, 10))(t); len(older) != 1 || older[0].ID != "INC-1" {
+		t.Errorf("older than INC-2: %v", older)
+	}
+	if older := must(s.IncidentsBefore(t.Context(), "INC-2", true, 10))(t); len(older) != 0 {
+		t.Errorf("open and older than INC-2: %v", older)
+	}
 }
 
 func notFound(t *testing.T, s *story) {
