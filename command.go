@@ -23,7 +23,7 @@ type Subject struct {
 	Alerts []string
 	// Firing asks for every stored alert of the incident that fires.
 	Firing bool
-	// Protect asks for the protections of the incident's targets and of everything, held until the commit.
+	// Protect asks for the protections of the incident's targets, of Target and of everything, held until the commit.
 	Protect bool
 	// Apart: the command belongs to no incident; it speaks of the target with the key Target, or of everything.
 	Apart  bool
@@ -266,7 +266,7 @@ func (c WriteUpdate) Subject() Subject { return Subject{Incident: c.Incident, On
 
 // Subject implements Command.
 func (c CloseIncident) Subject() Subject {
-	return Subject{Incident: c.Incident, Firing: true, Once: c.Once}
+	return Subject{Incident: c.Incident, Firing: true, Protect: true, Once: c.Once}
 }
 
 func fenced(run string, epoch int64) Subject {

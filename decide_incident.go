@@ -124,6 +124,7 @@ func (t *turn) resolve(by Actor) {
 	inc := &t.state.Incident
 	t.moveIncident(EvIncidentResolved)
 	inc.ResolvedAt, inc.NextUpdate, inc.EscalateAt, inc.Alarm = t.now, time.Time{}, time.Time{}, ""
+	t.endAlarm()
 	t.say(EvIncidentResolved, by, t.summary(), with(map[string]any{"marks": inc.Marks, "opened_at": inc.OpenedAt, "resolved_at": inc.ResolvedAt}))
 	t.resolvePages(by)
 }

@@ -23,7 +23,8 @@ type Report struct {
 type Sighting string
 
 // The sightings. A note goes to the incident of the target, where there is one. An alarm opens or reopens it, pages, offers
-// its runbook, and keeps the target's open runs from their next step until a person lets them go on. Over ends an alarm.
+// its runbook, and keeps the target's open runs, of whatever incident, from their next step until a person lets them go on.
+// Over ends an alarm.
 const (
 	SeenNote  Sighting = "note"
 	SeenAlarm Sighting = "alarm"
@@ -31,7 +32,9 @@ const (
 )
 
 // Subject implements Command.
-func (c Report) Subject() Subject { return Subject{Key: c.Key} }
+func (c Report) Subject() Subject {
+	return Subject{Key: c.Key, Protect: true, Target: c.Target.Key()}
+}
 
 func (t *turn) report(c Report) Answer {
 	inc := &t.state.Incident
@@ -55,6 +58,7 @@ func (t *turn) report(c Report) Answer {
 			return known
 		}
 		inc.Alarm = ""
+		t.endAlarm()
 		t.note(c.Text)
 		t.settleIncident(watcher)
 	default:
@@ -95,11 +99,7 @@ func (t *turn) alarm(c Report) {
 		t.escalateTo(Escalation{After: inc.Escalate.After, Service: c.Escalate.Service})
 	}
 	t.say(EvTargetAlarm, watcher, c.Text, with(c.Offer))
-	for i := range t.state.Runs {
-		if r := &t.state.Runs[i]; !r.State.Terminal() && r.Target == c.Target {
-			r.Halt = c.Text // its current step ends; the next one is not begun
-		}
-	}
+	t.raiseAlarm(c.Target.Key(), c.Text)
 	if c.Offer.Runbook != "" && t.offered(c.Offer, false) == nil {
 		t.propose(watcher, c.Offer, c.Text)
 	}

@@ -20,6 +20,17 @@ func note(text string) Report {
 	return Report{Key: "target:postgres/orders", Target: orders, What: SeenNote, Text: text}
 }
 
+// elsewhere is a run on the target whose incident has another key than the target's, at its first step.
+func elsewhere(t *testing.T) *story {
+	t.Helper()
+	s := begin(t)
+	p := s.ready(1)
+	s.state.Incident.Key = "team:payments"
+	s.cast(dbaA, Approve, p.Digest)
+	s.do(StartRun{Run: "INC-1/R1", Epoch: 1, People: map[string]Person{"ana": dbaA.Person}})
+	return s
+}
+
 func TestReports(t *testing.T) {
 	t.Parallel()
 
@@ -59,6 +70,91 @@ func TestReports(t *testing.T) {
 		s.do(WakeRun{Run: "INC-1/R1", Epoch: 2})
 		if s.count(EvStepStarted) != 2 {
 			t.Errorf("%d steps began after the person's word, want 2", s.count(EvStepStarted))
+		}
+	})
+
+	t.Run("an alarm that is told in one incident holds the target's run of another, over a takeover and after its end", func(t *testing.T) {
+		t.Parallel()
+		run, watch := elsewhere(t), begin(t) // the run's incident has the key of its route, the alarm's that of the target
+		watch.state.Incident.ID = "INC-2"
+		told := func(c Report) {
+			t.Helper()
+			watch.state.Protections = run.state.Protections
+			watch.want(watch.do(c), CodeAccepted, c.Text)
+			run.state.Protections = watch.state.Protections
+		}
+		told(splitBrain())
+		run.do(TakeOver{Run: "INC-1/R1", Epoch: 2, Owner: "b"})
+		run.do(RetryStep{Run: "INC-1/R1", Epoch: 2, Step: 0, Attempt: 1, Note: "observed not to have happened"})
+		r := run.state.Runs[0]
+		if r.State != RunParked || !strings.Contains(r.Note, bothPrimary+" (alarm on postgres/orders since 2026-11-21 03:00 UTC, in INC-2; look at the target first); after that, retry goes on") {
+			t.Errorf("run %s: %s", r.State, r.Note)
+		}
+		if run.count(EvPageTriggered) != 1 {
+			t.Error("nobody of the run's incident is woken")
+		}
+		over := splitBrain()
+		over.What, over.Text = SeenOver, "one node takes writes again: pg-2"
+		told(over)
+		if why := (&turn{state: run.state}).heldBack(&r); !strings.Contains(why, "from 2026-11-21 03:00 UTC to 2026-11-21 03:00 UTC") {
+			t.Errorf("the end of the alarm alone let the run go on: %q", why)
+		}
+		run.want(run.do(Steer{Run: "INC-1/R1", Verb: VerbRetry, Reason: "pg-1 is stopped", By: dbaA}), CodeAccepted, "goes on")
+		run.do(WakeRun{Run: "INC-1/R1", Epoch: 3})
+		if n := run.count(EvStepStarted); n != 2 {
+			t.Errorf("%d steps began after the person's word, want 2", n)
+		}
+		told(splitBrain()) // it comes back, and the word of before was of another alarm
+		run.do(EndStep{Run: "INC-1/R1", Epoch: 3, Step: 0, State: StepDone})
+		if r := run.state.Runs[0]; r.State != RunParked {
+			t.Errorf("run %s", r.State)
+		}
+		run.want(run.do(Steer{Run: "INC-1/R1", Verb: VerbRetry, Reason: "seen on the console", By: dbaA}), CodeAccepted, "goes on")
+		run.do(WakeRun{Run: "INC-1/R1", Epoch: 4})
+		if n := run.count(EvStepStarted); n != 3 {
+			t.Errorf("%d steps began although a person let it go on beside the alarm, want 3", n)
+		}
+	})
+
+	t.Run("what an earlier version halted stays so until a person lets it go on", func(t *testing.T) {
+		t.Parallel()
+		s := elsewhere(t)
+		s.state.Runs[0].Halt = bothPrimary
+		s.do(EndStep{Run: "INC-1/R1", Epoch: 1, Step: 0, State: StepDone})
+		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbRetry, Reason: "seen on the console", By: dbaA}), CodeAccepted, "goes on")
+		s.do(WakeRun{Run: "INC-1/R1", Epoch: 2})
+		if s.count(EvRunParked) != 1 || s.count(EvStepStarted) != 2 {
+			t.Errorf("parked %d times, %d steps began", s.count(EvRunParked), s.count(EvStepStarted))
+		}
+	})
+
+	t.Run("a run that waits for its worker is voided by an alarm, one that only stops things is not", func(t *testing.T) {
+		t.Parallel()
+		for _, exempt := range []bool{false, true} {
+			s := begin(t)
+			p := s.ready(1)
+			s.cast(dbaA, Approve, p.Digest)
+			s.state.Runs[0].Exempt = exempt
+			s.do(splitBrain())
+			want, text := CodeChanged, bothPrimary
+			if exempt {
+				want, text = CodeAccepted, "started"
+			}
+			s.want(s.do(StartRun{Run: "INC-1/R1", Epoch: 1, People: map[string]Person{"ana": dbaA.Person}}), want, text)
+		}
+	})
+
+	t.Run("who closes the incident of an alarm ends it, and the run that it holds still waits for a word", func(t *testing.T) {
+		t.Parallel()
+		run, watch := elsewhere(t), begin(t)
+		watch.state.Incident.ID, watch.state.Protections = "INC-2", run.state.Protections
+		watch.do(splitBrain())
+		watch.want(watch.do(CloseIncident{Incident: "INC-2", Reason: "pg-1 is off", By: dbaA}), CodeAccepted, "closed")
+		p := watch.state.Protections[0]
+		run.state.Protections = watch.state.Protections
+		run.do(EndStep{Run: "INC-1/R1", Epoch: 1, Step: 0, State: StepDone})
+		if p.Alarm.Stands() || p.Alarm.N != 1 || run.state.Runs[0].State != RunParked {
+			t.Errorf("alarm %+v, run %s", p.Alarm, run.state.Runs[0].State)
 		}
 	})
 

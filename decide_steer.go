@@ -117,7 +117,7 @@ func (t *turn) goOn(r *Run, c Steer) Answer {
 		if !r.Until.IsZero() && !t.now.Before(r.Until) {
 			late, r.Until = fmt.Sprintf(" although its deadline passed at %s", Clock(r.Until)), time.Time{}
 		}
-		r.Halt = "" // they know why it stood still
+		r.Halt, r.Alarms = "", t.alarms(r.Target.Key()) // they know why it stood still
 	}
 	t.moveRun(r, EvRunWaiting)
 	r.WakeAt, r.Note = t.now, fmt.Sprintf("%s by %s%s", c.Verb, c.By, because(c.Reason))
@@ -175,7 +175,7 @@ func (t *turn) maySteer(r *Run, c Steer) (Answer, bool) {
 	if c.Verb == VerbAccept && !r.Question.shown(c.Digest) {
 		return answer(CodeChanged, "%s asks %s now, you were shown %s; look at the card again", r.ID, ShortDigest(r.Question.Digest), orNone(ShortDigest(c.Digest))), false
 	}
-	if why := t.heldBack(r); why != "" && (c.Verb == VerbRetry || c.Verb == VerbAccept || c.Verb == VerbResume) && r.State != RunRunning {
+	if why := t.barred(r); why != "" && (c.Verb == VerbRetry || c.Verb == VerbAccept || c.Verb == VerbResume) && r.State != RunRunning {
 		return answer(CodeLocked, "%s may not go on: %s", r.ID, why), false
 	}
 	if strings.TrimSpace(c.Reason) == "" {

@@ -166,6 +166,7 @@ func (t *turn) queue(p *Proposal, by Actor) *Run {
 	r := Run{
 		ID: fmt.Sprintf("%s/R%d", inc.ID, inc.RunCount), Proposal: p.ID, Runbook: p.Runbook, Title: p.Title, Target: p.Target, Mode: plan.Mode,
 		Holds: plan.Lock && p.Target.Key() != "", Exempt: plan.Exempt, Suggested: !p.Requester.Known(), Plan: p.Plan, Digest: p.Digest, ApprovedBy: p.DecidedBy, QueuedAt: t.now,
+		Alarms: t.alarms(p.Target.Key()),
 	}
 	for _, s := range plan.Steps {
 		r.Steps = append(r.Steps, RunStep{Name: s.Name, Kind: s.Kind, Summary: s.Summary, Irreversible: s.Irreversible, State: StepPending, Gate: Gate{Policy: s.Approval}, When: s.When, Group: s.Group})

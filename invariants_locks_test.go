@@ -49,6 +49,32 @@ func nothingWhileFrozen(m move) error {
 	return nil
 }
 
+// alarmsHeeded: an alarm on the target keeps every run there from beginning anything, until a person's word to that run.
+func alarmsHeeded(m move) error {
+	for _, ev := range m.events {
+		r, _ := m.after.Run(ev.Run)
+		begins := ev.Type == EvRunStarted || ev.Type == EvStepStarted || ev.Type == EvStepUndoing
+		if n := (Held{Protections: m.after.Protections}).Of(ev.Target).Alarm.N; begins && !r.Exempt && r.Alarms != n {
+			return fmt.Errorf("%s of %s after alarm %d, of %d that somebody knew of", ev.Type, ev.Run, n, r.Alarms)
+		}
+	}
+	for _, r := range m.after.Runs {
+		was, queued := m.before.Run(r.ID)
+		c, word := m.cmd.(Steer)
+		word = word && c.Run == r.ID && (c.Verb == VerbRetry || c.Verb == VerbAccept || c.Verb == VerbResume) && m.answer.Code == CodeAccepted
+		if queued && r.Alarms != was.Alarms && !word {
+			return fmt.Errorf("%T let %s go on beside alarm %d", m.cmd, r.ID, r.Alarms)
+		}
+	}
+	for _, p := range m.before.Protections {
+		now := (Held{Protections: m.after.Protections}).Of(p.Target).Alarm
+		if c, report := m.cmd.(Report); now.N < p.Alarm.N || now.N > p.Alarm.N && (!report || c.What != SeenAlarm || !m.has(EvTargetAlarm)) {
+			return fmt.Errorf("%T made alarm %d of %s number %d", m.cmd, p.Alarm.N, p.Target, now.N)
+		}
+	}
+	return nil
+}
+
 func tokensRise(m move) error {
 	for _, p := range m.after.Protections {
 		was := Held{Protections: m.before.Protections}.Of(p.Target)

@@ -57,6 +57,7 @@ var invariants = map[string]func(m move) error{
 	"I8 nothing changes without an event":                             noSilentChange,
 	"I10 what is decided stays decided":                               decidedStays,
 	"I11 nothing begins while it is frozen":                           nothingWhileFrozen,
+	"nothing begins beside an alarm unless a person says so":          alarmsHeeded,
 	"fencing tokens rise with every lock":                             tokensRise,
 	"I12 nothing begins in a run that is not running":                 nothingAfterTheEnd,
 	"I12 nothing begins after a decision to halt":                     nothingAfterAHalt,

@@ -19,11 +19,12 @@ type Protection struct {
 	Token int64 `json:"token"`
 	Hold  Hold  `json:"hold,omitzero"`
 	Moved Moved `json:"moved,omitzero"`
+	Alarm Alarm `json:"alarm,omitzero"` // the last one of a watch over the target
 }
 
 // Blank reports whether nothing is remembered of the target.
 func (p Protection) Blank() bool {
-	return p.Token == 0 && p.Hold.Since.IsZero() && p.Moved.Run == "" && p.Moved.Rejoined.IsZero()
+	return p.Token == 0 && p.Hold.Since.IsZero() && p.Moved.Run == "" && p.Moved.Rejoined.IsZero() && p.Alarm.N == 0
 }
 
 // Hold is a person's word that nothing may run here.
@@ -135,6 +136,14 @@ func (t *turn) protection(key string) *Protection {
 // heldBack says why the next intent of a run may not be committed. It is asked in the transaction that would commit it:
 // a look beforehand would let a step begin that was frozen in between.
 func (t *turn) heldBack(r *Run) string {
+	if why := t.barred(r); why != "" {
+		return why
+	}
+	return t.alarmed(r)
+}
+
+// barred is what no word of a person on the run itself overcomes: somebody's hold, and a lock that the run has lost.
+func (t *turn) barred(r *Run) string {
 	if p, held := t.held(r.Target.Key(), r.Exempt); held {
 		return p.Sentence() + " (" + p.Clears() + ")"
 	}

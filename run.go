@@ -94,7 +94,11 @@ type Run struct {
 	Question *Question `json:"question,omitempty"`
 	// Granted is what was accepted in the course of the run, beside the plan.
 	Granted []Grant `json:"granted,omitempty"`
-	// Halt is why the next step may not begin, until a person says retry.
+	// Alarms is the number of the target's last alarm that whoever approved the run, or let it go on, could know of. A later
+	// one keeps its next step from beginning: Protection.Alarm.
+	Alarms int64 `json:"alarms,omitempty"`
+	// Halt is why the next step may not begin, until a person says retry. Only earlier versions set it: at an alarm, in the
+	// runs of the incident that told it.
 	Halt string `json:"halt,omitempty"`
 	// Wish is what an operator decided while a step was at work; it is carried out when that step has ended.
 	Wish Wish `json:"wish,omitzero"`

@@ -10,9 +10,20 @@ import (
 func (n *spot) holdKey(rel func(time.Time) string) string {
 	var b strings.Builder
 	for _, p := range n.state.Protections {
-		fmt.Fprintf(&b, "|%s %t %s %s %s", p.Target, p.Hold.Lasts(n.now), p.Hold.By, rel(p.Hold.Until), p.Moved.Run)
+		fmt.Fprintf(&b, "|%s %t %s %s %s %t", p.Target, p.Hold.Lasts(n.now), p.Hold.By, rel(p.Hold.Until), p.Moved.Run, p.Alarm.Stands())
+		for _, r := range n.state.Runs {
+			fmt.Fprintf(&b, " %t", r.Target.Key() == p.Target && r.Alarms < p.Alarm.N)
+		}
 	}
 	return b.String()
+}
+
+// watching is what a watch over the target says, in the run's own incident; the reducer does not look at which it is.
+func watching(add func(Command, string, ...any)) {
+	seen := Report{Key: "target:postgres/orders", Target: orders, What: SeenAlarm, Title: "two primaries", Text: "pg-1 and pg-2 take writes", Severity: "critical"}
+	add(seen, "the watch sees two primaries")
+	seen.What, seen.Text = SeenOver, "one takes writes again"
+	add(seen, "the watch sees one again")
 }
 
 // holding are the commands by which people hold a target, or everything.

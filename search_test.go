@@ -77,6 +77,7 @@ type alphabet struct {
 	groups    bool // with wishes: what comes before the point of no return is two members of a group
 	wishes    bool // people pause, resume, skip, abort at work; the plan allows all of it
 	holds     bool // people lock, unlock, freeze, unfreeze
+	watched   bool // a watch gives an alarm on the target, and ends it
 }
 
 func newWalker(t *testing.T, a alphabet) *walker {
@@ -146,6 +147,9 @@ func (s *walker) commands(n *spot) []labelled {
 	add(WriteUpdate{Incident: "INC-1", By: dbaA, Text: "we are on it"}, "ana writes")
 	if s.holds {
 		holding(n, add)
+	}
+	if s.watched {
+		watching(add)
 	}
 	for _, p := range n.state.Proposals {
 		s.about(n, p, add)
@@ -317,7 +321,7 @@ func (s *walker) says(n *spot) string {
 		return fmt.Sprint(min(max(int(t.Sub(n.now)/unit), -6), 6))
 	}
 	inc := n.state.Incident
-	fmt.Fprintf(&b, "%s|%s|%s|%s|%d|", inc.State, inc.Page, rel(inc.NextUpdate), rel(inc.EscalateAt), min(inc.Total, 1))
+	fmt.Fprintf(&b, "%s|%s|%s|%s|%d|%t|", inc.State, inc.Page, rel(inc.NextUpdate), rel(inc.EscalateAt), min(inc.Total, 1), inc.Alarm != "")
 	for _, a := range n.state.Alerts {
 		fmt.Fprintf(&b, "%s%s,", a.Fingerprint, a.Status)
 	}

@@ -39,6 +39,7 @@ func TestExhaustiveSearch(t *testing.T) {
 		"a gate in the middle of a run":        {alphabet{people: []Actor{dbaA, dbaB, rob}, proposals: 1, runs: 1, requests: true, steers: true, gates: true}, *wantStates},
 		"a person asks and runs":               {alphabet{people: everybody[:2], proposals: 1, runs: 1, requests: true, steers: true}, *wantStates},
 		"people lock and freeze beside a run":  {alphabet{alerts: []string{"f1"}, people: everybody[:2], proposals: 1, runs: 1, steers: true, holds: true}, *wantStates},
+		"a watch gives alarms beside a run":    {alphabet{people: everybody[:2], proposals: 1, runs: 1, requests: true, steers: true, wishes: true, watched: true}, *wantStates},
 		"a figure grows within a run":          {alphabet{alerts: []string{"f1"}, people: everybody[:2], proposals: 1, runs: 1, steers: true, grows: true}, *wantStates},
 		"people halt and undo a run":           {alphabet{people: everybody[:2], proposals: 1, runs: 1, requests: true, steers: true, wishes: true}, 2 * *wantStates},
 		"steps at the same time":               {alphabet{people: everybody[:2], proposals: 1, runs: 1, requests: true, steers: true, wishes: true, groups: true}, *wantStates},

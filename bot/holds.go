@@ -25,10 +25,14 @@ func (h *Handler) locks(ctx context.Context) outcome {
 	return reply(strings.Join(lines, "\n"))
 }
 
-// holdLines are the holds in force, the freeze first: who, since when, why, and what ends it.
+// holdLines are the holds in force, the freeze first: who, since when, why, and what ends it. Alarms that stand are
+// among them: until somebody has looked they hold the target's runs back.
 func holdLines(all []pointsman.Protection, now time.Time) []string {
 	var out []string
 	for _, p := range all {
+		if p.Alarm.Stands() {
+			out = append(out, "🚨 "+md(p.Told(), 400))
+		}
 		if !p.Hold.Lasts(now) {
 			continue
 		}

@@ -63,6 +63,9 @@ func TestHoldAnswers(t *testing.T) {
 		{"U0ANA", "locks"},
 	} {
 		w.bot.Handler.often = newOften()
+		if c[1] == "freeze for lunch" {
+			w.tell(pointsman.Report{Key: "target:postgres/orders", Target: orders, What: pointsman.SeenAlarm, Text: "split brain: 2 nodes take writes"})
+		}
 		var ans struct{ Text string }
 		if r := w.room.Slash(c[0], "/pointsman", c[1]); r.Status != http.StatusOK || json.Unmarshal(r.Body, &ans) != nil {
 			t.Fatalf("%s: %d %s", c[1], r.Status, r.Body)

@@ -148,6 +148,9 @@ func ViewOf(s pointsman.State, now time.Time) View {
 	}
 	v.Also = alsoFiring(s)
 	for _, p := range s.Protections {
+		if p.Alarm.Stands() && p.Alarm.Incident != inc.ID && inc.State == pointsman.IncidentOpen {
+			v.Held = append(v.Held, p.Told())
+		}
 		if p.Hold.Lasts(now) && inc.State == pointsman.IncidentOpen {
 			v.Held = append(v.Held, p.Sentence()+" ("+p.Clears()+")")
 		}

@@ -58,8 +58,8 @@ func (s *Store) load(ctx context.Context, w *work, sub pointsman.Subject) (*load
 			return r.Scan(&epoch)
 		}, `SELECT epoch FROM runs WHERE id = $1`+s.db.forUpdate, sub.Run)
 	}
-	if sub.Protect && !sub.Apart && l.number == 0 {
-		l.protections(&b, id, s.db)
+	if sub.Protect && !sub.Apart {
+		l.protections(&b, id, l.state.Incident.Target.Key(), sub.Target, s.db)
 	}
 	b.query(func(r Row) error { return r.Scan(&w.seq) }, `SELECT seq FROM log_head WHERE id = 1`)
 	if err := send(ctx, w.Tx, b); err != nil {

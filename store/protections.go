@@ -10,9 +10,11 @@ import (
 // protections adds the read of what protects the incident's targets, and of the freeze. The rows are held until the
 // commit: of a person who locks a target and a vote that queues a run on it, the second waits and sees the first. The
 // freeze is only shared, so that runs do not wait for each other; whoever freezes waits for the steps that begin now.
-func (l *loaded) protections(b *batch, incident string, db *database) {
+// own is the incident's target and named the command's: an alarm may be told in an incident that has no proposal.
+func (l *loaded) protections(b *batch, incident, own, named string, db *database) {
 	b.query(l.protection, `SELECT target, doc FROM protections WHERE target <> ''
-		AND target IN (SELECT target FROM proposals WHERE incident_id = $1) ORDER BY target`+db.forUpdate, incident)
+		AND target IN (SELECT target FROM proposals WHERE incident_id = $1 UNION SELECT $2 UNION SELECT $3) ORDER BY target`+db.forUpdate,
+		incident, own, named)
 	b.query(l.protection, `SELECT target, doc FROM protections WHERE target = ''`+db.forShare)
 }
 

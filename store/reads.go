@@ -21,7 +21,7 @@ func (s *Store) State(ctx context.Context, incident string) (pointsman.State, er
 	b.query(l.head, `SELECT due_at, doc FROM incidents WHERE id = $1`, incident)
 	l.contents(&b, incident)
 	l.locks(&b, incident)
-	l.protections(&b, incident, &database{}) // without locks
+	l.protections(&b, incident, "", "", &database{}) // without locks
 	b.query(func(r Row) error {
 		a, _, err := scanDoc[pointsman.Alert](r)
 		l.state.Alerts = append(l.state.Alerts, a)

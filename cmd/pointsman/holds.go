@@ -79,6 +79,9 @@ func printHeld(w io.Writer, h pointsman.Held, now time.Time) {
 		fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%s\t%s\n", target, clean(holder), since, until, token, orDash(clean(reason)))
 	}
 	for _, p := range h.Protections {
+		if p.Alarm.Stands() {
+			row(p.Target, "an alarm", pointsman.Moment(p.Alarm.Since), "seen to be over", p.Alarm.Text+" ("+p.Alarm.Incident+")", "-")
+		}
 		if !p.Hold.Lasts(now) {
 			continue
 		}
@@ -100,9 +103,12 @@ func printHeld(w io.Writer, h pointsman.Held, now time.Time) {
 	tab.Flush()
 }
 
-// holdLines are the holds in a few words, above lists of incidents.
+// holdLines are the holds and the alarms that stand in a few words, above lists of incidents.
 func holdLines(w io.Writer, all []pointsman.Protection, now time.Time) {
 	for _, p := range all {
+		if p.Alarm.Stands() {
+			fmt.Fprintln(w, clean(p.Told()))
+		}
 		if p.Hold.Lasts(now) {
 			fmt.Fprintf(w, "%s (%s)\n", clean(p.Sentence()), p.Clears())
 		}

@@ -19,7 +19,8 @@ func holdRoutes(t *testing.T, mux *http.ServeMux) {
 			{Token: 2, Hold: pointsman.Hold{By: ben, Reason: "the network is being rebuilt", Since: night, Token: 2}},
 			{Target: "postgres/orders", Token: 7, Hold: pointsman.Hold{By: ben, Reason: "vacuum full", Since: night, Until: night.AddDate(100, 0, 0), Token: 7}},
 			{Target: "postgres/users", Token: 3, Hold: pointsman.Hold{By: ben, Reason: "over long ago", Since: night, Until: night.Add(time.Hour), Token: 3}},
-			{Target: "service/api", Token: 5},
+			{Target: "service/api", Token: 5, Alarm: pointsman.Alarm{N: 1, Text: "split brain: 2 nodes take writes", Incident: "INC-3", Since: night}},
+			{Target: "service/web", Alarm: pointsman.Alarm{N: 2, Text: "over long ago", Incident: "INC-2", Since: night, Over: night.Add(time.Hour)}},
 		},
 		Runs: []pointsman.Lock{{Target: "service/api", Incident: "INC-4", Run: "INC-4/R1", Since: night}},
 	}

@@ -37,13 +37,14 @@ func (w *world) judge(ctx context.Context, t *testing.T) {
 		world: w, votes: map[string]map[string]string{}, first: map[string]time.Time{}, queued: map[string]time.Time{}, ended: map[string]bool{}, told: map[string]bool{},
 		denied: map[string]bool{}, holder: map[string]string{}, attempts: map[string]int{}, answered: map[string]pointsman.EventType{}, epochs: map[string]int64{},
 		holds: map[string]pointsman.Hold{}, open: map[string]string{}, updates: map[string]int{}, word: map[string]bool{}, unsent: map[string]int{}, since: map[string]time.Time{}, truths: map[string]pointsman.Truth{},
-		begun: map[string]time.Time{}, busy: map[string]map[int]bool{}, bad: map[string]bool{}, halting: map[string]bool{}, granted: map[string]float64{},
+		begun: map[string]time.Time{}, busy: map[string]map[int]bool{}, bad: map[string]bool{}, halting: map[string]bool{}, granted: map[string]float64{}, alarmed: map[string]bool{},
 	}
 	for i, ev := range w.events {
 		if ev.Seq != int64(i+1) {
 			w.violated("I8: entry %d of the log has number %d", i+1, ev.Seq)
 		}
 		j.approvals(ev.Event)
+		j.alarms(ev.Event)
 		j.runs(ev.Event)
 		j.conditions(ev.Event)
 		j.steps(ev.Event)
@@ -118,6 +119,7 @@ type ruling struct {
 	answered map[string]pointsman.EventType
 	epochs   map[string]int64
 	holds    map[string]pointsman.Hold
+	alarmed  map[string]bool   // open runs -> nobody let them go on since the last alarm
 	open     map[string]string // key -> incident
 	updates  map[string]int
 	word     map[string]bool            // run -> a person said how it goes on

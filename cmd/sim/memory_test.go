@@ -85,12 +85,21 @@ func (m *memory) load(sub pointsman.Subject, now time.Time) (st pointsman.State,
 			}
 		}
 	}
+	keys := []string{pointsman.Everything}
+	if sub.Target != "" {
+		keys = append(keys, sub.Target)
+	}
 	if i < 0 {
 		st.Incident.ID, i = fmt.Sprintf("INC-%d", len(m.states)+1), len(m.states)
+		if sub.Protect {
+			st.Protections = m.protected(keys...)
+		}
 		return st, i
 	}
 	st = *m.states[i]
-	keys := []string{pointsman.Everything}
+	if k := st.Incident.Target.Key(); k != "" && !slices.Contains(keys, k) {
+		keys = append(keys, k)
+	}
 	for _, p := range st.Proposals {
 		if k := p.Target.Key(); k != "" && !slices.Contains(keys, k) {
 			keys = append(keys, k)

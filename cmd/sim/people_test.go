@@ -87,6 +87,7 @@ func (w *world) people(ctx context.Context) {
 			}
 		}
 		w.holds(ctx)
+		w.sees(ctx)
 	}
 }
 

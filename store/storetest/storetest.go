@@ -69,6 +69,8 @@ func Run(t *testing.T, fresh func(testing.TB) store.Config) {
 		{"a wall clock that is set neither shortens nor prolongs an approval", clockSet},
 		{"time does not run back over a restart", clockRestart},
 		{"many watches that see the same give one alarm", reports},
+		{"an alarm holds the target's run of whatever incident", alarms},
+		{"no intent lies behind an alarm in the log", alarmAndSteps},
 		{"how long steps took is known by step and target", history},
 		{"a newer schema is refused", newerSchema},
 		{"what a newer version wrote is shown and left alone", newerDocuments},

@@ -1,0 +1,64 @@
+package pointsman
+
+import (
+	"fmt"
+	"time"
+)
+
+// Alarm is the last alarm of a watch over a target. It is kept at the target and not in the incident that tells it, because
+// the run that must not go on may belong to another incident: its alerts may have another key. Like every protection it
+// is read in the transaction that would begin a step, so neither a crash nor a takeover forgets it.
+type Alarm struct {
+	N        int64     `json:"n"` // how many the target has had, this one counted; zero for none
+	Text     string    `json:"text"`
+	Incident string    `json:"incident"` // which tells it
+	Since    time.Time `json:"since"`
+	Over     time.Time `json:"over,omitzero"` // when the watch saw its end, or a person closed the incident; zero while it stands
+}
+
+// Stands reports whether the alarm is not over.
+func (a Alarm) Stands() bool { return a.N > 0 && a.Over.IsZero() }
+
+// Told says what the alarm is, since when, until when, and which incident tells it.
+func (p Protection) Told() string { return p.told("") }
+
+func (p Protection) told(then string) string {
+	when := "since " + Moment(p.Alarm.Since)
+	if !p.Alarm.Stands() {
+		when = "from " + Moment(p.Alarm.Since) + " to " + Moment(p.Alarm.Over)
+	}
+	return fmt.Sprintf("%s (alarm on %s %s, in %s%s)", p.Alarm.Text, p.Target, when, p.Alarm.Incident, then)
+}
+
+// raiseAlarm raises an alarm on the target. What is at work there ends by itself; nothing further begins unless a person says so.
+func (t *turn) raiseAlarm(target, text string) {
+	if target == Everything {
+		return
+	}
+	p := t.protection(target)
+	p.Alarm = Alarm{N: p.Alarm.N + 1, Text: text, Incident: t.state.Incident.ID, Since: t.now}
+}
+
+// endAlarm ends the alarm that the incident tells. A run that it holds back stays so: what it meant for the run a person says.
+func (t *turn) endAlarm() {
+	for i := range t.state.Protections {
+		if a := &t.state.Protections[i].Alarm; a.Stands() && a.Incident == t.state.Incident.ID {
+			a.Over = t.now
+		}
+	}
+}
+
+// alarms is the number of the target's last alarm.
+func (t *turn) alarms(target string) int64 {
+	return Held{Protections: t.state.Protections}.Of(target).Alarm.N
+}
+
+// alarmed says why a run stands that nobody has let go on since the last alarm on its target; also one that is over,
+// because what the run found before may not be so any more. What only stops things is exempt, as from a freeze.
+func (t *turn) alarmed(r *Run) string {
+	p := Held{Protections: t.state.Protections}.Of(r.Target.Key())
+	if r.Exempt || r.Alarms >= p.Alarm.N {
+		return ""
+	}
+	return p.told("; look at the target first")
+}
