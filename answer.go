@@ -16,9 +16,10 @@ const (
 	CodeDecided    Code = "decided"      // somebody decided before
 	CodeLocked     Code = "locked"       // another run holds the target
 	CodeNotFound   Code = "not_found"
-	CodeInvalid    Code = "invalid"  // the request makes no sense in this state
-	CodeConflict   Code = "conflict" // lost against a concurrent change, or fenced off
-	CodeNewer      Code = "newer"    // a newer version wrote it, and only that one may change it
+	CodeInvalid    Code = "invalid"   // the request makes no sense in this state
+	CodeConflict   Code = "conflict"  // lost against a concurrent change, or fenced off
+	CodeUnderway   Code = "under_way" // taken on, and whether it is carried out is not known yet
+	CodeNewer      Code = "newer"     // a newer version wrote it, and only that one may change it
 )
 
 // Answer is what whoever asked is told: every click gets one.

@@ -120,8 +120,11 @@ func (h *Handler) do(ctx context.Context, cmd pointsman.Command, to reader) outc
 }
 
 func mark(a pointsman.Answer) string {
-	if a.OK() {
+	switch {
+	case a.OK():
 		return "✅ "
+	case a.Code == pointsman.CodeUnderway: // a tick would be read as done
+		return "⏳ "
 	}
 	return "✋ "
 }

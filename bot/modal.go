@@ -171,7 +171,7 @@ func (h *Handler) formAnswer(ans pointsman.Answer, err error, to reader) outcome
 	if err != nil {
 		return outcome{err: err} // not acknowledged: the form stays open with Slack's own error
 	}
-	if !ans.OK() {
+	if !ans.OK() && ans.Code != pointsman.CodeUnderway {
 		return fault(ans.Text)
 	}
 	return h.say(to, mark(ans)+sentence(ans.Text))

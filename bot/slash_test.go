@@ -120,6 +120,23 @@ func TestASlowKillSwitchIsAcknowledgedInTimeAndAnsweredLater(t *testing.T) {
 	w.room.WaitEphemeral("U0ANA", "trading is engaged and was read back")
 }
 
+// A tick is read as "trading has stopped".
+func TestAKillSwitchThatIsStillBeingEngagedHasNoTick(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.switches.code = pointsman.CodeUnderway
+	r := w.room.Slash("U0ANA", "/pointsman", "killswitch engage trading prices are wrong")
+	if !strings.Contains(string(r.Body), "⏳ trading") || strings.Contains(string(r.Body), "✅") {
+		t.Errorf("%s", r.Body)
+	}
+	w.room.Slash("U0ANA", "/pointsman", "killswitch engage trading")
+	r = w.story.Submit(w.story.WaitView("U0ANA", "Why?", "trading"), map[string]string{"reason": "prices are wrong since 02:50"})
+	if strings.Contains(string(r.Body), "errors") {
+		t.Errorf("the form calls it refused: %s", r.Body)
+	}
+	w.room.WaitEphemeral("U0ANA", "⏳ trading")
+}
+
 func TestAStoreThatIsDownIsSaidInWords(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -43,7 +44,8 @@ func (desk) Offer(name string, args []string) (pointsman.Offer, error) {
 type switchboard struct {
 	mu   sync.Mutex
 	did  []string
-	slow chan struct{} // if set, Engage waits for it
+	slow chan struct{}  // if set, Engage waits for it
+	code pointsman.Code // of Engage's answer; accepted where it is empty
 }
 
 func (s *switchboard) Status(context.Context) ([]Switch, error) {
@@ -57,7 +59,7 @@ func (s *switchboard) Engage(_ context.Context, name, reason string, by pointsma
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.did = append(s.did, "engage "+name+": "+reason+" by "+by.String())
-	return pointsman.Answer{Code: pointsman.CodeAccepted, Text: name + " is engaged and was read back as engaged"}, nil
+	return pointsman.Answer{Code: cmp.Or(s.code, pointsman.CodeAccepted), Text: name + " is engaged and was read back as engaged"}, nil
 }
 
 func (s *switchboard) Release(_ context.Context, name, _ string, _ pointsman.Actor, _ string) (pointsman.Answer, error) {

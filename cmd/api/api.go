@@ -144,6 +144,8 @@ func Status(code pointsman.Code) int {
 	switch code {
 	case pointsman.CodeAccepted, pointsman.CodeCounted, pointsman.CodeDuplicate:
 		return http.StatusOK
+	case pointsman.CodeUnderway:
+		return http.StatusAccepted
 	case pointsman.CodeNotAllowed:
 		return http.StatusForbidden
 	case pointsman.CodeNotFound:

@@ -67,7 +67,7 @@ func (o orders) tell(ctx context.Context, now time.Time) error {
 			continue
 		}
 		_, err := o.store.Do(ctx, pointsman.WriteUpdate{
-			Incident: pointsman.IncidentOf(p.ID), By: pointsman.Actor{Door: pointsman.DoorEngine}, Once: "order/" + p.ID,
+			Incident: pointsman.IncidentOf(p.ID), By: pointsman.Actor{Door: pointsman.DoorEngine}, Once: orderOnce(p.ID),
 			Text: fmt.Sprintf("%s is NOT known to be engaged: %s ordered it at %s, and %s. Approve %s on its card, or repeat: /pointsman killswitch engage %s",
 				p.Target.Name, p.Requester, pointsman.Clock(p.RequestedAt), why, p.ID, p.Target.Name),
 		})
@@ -77,3 +77,6 @@ func (o orders) tell(ctx context.Context, now time.Time) error {
 	}
 	return nil
 }
+
+// orderOnce names what is told of an order that did not decide: it is told once, whoever finds it.
+func orderOnce(proposal string) string { return "order/" + proposal }

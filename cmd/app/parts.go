@@ -45,7 +45,10 @@ func newParts(cfg *configs.Config, a *App) (parts, error) {
 		p.loops = append(p.loops, shareSamples(a, postgres.Sharer{Clusters: built.Clusters, Shelf: a.store}))
 	}
 	built.Switches.OnChange = a.switchChanged
-	p.switches = &switches{store: a.store, offer: a.catalog.Offer, status: func() []api.SwitchStatus { return statuses(built) }, log: a.log.With("room", "switches")}
+	p.switches = &switches{
+		store: a.store, offer: a.catalog.Offer, runbook: a.catalog.Runbook, status: func() []api.SwitchStatus { return statuses(built) },
+		wait: doorWait, log: a.log.With("room", "switches"),
+	}
 	if len(cfg.Targets.KillSwitch) > 0 {
 		p.loops = append(p.loops, orders{store: a.store, now: a.store.Now, warn: a.log.With("room", "switches").Warn}.watch)
 	}

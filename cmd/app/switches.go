@@ -19,9 +19,12 @@ const (
 	releaseRunbook = "killswitch-release"
 )
 
-// readBack is how long the answer to an engage waits for the row to be read back. Slack wants its answer in three
-// seconds, and people want to hear "engaged", not "queued".
-const readBack = 2 * time.Second
+// readBack is how long an answer to Slack waits for the row to be read back, and doorWait how long one to the command line
+// or another program does. Slack wants its answer in three seconds, and people want to hear "engaged", not "queued".
+const (
+	readBack = 2 * time.Second
+	doorWait = 20 * time.Second
+)
 
 // Store is what the doors of the program need of the store.
 type decider interface {
@@ -33,10 +36,12 @@ type decider interface {
 // switches turns "engage trading" into one decision: asked for and approved by the same authorised person, whatever
 // locks or freezes exist. Releasing is only asked for here; others approve it.
 type switches struct {
-	store  decider
-	offer  func(runbook string, args []string) (pointsman.Offer, error)
-	status func() []api.SwitchStatus
-	log    *slog.Logger
+	store   decider
+	offer   func(runbook string, args []string) (pointsman.Offer, error)
+	runbook func(name string) (pointsman.Runbook, bool)
+	status  func() []api.SwitchStatus
+	wait    time.Duration // for the outcome of an engage, at every door but Slack's
+	log     *slog.Logger
 }
 
 // Status returns every kill switch as last read.

@@ -3,15 +3,18 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -29,24 +32,37 @@ type client struct {
 	base   string
 	socket string // "" where it is not used
 	token  string
+	once   string        // names the request, so that the server carries out a repetition once
 	within time.Duration // in which call has its answer
 }
 
 func newClient(cmd *cobra.Command) (*client, error) {
 	server, _ := cmd.Flags().GetString("server")
 	socket, _ := cmd.Flags().GetString("socket")
-	if server == "" {
+	once, _ := cmd.Flags().GetString("once")
+	switch {
+	case server != "" && socket != "":
+		return nil, usage("--server %s and --socket %s are two servers; keep one of them", server, socket)
+	case server == "" && socket == "": // what stands on the command line counts before what the shell was given once
 		server = os.Getenv("POINTSMAN_SERVER")
+	}
+	if once == "" {
+		once = rand.Text()
 	}
 	token, err := personalToken()
 	if err != nil {
 		return nil, err
 	}
+	c := &client{http: &http.Client{}, token: token, once: once, within: time.Minute}
 	if server != "" {
 		if token == "" {
 			return nil, errors.New("POINTSMAN_TOKEN or POINTSMAN_TOKEN_FILE is needed to talk to " + server)
 		}
-		return &client{http: &http.Client{}, base: strings.TrimSuffix(server, "/"), token: token, within: time.Minute}, nil
+		if readable(server) {
+			fmt.Fprintf(cmd.ErrOrStderr(), "warning: everybody on the way to %s can read your token, which decides like you; use https\n", server)
+		}
+		c.base = strings.TrimSuffix(server, "/")
+		return c, nil
 	}
 	if socket == "" {
 		socket = os.Getenv("POINTSMAN_SOCKET")
@@ -54,10 +70,17 @@ func newClient(cmd *cobra.Command) (*client, error) {
 	if socket == "" {
 		socket = defaultSocket
 	}
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+	c.base, c.socket = "http://pointsman", socket
+	c.http.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-	}
-	return &client{http: &http.Client{Transport: &http.Transport{DialContext: dial}}, base: "http://pointsman", socket: socket, token: token, within: time.Minute}, nil
+	}}
+	return c, nil
+}
+
+// readable reports whether others than the two ends can read what is sent to the server.
+func readable(server string) bool {
+	u, err := url.Parse(server)
+	return err == nil && u.Scheme == "http" && u.Hostname() != "localhost" && !net.ParseIP(u.Hostname()).IsLoopback()
 }
 
 func personalToken() (string, error) {
@@ -93,32 +116,52 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 		*s = string(b)
 		return err
 	}
-	return json.NewDecoder(resp.Body).Decode(out)
+	err = json.NewDecoder(resp.Body).Decode(out)
+	if err != nil && method == http.MethodPost {
+		return c.lost(err)
+	}
+	return err
 }
 
 // send leaves the answer to be read: a whole record takes as long as it takes.
 func (c *client) send(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
+	var reached atomic.Bool // the server, so that it may have been done
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { reached.Store(true) }})
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	if method == http.MethodPost {
+		req.Header.Set("Idempotency-Key", c.once)
+	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	resp, err := c.http.Do(req)
-	if err != nil {
+	switch {
+	case err != nil && method == http.MethodPost && reached.Load():
+		return nil, c.lost(cause(err))
+	case err != nil:
 		return nil, c.unanswered(err)
-	}
-	if resp.StatusCode/100 == 2 {
+	case resp.StatusCode/100 == 2:
 		return resp, nil
 	}
 	defer resp.Body.Close()
 	var ans pointsman.Answer
 	if err := json.NewDecoder(resp.Body).Decode(&ans); err != nil || ans.Text == "" {
-		return nil, fmt.Errorf("the server answered %s", resp.Status)
+		err = fmt.Errorf("the server answered %s", resp.Status)
+		if method == http.MethodPost && resp.StatusCode/100 == 5 { // of a proxy in between, which does not know either
+			return nil, c.lost(err)
+		}
+		return nil, err
 	}
 	return nil, errors.New(ans.Text)
+}
+
+// lost is the error of an order that reached the server, and whose answer did not come back.
+func (c *client) lost(err error) error {
+	return fmt.Errorf("it is not known whether this was done, its answer is lost: %w; look before you repeat it, and repeat it with --once %s: the server does it once", err, c.once)
 }
 
 // unanswered says what to do where no server answers.
@@ -149,7 +192,13 @@ func (c *client) answer(cmd *cobra.Command, path string, in any) error {
 		return err
 	}
 	fmt.Fprintln(cmd.OutOrStdout(), ans.Text)
+	if ans.Code == pointsman.CodeUnderway {
+		return exitError{exitUnderway} // `engage … && echo stopped` must not say what nobody knows
+	}
 	return nil
 }
+
+// exitUnderway is the exit code where the server took an order on and its outcome is not known yet.
+const exitUnderway = 3
 
 func segment(s string) string { return url.PathEscape(s) }

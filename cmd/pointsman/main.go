@@ -75,6 +75,7 @@ func newRoot() *cobra.Command {
 	})
 	root.PersistentFlags().String("socket", "", "Unix socket of the server (default: POINTSMAN_SOCKET, else /run/pointsman/pointsman.sock)")
 	root.PersistentFlags().String("server", "", "HTTPS address of the server, instead of the socket; needs POINTSMAN_TOKEN or POINTSMAN_TOKEN_FILE")
+	root.PersistentFlags().String("once", "", "name of this request: repeated under the same name it acts once (default: a new name)")
 	root.AddCommand(
 		serveCommand(), demoCommand(), probeCommand(), checkConfigCommand(), doctorCommand(), runbookCommand(), routesCommand(),
 		incidentsCommand(), voteCommand("approve"), voteCommand("deny"), requestCommand(), steerCommand(), updateCommand(), closeCommand(),
