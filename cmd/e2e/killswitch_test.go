@@ -54,7 +54,7 @@ const ordered = " engaged a"
 func TestKillSwitch(t *testing.T) {
 	t.Parallel()
 	s := open(t, setting{pair: true, switches: true, runbooks: func(_, text string) string {
-		return strings.Replace(text, `node: "${old_primary}"}, timeout: 15s`, `node: "${old_primary}"}, timeout: 2m`, 1)
+		return strings.Replace(text, `node: "${old_primary}"}, timeout: 45s`, `node: "${old_primary}"}, timeout: 2m`, 1)
 	}})
 
 	// A failover stands in its fence and holds the lock of its cluster.
