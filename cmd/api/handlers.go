@@ -220,7 +220,7 @@ func (s *Server) export(c echo.Context) error {
 	c.Response().Header().Set(echo.HeaderContentType, "application/zip")
 	if err := s.Exporter.Export(c.Request().Context(), c.Response(), incident); err != nil {
 		if c.Response().Committed {
-			return err // the connection breaks, so that a half file is not taken for a whole one
+			panic(http.ErrAbortHandler) // breaks the connection, so that a half file is not taken for a whole one
 		}
 		return unavailable(c, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,8 @@ func TestReloadIsForThisMachineAndForPeople(t *testing.T) {
 		{"a stranger", "192.0.2.7:4711", nil, http.StatusUnauthorized},
 		{"a stranger who says he is local", "192.0.2.7:4711", http.Header{"X-Forwarded-For": {"127.0.0.1"}}, http.StatusUnauthorized},
 		{"somebody behind a proxy on this machine", "127.0.0.1:4711", http.Header{"X-Forwarded-For": {"192.0.2.7"}}, http.StatusUnauthorized},
+		{"somebody behind a proxy that names him otherwise", "127.0.0.1:4711", http.Header{"Forwarded": {"for=192.0.2.7"}}, http.StatusUnauthorized},
+		{"a page in a browser on this machine", "127.0.0.1:4711", http.Header{"Origin": {"https://evil.example"}}, http.StatusUnauthorized},
 		{"a person", "192.0.2.7:4711", http.Header{"Authorization": {"Bearer token-of-ana"}}, http.StatusOK},
 		{"a wrong token from this machine", "127.0.0.1:4711", http.Header{"Authorization": {"Bearer guessed"}}, http.StatusUnauthorized},
 	} {
@@ -50,6 +53,50 @@ func TestReloadIsForThisMachineAndForPeople(t *testing.T) {
 		if rec.Code != c.want || (reloads > before) != (c.want == http.StatusOK) {
 			t.Errorf("%s: %d %s, want %d", c.name, rec.Code, rec.Body, c.want)
 		}
+	}
+}
+
+// A proxy beside us that says nothing of whom it brings makes everybody local: the log must not be filled through it. People
+// are not kept from reloading meanwhile.
+func TestReloadsFromThisMachineArePaced(t *testing.T) {
+	t.Parallel()
+	reloads := 0
+	e := newEcho(nil)
+	health{people: directory{}, reload: func(context.Context, pointsman.Actor) ([]string, error) { reloads++; return nil, nil }}.register(e)
+	ask := func(token string) int {
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/-/reload", nil)
+		req.RemoteAddr = "127.0.0.1:4711"
+		if token != "" {
+			req.Header.Set("Authorization", "Bearer "+token)
+		}
+		rec := httptest.NewRecorder()
+		e.ServeHTTP(rec, req)
+		return rec.Code
+	}
+	var last int
+	for range 200 {
+		last = ask("")
+	}
+	if last != http.StatusTooManyRequests || reloads < reloadBurst || reloads > 2*reloadBurst {
+		t.Errorf("%d reloads of 200 were carried out, the last was answered %d", reloads, last)
+	}
+	if code := ask("token-of-ana"); code != http.StatusOK {
+		t.Errorf("a person: %d", code)
+	}
+}
+
+// A path that was mistyped may be that of a file which nobody has twice.
+func TestOnlyASocketIsReplacedByTheSocket(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "p.db")
+	if err := os.WriteFile(file, []byte("the store"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := listenUnix(t.Context(), file); err == nil || !strings.Contains(err.Error(), "is no socket; it is left alone") {
+		t.Errorf("%v", err)
+	}
+	if b, err := os.ReadFile(file); err != nil || string(b) != "the store" {
+		t.Errorf("%q %v", b, err)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/time/rate"
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/cmd/api"
@@ -51,11 +52,19 @@ func (h health) register(e *echo.Echo) {
 		e.HEAD(path, ready)
 	}
 	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(h.reg, promhttp.HandlerOpts{})))
+	pace := rate.NewLimiter(rate.Every(reloadEvery), reloadBurst)
 	e.POST("/-/reload", func(c echo.Context) error {
-		if !h.mayReload(c.Request()) {
+		may, named := h.mayReload(c.Request())
+		switch {
+		case !may:
 			return c.String(http.StatusUnauthorized, "Reload from this machine, or send a personal token: Authorization: Bearer TOKEN.\n")
+		case !named && !pace.Allow():
+			return c.String(http.StatusTooManyRequests, fmt.Sprintf("Reloads from this machine come too often; wait %s, use the socket or send a personal token.\n", reloadEvery))
 		}
 		waiting, err := h.reload(c.Request().Context(), pointsman.Actor{Door: pointsman.DoorHTTP, Ref: "from " + c.RealIP()})
+		if errors.Is(err, ErrUnrecorded) {
+			return c.String(http.StatusServiceUnavailable, "The configuration is reloaded: "+err.Error()+"\n")
+		}
 		if err != nil {
 			return c.String(http.StatusUnprocessableEntity, "The old configuration stays in force:\n"+err.Error()+"\n")
 		}
@@ -66,19 +75,34 @@ func (h health) register(e *echo.Echo) {
 	})
 }
 
+// Reloads by a caller who is only known to be on this machine: ten at once and then one every ten seconds. A sidecar needs
+// fewer, and what looks local may come through a proxy beside us that does not say so.
+const (
+	reloadBurst = 10
+	reloadEvery = 10 * time.Second
+)
+
 // mayReload: the port is open to Alertmanager and to Slack, and each reload is an entry of the log that is kept for ever.
-// A sidecar that watches the file asks from this machine.
-func (h health) mayReload(req *http.Request) bool {
+// A sidecar that watches the file asks from this machine. Named is who came with a token or through the socket.
+func (h health) mayReload(req *http.Request) (may, named bool) {
 	if token, ok := strings.CutPrefix(req.Header.Get("Authorization"), "Bearer "); ok {
 		_, known := h.people.ByToken(token)
-		return known
+		return known, known
 	}
 	if _, local := api.PeerUID(req.Context()); local {
-		return true
+		return true, true
+	}
+	for _, foreign := range []string{
+		"X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Forwarded", "Via", // behind a proxy everybody is local
+		"Origin", // a page in a browser of this machine, which may be anybody's
+	} {
+		if len(req.Header.Values(foreign)) > 0 {
+			return false, false
+		}
 	}
 	host, _, err := net.SplitHostPort(req.RemoteAddr)
 	ip := net.ParseIP(host)
-	return err == nil && ip != nil && ip.IsLoopback() && req.Header.Get("X-Forwarded-For") == "" // behind a proxy everybody is local
+	return err == nil && ip != nil && ip.IsLoopback(), false
 }
 
 func newEcho(log *slog.Logger) *echo.Echo {
@@ -151,6 +175,9 @@ func listenUnix(ctx context.Context, path string) (net.Listener, error) {
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("web.socket: %w", err)
+	}
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() != os.ModeSocket {
+		return nil, fmt.Errorf("web.socket: %s is there and is no socket; it is left alone, name another path", path)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("web.socket: %w", err)

@@ -52,6 +52,8 @@ func serve(ctx context.Context, cfg *configs.Config, opts app.Options) error {
 		case <-hup:
 			waiting, err := a.Reload(ctx, pointsman.Actor{Door: pointsman.DoorCLI, Ref: "SIGHUP"})
 			switch {
+			case errors.Is(err, app.ErrUnrecorded):
+				opts.Log.Error("configuration reloaded, which is not on record", "sections", waiting, "err", err)
 			case err != nil:
 				opts.Log.Error("configuration not reloaded, the old one stays in force", "err", err)
 			case len(waiting) > 0:

@@ -1,0 +1,146 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/configs"
+)
+
+// offering is a server with a configuration file that can be written anew. The file has DIR for the folder of the test.
+func offering(t *testing.T, first string) (a *App, offer func(string) ([]string, error)) {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "pointsman.yaml")
+	load := func() (*configs.Config, error) {
+		cfg, _, err := configs.Load(file, nil)
+		return cfg, err
+	}
+	write := func(text string) {
+		t.Helper()
+		text = "storage: {path: DIR/p.db}\naudit: {key_file: DIR/audit.key}\n" + text
+		if err := os.WriteFile(file, []byte(strings.ReplaceAll(text, "DIR", dir)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(first)
+	cfg, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err = New(t.Context(), cfg, Options{Version: "test", Load: load}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = errors.Join(a.server.stop(0), a.store.Close()) })
+	return a, func(text string) ([]string, error) {
+		t.Helper()
+		write(text)
+		return a.Reload(t.Context(), pointsman.Actor{Door: pointsman.DoorCLI, Ref: "SIGHUP"})
+	}
+}
+
+const quiet = "web: {listen: \"127.0.0.1:0\", socket: \"\"}\n"
+
+// A password is no part of the digest of the targets, which is published. Whoever changes one and reads "reloaded" would
+// believe that the old one can go.
+func TestAReloadSaysThatAnotherPasswordNeedsARestart(t *testing.T) {
+	t.Parallel()
+	text := quiet + "alertmanager: {tokens: [token-of-the-test]}\ntargets: {killswitch: [{name: trading, environment: staging, dsn: \"postgres://pointsman:OLD@127.0.0.1:1/x\"}]}\n"
+	_, offer := offering(t, text)
+	for _, c := range []struct {
+		text string
+		want []string
+	}{{text, nil}, {strings.Replace(text, "OLD", "NEW", 1), []string{"targets"}}} {
+		waiting, err := offer(c.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(c.want, waiting); d != "" {
+			t.Error(d)
+		}
+	}
+}
+
+// The webhook's lock and the people are changed at once, the server behind them is not: what fits the file as a whole need
+// not fit what runs.
+func TestAReloadIsJudgedAgainstTheServerThatRuns(t *testing.T) {
+	t.Parallel()
+	tokens := "alertmanager: {tokens: [token-of-the-test]}\n"
+	slack := "slack: {enabled: true, bot_token: xoxb-1, app_token: xapp-1, team: T0ONE, channel: C0INC, api_url: \"http://127.0.0.1:1/\"}\npeople: [{id: ana, slack: T0ONE/U0ANA}]\n"
+	for name, c := range map[string]struct{ running, offered, says string }{
+		"an open door in the network": {
+			"web: {listen: \"0.0.0.0:0\", socket: \"\"}\n" + tokens, quiet + "alertmanager: {insecure_dev: true}\n",
+			"everybody who reaches 0.0.0.0:0 could send alerts",
+		},
+		"client certificates without TLS": {
+			quiet + tokens, "web: {listen: \"127.0.0.1:0\", socket: \"\", tls_cert_file: DIR/p.db, tls_key_file: DIR/p.db}\nalertmanager: {client_ca: DIR/ca.pem}\n",
+			"client certificates need TLS on this server",
+		},
+		"people of another workspace": {
+			quiet + tokens + slack, quiet + tokens + strings.ReplaceAll(slack, "T0ONE", "T0TWO"),
+			"is of workspace T0TWO, and slack.team is T0ONE",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, offer := offering(t, c.running)
+			before := a.catalog.now.Load()
+			_, err := offer(c.offered)
+			if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "needs a restart") {
+				t.Errorf("%v, want %q", err, c.says)
+			}
+			if a.catalog.now.Load() != before {
+				t.Error("it is in force")
+			}
+			if _, err := offer(c.running); err != nil {
+				t.Errorf("what runs is refused: %v", err)
+			}
+		})
+	}
+}
+
+// "The old configuration stays in force" over one that is not makes people approve by rules that they believe gone.
+func TestAReloadThatIsNotOnRecordIsInForceAllTheSame(t *testing.T) {
+	t.Parallel()
+	text := quiet + "alertmanager: {tokens: [token-of-the-test]}\n"
+	a, offer := offering(t, text)
+	if err := a.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := offer(text + "people: [{id: ana}]\n"); !errors.Is(err, ErrUnrecorded) || len(a.catalog.People()) != 1 {
+		t.Fatalf("%v; in force are %v", err, a.catalog.People())
+	}
+	if _, err := offer(text + "people: [{id: Ana}]\n"); err == nil || errors.Is(err, ErrUnrecorded) {
+		t.Errorf("a refused one: %v", err)
+	}
+
+	e := newEcho(nil)
+	health{people: directory{}, reload: func(context.Context, pointsman.Actor) ([]string, error) { return nil, ErrUnrecorded }}.register(e)
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/-/reload", nil)
+	req.RemoteAddr = "127.0.0.1:4711"
+	rec := httptest.NewRecorder()
+	e.ServeHTTP(rec, req)
+	if rec.Code != http.StatusServiceUnavailable || !strings.HasPrefix(rec.Body.String(), "The configuration is reloaded: it is in force, and") {
+		t.Errorf("%d %s", rec.Code, rec.Body)
+	}
+}
+
+// Whoever gave the order may be gone when its entry is written; it is written all the same.
+func TestAReloadIsOnRecordAlsoWhenItsCallerIsGone(t *testing.T) {
+	t.Parallel()
+	a, _ := offering(t, quiet+"alertmanager: {tokens: [token-of-the-test]}\n")
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := a.Reload(gone, pointsman.Actor{Door: pointsman.DoorHTTP}); err != nil {
+		t.Error(err)
+	}
+}
