@@ -3,6 +3,7 @@ package pointsman
 import (
 	"cmp"
 	"encoding/json"
+	"strconv"
 	"time"
 )
 
@@ -287,7 +288,10 @@ func IncidentOf(id string) string {
 type LoseEnd struct {
 	Incident string
 	Text     string // how that is known
+	Mend     int64  // which loss it is; several replicas notice the same one, and each incident is told once
 }
 
 // Subject implements Command.
-func (c LoseEnd) Subject() Subject { return Subject{Incident: c.Incident} }
+func (c LoseEnd) Subject() Subject {
+	return Subject{Incident: c.Incident, Once: "lost/" + strconv.FormatInt(c.Mend, 10) + "/" + c.Incident}
+}

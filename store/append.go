@@ -68,7 +68,7 @@ func (s *Store) append(ctx context.Context, w *work) error {
 	b.one(`UPDATE log_head SET hash = $1, edge = $2 WHERE id = 1 AND seq = $3`, hexOf(end.Hash), moved, int64(end.Seq))
 	w.attending.post(&b, int64(head.Seq), w.now, s.deliveryLease)
 	if s.db.notify != "" {
-		b.exec(s.db.notify, s.self)
+		b.exec(s.db.notify, notice(s.self, w.end))
 	}
 	err = send(ctx, w.Tx, b)
 	pointsman.Failpoint("log.appended", w.about)

@@ -70,6 +70,13 @@ func (s *sleep) total() time.Duration {
 func (c *clock) start(ctx context.Context, newest time.Time) error {
 	if c.ask != nil {
 		_, err := c.sample(ctx)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		// The database may have moved to a host whose clock is behind. What is stored is due by the time that was, and the
+		// replicas that run on are ahead like this.
+		if c.at.Before(newest) {
+			c.at = newest.Round(0)
+		}
 		return err
 	}
 	at := c.wall()

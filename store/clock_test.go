@@ -198,3 +198,28 @@ func TestClock_counts_what_the_machine_slept(t *testing.T) {
 		t.Errorf("this machine slept %s", d)
 	}
 }
+
+// TestClock_begins_behind_nothing_that_is_stored: the database moved to a host whose clock is five minutes behind. What is
+// stored is due by the time that was, and the replicas that ran on are ahead like this.
+func TestClock_begins_behind_nothing_that_is_stored(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	again := newClock(func() time.Time { return s.here }, s.ask)
+	again.passed = s.passed
+	newest := s.database.Add(5 * time.Minute)
+	if err := again.start(t.Context(), newest); err != nil {
+		t.Fatal(err)
+	}
+	if now := again.now(); now.Before(newest) {
+		t.Errorf("it begins at %s, the log ends at %s", now, newest)
+	}
+	for range 51 * 60 { // a tenth of the time that passes is taken back
+		s.pass(time.Second)
+		if _, err := again.sample(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if off := again.now().Sub(s.database); off.Abs() > s.trip {
+		t.Errorf("%s off after an hour", off)
+	}
+}

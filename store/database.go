@@ -31,9 +31,9 @@ type database struct {
 	// leaseSQL asks that clock within a transaction, in microseconds; "" where it is now.
 	leaseSQL string
 	clock    *clock // behind now, unless a test brings its own
-	// listen calls wake whenever another process has changed something, until it loses the connection; nil on SQLite,
+	// listen calls heard whenever another process has changed something, with the end of the log then, until it loses the connection; nil on SQLite,
 	// where there is no other process.
-	listen func(ctx context.Context, self string, wake func()) error
+	listen func(ctx context.Context, self string, heard func(Tail)) error
 	// fresh has someone told of each new connection to PostgreSQL: the server behind it may be another one than before.
 	fresh func(tell func(ctx context.Context, tx Tx))
 	teach func(ctx context.Context) // has idle connections prepare what was used on others; nil on SQLite
@@ -42,7 +42,8 @@ type database struct {
 	forUpdate  string // " FOR UPDATE" where rows are locked one by one
 	forShare   string // " FOR SHARE": many may hold the row, and nobody may change it meanwhile
 	skipLocked string
-	notify     string // the statement that tells other processes; $1 is this process
+	recovering string // the expression that is true on a standby
+	notify     string // the statement that tells other processes; $1 is this process and the end of the log
 	// The statements between these two are not carried out by plans that were made before; empty where none are kept.
 	planAnew, planAsEver string
 	alone                bool // no other process can use the database

@@ -81,8 +81,8 @@ func (s *Store) Prolong(ctx context.Context, held []pointsman.Delivery, lease ti
 	}
 	args, which := []any{micros(now.Add(lease))}, make([]string, len(held))
 	for i, d := range held {
-		args = append(args, d.ID, int64(d.Attempts))
-		which[i] = fmt.Sprintf("(id = $%d AND attempts = $%d)", len(args)-1, len(args))
+		args = append(args, d.ID, int64(d.Attempts), d.EventID)
+		which[i] = fmt.Sprintf("(id = $%d AND attempts = $%d AND event_id = $%d)", len(args)-2, len(args)-1, len(args))
 	}
 	kept, err := list(ctx, s.db.direct, func(r Row) (id int64, err error) {
 		err = r.Scan(&id)
@@ -114,20 +114,21 @@ func scanDelivery(r Row) (pointsman.Delivery, error) {
 }
 
 // Settle stores what became of a claimed delivery. Sent is stored whoever says it, because it is a fact. A retry or a
-// parking counts only from the attempt that is under way; else the error has CodeConflict.
+// parking counts only from the attempt that is under way; else the error has CodeConflict. The event is part of the name: a
+// database that has lost the end of its log could give the number to another delivery.
 func (s *Store) Settle(ctx context.Context, d pointsman.Delivery, what pointsman.Settlement) error {
 	var n int64
 	var err error
 	switch {
 	case what.Sent:
 		n, err = s.db.direct.Exec(ctx, `UPDATE deliveries SET state = 'sent', ref = $1, problem = '', owner = '', leased_until = 0
-			WHERE id = $2 AND state <> 'sent'`, what.Ref, d.ID)
+			WHERE id = $2 AND state <> 'sent' AND event_id = $3`, what.Ref, d.ID, d.EventID)
 	case what.Parked:
 		n, err = s.db.direct.Exec(ctx, `UPDATE deliveries SET state = 'parked', problem = $1, owner = '', leased_until = 0
-			WHERE id = $2 AND state = 'pending' AND attempts = $3`, what.Problem, d.ID, int64(d.Attempts))
+			WHERE id = $2 AND state = 'pending' AND attempts = $3 AND event_id = $4`, what.Problem, d.ID, int64(d.Attempts), d.EventID)
 	default:
 		n, err = s.db.direct.Exec(ctx, `UPDATE deliveries SET due_at = $1, problem = $2, owner = '', leased_until = 0
-			WHERE id = $3 AND state = 'pending' AND attempts = $4`, micros(what.RetryAt), what.Problem, d.ID, int64(d.Attempts))
+			WHERE id = $3 AND state = 'pending' AND attempts = $4 AND event_id = $5`, micros(what.RetryAt), what.Problem, d.ID, int64(d.Attempts), d.EventID)
 	}
 	if err != nil {
 		return fmt.Errorf("settle delivery %d: %w", d.ID, err)

@@ -49,6 +49,7 @@ func openPostgres(ctx context.Context, cfg Config) (*database, error) {
 		forUpdate:  " FOR UPDATE",
 		forShare:   " FOR SHARE",
 		skipLocked: " FOR UPDATE SKIP LOCKED",
+		recovering: `pg_is_in_recovery()`,
 		notify:     `SELECT pg_notify('` + channel + `', $1)`,
 		planAnew:   `SET LOCAL plan_cache_mode = force_custom_plan`,
 		planAsEver: `SET LOCAL plan_cache_mode = auto`,
@@ -66,8 +67,8 @@ func openPostgres(ctx context.Context, cfg Config) (*database, error) {
 	}
 	d.clock = newClock(cfg.Wall, func(ctx context.Context) (time.Time, error) { return databaseTime(ctx, d.direct) })
 	d.now, d.lease, d.leaseSQL = d.clock.now, d.clock.sample, readTime
-	d.listen = func(ctx context.Context, self string, wake func()) error {
-		return listen(ctx, pc.ConnConfig, self, wake)
+	d.listen = func(ctx context.Context, self string, heard func(Tail)) error {
+		return listen(ctx, pc.ConnConfig, self, heard)
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
@@ -103,7 +104,7 @@ func databaseTime(ctx context.Context, tx Tx) (time.Time, error) {
 }
 
 // listen waits for notices on a connection of its own, until it is lost.
-func listen(ctx context.Context, cfg *pgx.ConnConfig, self string, wake func()) error {
+func listen(ctx context.Context, cfg *pgx.ConnConfig, self string, heard func(Tail)) error {
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return err
@@ -112,14 +113,14 @@ func listen(ctx context.Context, cfg *pgx.ConnConfig, self string, wake func()) 
 	if _, err := conn.Exec(ctx, `LISTEN `+channel); err != nil {
 		return err
 	}
-	wake() // whatever was committed before LISTEN took effect
+	heard(Tail{}) // whatever was committed before LISTEN took effect
 	for {
 		n, err := conn.WaitForNotification(ctx)
 		if err != nil {
 			return err
 		}
-		if n.Payload != self {
-			wake()
+		if who, end := readNotice(n.Payload); who != self {
+			heard(end)
 		}
 	}
 }

@@ -114,3 +114,27 @@ func TestPostgres_a_transaction_sees_what_was_committed_after_it_was_taken(t *te
 		alarm(t, s, 2)
 	}
 }
+
+// TestStore_a_panic_in_a_decision_keeps_no_connection: the web server survives it, and Alertmanager sends the webhook again
+// and again.
+func TestStore_a_panic_in_a_decision_keeps_no_connection(t *testing.T) {
+	t.Parallel()
+	s, pool := openPostgresStore(t, "&pool_max_conns=1")
+	for range 3 {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("nobody is told of the panic")
+				}
+			}()
+			_ = s.transact(t.Context(), func(w *work) error {
+				if err := w.QueryRow(t.Context(), `SELECT id FROM log_head`).Scan(new(int64)); err != nil {
+					t.Error(err)
+				}
+				panic("an alert that nobody thought of")
+			})
+		}()
+		pool.held(t, "a panic")
+	}
+	alarm(t, s, 1)
+}

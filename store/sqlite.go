@@ -56,15 +56,16 @@ func openSQLite(ctx context.Context, cfg Config) (*database, error) {
 			defer tx.Rollback(ctx)
 			return send(ctx, tx, b)
 		},
-		direct:    sqlTx{writes, health},
-		leases:    unflushed{writer, health},
-		reads:     sqlTx{reads, health},
-		alone:     true,
-		unique:    sqliteCode(1555, 2067), // PRIMARY KEY and UNIQUE
-		transient: sqliteCode(5, 261, 517),
-		dialect:   goose.DialectSQLite3,
-		triggers:  sqliteTriggers(),
-		schema:    func() (*sql.DB, func()) { return writer, func() {} },
+		direct:     sqlTx{writes, health},
+		leases:     unflushed{writer, health},
+		reads:      sqlTx{reads, health},
+		recovering: `FALSE`,
+		alone:      true,
+		unique:     sqliteCode(1555, 2067), // PRIMARY KEY and UNIQUE
+		transient:  sqliteCode(5, 261, 517),
+		dialect:    goose.DialectSQLite3,
+		triggers:   sqliteTriggers(),
+		schema:     func() (*sql.DB, func()) { return writer, func() {} },
 	}
 	d.clock = newClock(cfg.Wall, nil)
 	d.now, d.lease = d.clock.now, func(context.Context) (time.Time, error) { return d.clock.now(), nil }

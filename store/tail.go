@@ -16,6 +16,9 @@ import (
 type Tail struct {
 	Seq  int64  `json:"seq"`
 	Hash string `json:"hash"`
+	// Mended is the entry after which the log was last mended by then: another value later says that another replica has.
+	// -1 where that is not known.
+	Mended int64 `json:"mended"`
 }
 
 // CutError says that the log has lost its end. Nothing is decided on it until Mend was called.
@@ -32,15 +35,16 @@ func (e *CutError) Error() string {
 	return fmt.Sprintf("the log has lost its end: entry %d is another than the one that was acknowledged", e.Known.Seq)
 }
 
-// Tail returns the newest entry that this process has committed or seen at its start.
+// Tail returns the newest entry that this process has committed, seen, or been told of by another replica.
 func (s *Store) Tail() Tail {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.known
 }
 
-// Whole looks whether the database still has the newest entry that this process knows of. An error that is a *CutError
-// says that it has not, and from then on nothing is decided; any other error says nothing.
+// Whole looks whether the database still has the newest entry that this process knows of, and learns of those that others
+// have committed since: a replica that has nothing to do must notice the loss of another one's entries, too. An error that
+// is a *CutError says that an entry is gone, and from then on nothing is decided; any other error says nothing.
 func (s *Store) Whole(ctx context.Context) error {
 	if err := s.cut(); err != nil {
 		return err
@@ -50,16 +54,31 @@ func (s *Store) Whole(ctx context.Context) error {
 
 func (s *Store) whole(ctx context.Context, tx Tx) error {
 	known := s.Tail()
-	var has int64
+	has, intact, err := s.end(ctx, tx, known)
+	switch {
+	case err != nil:
+		return err
+	case !intact:
+		return s.foundCut(known, has.Seq)
+	}
+	s.know(has)
+	return nil
+}
+
+// end reads the end of the log, and whether the entry that is known is still in it. A standby is no place to look: it may
+// only be behind.
+func (s *Store) end(ctx context.Context, tx Tx, known Tail) (has Tail, intact bool, err error) {
 	var hash sql.NullString
-	err := tx.QueryRow(ctx, `SELECT seq, (SELECT hash FROM log WHERE seq = $1) FROM log_head WHERE id = 1`, known.Seq).Scan(&has, &hash)
-	if err != nil {
-		return fmt.Errorf("end of the log: %w", err)
+	var standby bool
+	err = tx.QueryRow(ctx, `SELECT seq, hash, (SELECT n FROM counters WHERE name = 'mended'), (SELECT hash FROM log WHERE seq = $1), `+s.db.recovering+`
+		FROM log_head WHERE id = 1`, known.Seq).Scan(&has.Seq, &has.Hash, &has.Mended, &hash, &standby)
+	switch {
+	case err != nil:
+		return Tail{}, false, fmt.Errorf("end of the log: %w", err)
+	case standby:
+		return Tail{}, false, errors.New("end of the log: the connection leads to a standby; name the primary in storage.dsn, with target_session_attrs=read-write where it names several")
 	}
-	if known.Seq == 0 || hash.String == known.Hash {
-		return nil
-	}
-	return s.foundCut(known, has)
+	return has, known.Seq == 0 || hash.String == known.Hash, nil
 }
 
 func (s *Store) foundCut(known Tail, has int64) error {
@@ -110,6 +129,7 @@ func (s *Store) know(t Tail) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t.Seq > s.known.Seq {
+		t.Mended = max(t.Mended, s.known.Mended)
 		s.known = t
 	}
 }
@@ -119,48 +139,85 @@ func (s *Store) know(t Tail) {
 const leap = 1000
 
 // Mend makes a log that has lost its end fit to go on: the loss is put on record, every open incident is told and its
-// runs are parked, and then decisions are taken again. It may be called again after an error.
+// runs are parked, and then decisions are taken again. Every replica that notices a loss calls it, and may call it again
+// after an error; the first one leaps, and each incident is told once.
 func (s *Store) Mend(ctx context.Context) error {
 	lost, isCut := errors.AsType[*CutError](s.cut())
 	if !isCut {
 		return nil
 	}
 	why := lost.Error() + "; look at what was done before anything is repeated"
-	err := s.transact(ctx, func(w *work) error {
+	whole := false
+	err := s.transact(ctx, func(w *work) (err error) {
 		w.about, w.mends = "mend", true
-		w.writes.exec(`UPDATE counters SET n = n + $1 WHERE name = 'incident'`, int64(leap))
-		w.writes.exec(`UPDATE runs SET epoch = epoch + $1, owner = '', lease_until = 0 WHERE state NOT IN ('done', 'aborted', 'voided')`, int64(leap))
-		// What is pending may have been said in the part that is lost: as a second attempt it is looked for first.
-		w.writes.exec(`UPDATE counters SET n = (SELECT seq FROM log_head WHERE id = 1) WHERE name = 'mended'`)
-		w.writes.exec(`UPDATE deliveries SET attempts = attempts + 1, owner = '', leased_until = 0 WHERE state = 'pending'`)
-		w.events = []pointsman.Event{{Type: pointsman.EvServerState, Actor: pointsman.Actor{Door: pointsman.DoorEngine}, Text: why}}
-		return nil
+		whole, err = s.leap(ctx, w, lost.Known, why)
+		return err
 	})
+	if err == nil && !whole {
+		err = s.tellOpen(ctx, why)
+	}
 	if err != nil {
 		return fmt.Errorf("mend: %w", err)
-	}
-	open, err := list(ctx, s.db.direct, text, `SELECT id FROM incidents WHERE state = 'open' ORDER BY number`)
-	if err != nil {
-		return fmt.Errorf("mend: %w", err)
-	}
-	for _, id := range open {
-		err := s.transact(ctx, func(w *work) error {
-			w.mends = true
-			_, err := s.decide(ctx, w, pointsman.LoseEnd{Incident: id, Text: why})
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("mend %s: %w", id, err)
-		}
 	}
 	return s.mended(ctx)
 }
 
+// leap is the first part of mending, unless another replica was first. It finds nothing to mend where the entry is there
+// after all: the connection that missed it may have led to another server.
+func (s *Store) leap(ctx context.Context, w *work, known Tail, why string) (whole bool, err error) {
+	var mended int64
+	if err := w.QueryRow(ctx, `SELECT n FROM counters WHERE name = 'mended'`+s.db.forUpdate).Scan(&mended); err != nil {
+		return false, err
+	}
+	_, whole, err = s.end(ctx, w, known)
+	if err != nil || whole || known.Mended >= 0 && mended != known.Mended {
+		return whole, err
+	}
+	w.writes.exec(`UPDATE counters SET n = n + $1 WHERE name IN ('incident', 'delivery')`, int64(leap))
+	w.writes.exec(`INSERT INTO counters (name, n) VALUES ('told', (SELECT n FROM counters WHERE name = 'incident'))
+		ON CONFLICT (name) DO UPDATE SET n = excluded.n`)
+	w.writes.exec(`UPDATE runs SET epoch = epoch + $1, owner = '', lease_until = 0 WHERE state NOT IN ('done', 'aborted', 'voided')`, int64(leap))
+	// What is pending may have been said in the part that is lost: as a second attempt it is looked for first.
+	w.writes.exec(`UPDATE counters SET n = (SELECT seq FROM log_head WHERE id = 1) WHERE name = 'mended'`)
+	w.writes.exec(`UPDATE deliveries SET attempts = attempts + 1, owner = '', leased_until = 0 WHERE state = 'pending'`)
+	w.events = []pointsman.Event{{Type: pointsman.EvServerState, Actor: pointsman.Actor{Door: pointsman.DoorEngine}, Text: why}}
+	return false, nil
+}
+
+// tellOpen tells the incidents that were open at the loss, and not those that were opened since the first replica leapt.
+func (s *Store) tellOpen(ctx context.Context, why string) error {
+	var mend, upTo int64
+	err := s.db.direct.QueryRow(ctx, `SELECT n, COALESCE((SELECT n FROM counters WHERE name = 'told'), (SELECT n FROM counters WHERE name = 'incident'))
+		FROM counters WHERE name = 'mended'`).Scan(&mend, &upTo)
+	if err != nil {
+		return err
+	}
+	open, err := list(ctx, s.db.direct, text, `SELECT id FROM incidents WHERE state = 'open' AND number <= $1 ORDER BY number`, upTo)
+	if err != nil {
+		return err
+	}
+	for _, id := range open {
+		err := s.transact(ctx, func(w *work) error {
+			w.mends = true
+			_, err := s.decide(ctx, w, pointsman.LoseEnd{Incident: id, Text: why, Mend: mend})
+			return err
+		})
+		if e, ok := errors.AsType[*pointsman.Error](err); ok && e.Code == pointsman.CodeNewer {
+			s.log.Error("an incident is not told of the loss by this version; the newer one has to", "incident", id, "err", err)
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", id, err)
+		}
+	}
+	return nil
+}
+
 // mended begins to trust the log again, from its present end on.
 func (s *Store) mended(ctx context.Context) error {
-	var now Tail
-	if err := s.db.direct.QueryRow(ctx, `SELECT seq, hash FROM log_head WHERE id = 1`).Scan(&now.Seq, &now.Hash); err != nil {
-		return fmt.Errorf("end of the log: %w", err)
+	now, _, err := s.end(ctx, s.db.direct, Tail{})
+	if err != nil {
+		return err
 	}
 	s.mu.Lock()
 	s.known, s.torn = now, nil

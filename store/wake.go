@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -21,11 +22,24 @@ func (s *Store) wake() {
 	s.changed = make(chan struct{})
 }
 
+// notice is what other processes are told of a commit: by whom, and the end of the log. Older versions say only by whom.
+func notice(self string, end Tail) string { return fmt.Sprintf("%s %d %s", self, end.Seq, end.Hash) }
+
+func readNotice(text string) (who string, end Tail) {
+	if n, _ := fmt.Sscanf(text, "%s %d %s", &who, &end.Seq, &end.Hash); n < 3 {
+		return who, Tail{}
+	}
+	return who, end
+}
+
 // listen passes on the notices of other processes. After a lost connection it wakes everybody, because notices of
 // the time between are gone.
 func (s *Store) listen(ctx context.Context) {
 	for {
-		err := s.db.listen(ctx, s.self, s.wake)
+		err := s.db.listen(ctx, s.self, func(end Tail) {
+			s.know(end) // it may be lost before this process looks for itself
+			s.wake()
+		})
 		if ctx.Err() != nil {
 			return
 		}

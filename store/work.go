@@ -62,18 +62,24 @@ func (s *Store) attempt(ctx context.Context, fn func(*work) error) (*work, error
 	if err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
+	done := false
+	defer func() {
+		if !done { // also after a panic: the web server survives it, and the connection must not stay taken for ever
+			tx.Rollback(ctx)
+		}
+	}()
 	w := &work{Tx: tx, now: s.Now()}
 	if err = fn(w); err == nil && (len(w.writes) > 0 || len(w.events) > 0) {
 		if err = s.write(ctx, w); err == nil {
 			pointsman.Failpoint("commit.before", w.about)
 			if err = tx.Commit(ctx); err == nil {
+				done = true
 				pointsman.Failpoint("commit.after", w.about)
 				return w, nil
 			}
 			err = fmt.Errorf("commit: %w", err)
 		}
 	}
-	tx.Rollback(ctx)
 	return w, err
 }
 

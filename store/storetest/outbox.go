@@ -209,6 +209,13 @@ func unsettled(t *testing.T, s *story) {
 	if err := s.Settle(t.Context(), first(lost), pointsman.Settlement{RetryAt: s.now.now()}); !conflict(err) {
 		t.Errorf("a retry by the former owner: %v, want a conflict", err)
 	}
+	another := first(ds)
+	another.EventID = "of the part of the log that was lost"
+	for _, what := range []pointsman.Settlement{{Sent: true}, {Parked: true}, {RetryAt: s.now.now()}} {
+		if err := s.Settle(t.Context(), another, what); !conflict(err) {
+			t.Errorf("a delivery of the same number settled this one, %+v: %v", what, err)
+		}
+	}
 	s.settle(first(lost), pointsman.Settlement{Sent: true, Ref: "r1"}) // a fact, whoever brings it
 	if err := s.Settle(t.Context(), first(ds), pointsman.Settlement{Sent: true, Ref: "r2"}); !conflict(err) {
 		t.Errorf("sent twice: %v, want a conflict", err)

@@ -1,0 +1,36 @@
+package store
+
+import (
+	"testing"
+
+	"github.com/pointsman/pointsman/cmd/lab"
+)
+
+// TestStore_does_not_mend_what_is_whole: a connection that led to a server that was behind says nothing about the log, and
+// no run is parked for it.
+func TestStore_does_not_mend_what_is_whole(t *testing.T) {
+	t.Parallel()
+	for name, cfg := range map[string]Config{
+		"sqlite":   {Driver: "sqlite", Path: t.TempDir() + "/p.db"},
+		"postgres": {Driver: "postgres", DSN: lab.PostgresDSN(t)},
+	} {
+		s, err := Open(t.Context(), cfg, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		alarm(t, s, 1)
+		had := logged(t, s)
+		_ = s.foundCut(s.Tail(), 0)
+		if s.cut() == nil {
+			t.Fatalf("%s: it takes the log for whole", name)
+		}
+		if err := s.Mend(t.Context()); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if now := logged(t, s); now != had || s.cut() != nil {
+			t.Errorf("%s: the log had %d entries and has %d, %v", name, had, now, s.cut())
+		}
+		alarm(t, s, 2)
+	}
+}
