@@ -37,7 +37,9 @@ func readNotice(text string) (who string, end Tail) {
 func (s *Store) listen(ctx context.Context) {
 	for {
 		err := s.db.listen(ctx, s.self, func(end Tail) {
-			s.know(end) // it may be lost before this process looks for itself
+			if s.know(end); end.Seq == 0 { // the first one, or an older version's: nobody says where the log ends
+				_ = s.whole(ctx, s.db.direct) // what it finds it remembers
+			}
 			s.wake()
 		})
 		if ctx.Err() != nil {
