@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions/postgres/probe"
@@ -132,9 +133,18 @@ func (s Situation) receivers(old string) []pointsman.Fact {
 			Guard: "G2", Kind: pointsman.Hard, Name: "receiver of " + r.Node, Limit: "not streaming",
 			Source: r.Node + ": pg_stat_wal_receiver", At: r.At, Result: pointsman.Pass,
 		}
-		switch limit := s.Cluster.Limits.ReceiverSilence; {
+		switch limit := r.patience(s.Cluster.Limits.ReceiverSilence); {
+		case !r.Stats:
+			f.Value, f.Result = "not told", pointsman.Unknown
+			f.Text = fmt.Sprintf("whether %s still hears %s cannot be told: Pointsman's role there may not read pg_stat_wal_receiver", r.Node, old)
+			f.Clears = noStats + "; without a primary, read it on " + r.Node + " as a superuser"
 		case r.Receiver.Status != "streaming":
 			f.Value = "gone"
+		case r.GivesUp == 0:
+			f.Value, f.Result = "silent for "+pointsman.Span(r.Receiver.Silent), pointsman.Unknown
+			f.Text = fmt.Sprintf("%s holds a stream, and its silence of %s says nothing of %s: with wal_receiver_timeout 0 it never asks for a sign of life",
+				r.Node, pointsman.Span(r.Receiver.Silent), old)
+			f.Clears = "ALTER SYSTEM SET wal_receiver_timeout = '60s' and SELECT pg_reload_conf(), on " + r.Node
 		case r.Receiver.Silent > limit:
 			f.Value = "silent for " + pointsman.Span(r.Receiver.Silent)
 		default:
@@ -150,6 +160,15 @@ func (s Situation) receivers(old string) []pointsman.Fact {
 		out = append(out, f)
 	}
 	return out
+}
+
+// replyMargin is how long a sign of life may take after it was asked for.
+const replyMargin = 10 * time.Second
+
+// patience is how long a healthy stream may be silent: the receiver asks for a sign of life after half of
+// wal_receiver_timeout (WalReceiverMain in walreceiver.c), so a limit below that would call a healthy stream dead.
+func (r Reading) patience(limit time.Duration) time.Duration {
+	return max(limit, r.GivesUp/2+replyMargin)
 }
 
 // sender is from whom the standby streams, and who may be hung then. An address that is not the old primary's in our

@@ -122,6 +122,9 @@ func (j rejoining) serving() pointsman.Fact {
 		}
 	}
 	switch {
+	case r.State == Standby && !r.Stats:
+		f.Result, f.Clears = pointsman.Unknown, noStats
+		f.Text = fmt.Sprintf("whom %s follows and who follows it cannot be told: Pointsman's role there may not read other roles' statistics", j.node)
 	case r.Followers > 0:
 		f.Text = fmt.Sprintf("%s has %s, limit 0: standbys follow it", j.node, pointsman.Count(r.Followers, "walsender"))
 		f.Clears = "let its standbys follow another node first"

@@ -40,7 +40,7 @@ func seen(s State) probe.Sighting { return probe.Sighting{State: s, At: now} }
 func standby(name string, at LSN) Reading {
 	return Reading{
 		Node: name, Sighting: seen(Standby), SystemID: "7001", ClusterName: name, StartedAt: started.Add(time.Duration(len(name) + int(name[3]))), Timeline: 1,
-		Receive: at, Replay: at, Beat: now.Add(-1500 * time.Millisecond), BeatWrites: true, Keeping: keeps(),
+		Receive: at, Replay: at, Beat: now.Add(-1500 * time.Millisecond), BeatWrites: true, Keeping: keeps(), Stats: true, GivesUp: time.Minute,
 	}
 }
 

@@ -234,7 +234,7 @@ func (s Situation) behind(r, primary Reading, limits lagLimits) (pointsman.Fact,
 	f.Value = fmt.Sprintf("%s, %s", pointsman.Bytes(missing), pointsman.Span(late))
 	why := s.why(r, primary)
 	// A few bytes are always on the way: seconds count only above one step, or an idle standby looks late.
-	ok := missing <= limits.bytes && (late <= limits.time || missing < byteStep) && !slices.Contains(why, stopped) && !r.Paused
+	ok := missing <= limits.bytes && (late <= limits.time || missing < byteStep) && !slices.Contains(why, stopped) && !slices.Contains(why, unseen) && !r.Paused
 	if ok {
 		f.Result = pointsman.Pass
 		return f, true
@@ -247,12 +247,19 @@ func (s Situation) behind(r, primary Reading, limits lagLimits) (pointsman.Fact,
 	return f, false
 }
 
-const stopped = "it does not stream"
+// What is said of the stream.
+const (
+	stopped = "it does not stream"
+	unseen  = "whether it streams is not told (" + noStats + ")"
+)
 
 // why names the causes that can be seen from outside.
 func (s Situation) why(r, primary Reading) []string {
 	var why []string
-	if r.Receiver.Status != "streaming" {
+	switch {
+	case !r.Stats:
+		why = append(why, unseen)
+	case r.Receiver.Status != "streaming":
 		why = append(why, stopped)
 	}
 	if r.Paused {

@@ -37,6 +37,8 @@ type Reading struct {
 	Sync        string        // those of them that commits wait for, by application_name, joined with commas
 	Delay       time.Duration // recovery_min_apply_delay of a standby
 	FollowsAs   string        // application_name by which it follows whom it follows; empty where we may not read it
+	Stats       bool          // we may read everybody's statistics; else Receiver and who follows are not told, which looks like nobody
+	GivesUp     time.Duration // wal_receiver_timeout: its receiver asks for a sign of life after half of it; never where it is zero
 }
 
 // Receiver is a standby's own view of the primary, from pg_stat_wal_receiver.
@@ -55,6 +57,13 @@ const followsSQL = `CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE') THEN 
 		nullif(current_setting('cluster_name'), ''), 'walreceiver')
 	ELSE '' END`
 
+// statsSQL is whether our role may read the statistics of other roles' sessions. To a role without it pg_stat_wal_receiver,
+// pg_stat_replication and pg_stat_activity show rows of NULL, and no error. Needed right: pg_monitor.
+const statsSQL = `pg_has_role('pg_read_all_stats', 'USAGE')`
+
+// noStats is what clears it.
+const noStats = "GRANT pg_monitor TO Pointsman's role, on the primary"
+
 // readSQL asks everything in one round trip. The timeline of a primary comes from its WAL file name, because
 // pg_control_checkpoint shows the old one until the first checkpoint after a promotion; a standby has no WAL file name
 // of its own, and takes the newest timeline that it has received, replayed or checkpointed.
@@ -72,7 +81,8 @@ const readSQL = `SELECT pg_is_in_recovery(), s.system_identifier::text, current_
 	f.streaming,
 	to_regclass($1) IS NOT NULL,
 	f.sync, (extract(epoch FROM current_setting('recovery_min_apply_delay')::interval) * 1000)::bigint,
-	` + followsSQL + `, f.names, ` + keepingSQL + `
+	` + followsSQL + `, f.names, ` + statsSQL + `,
+	(extract(epoch FROM current_setting('wal_receiver_timeout')::interval) * 1000)::bigint, ` + keepingSQL + `
 	FROM pg_control_system() s, pg_control_checkpoint() c, pg_control_recovery() m
 	LEFT JOIN pg_stat_wal_receiver r ON true,
 	(SELECT (count(*) FILTER (WHERE state = 'streaming'))::int AS streaming,
@@ -107,11 +117,12 @@ func (r *Reading) ask(ctx context.Context, conn *pgx.Conn, table string) error {
 	var recovery, hasTable bool
 	var lsn, receive, replay string
 	var silent float64
-	var delay, retry int64 // ms
+	var delay, givesUp, retry int64 // ms
 	err := conn.QueryRow(ctx, readSQL, table).Scan(append([]any{
 		&recovery, &r.SystemID, &r.ClusterName, &r.StartedAt, &r.Timeline,
 		&lsn, &receive, &replay, &r.Paused, &r.ReplayedAt, &r.Receiver.Status, &silent, &r.Receiver.Host, &r.Receiver.Port,
 		&r.Followers, &hasTable, &r.Sync, &delay, &r.FollowsAs, &r.FollowedBy,
+		&r.Stats, &givesUp,
 	}, r.Keeping.into(&retry)...)...)
 	if err != nil {
 		return err
@@ -121,6 +132,7 @@ func (r *Reading) ask(ctx context.Context, conn *pgx.Conn, table string) error {
 		r.State = Standby
 	}
 	r.Delay, r.Keeping.Retry = time.Duration(delay)*time.Millisecond, time.Duration(retry)*time.Millisecond
+	r.GivesUp = time.Duration(givesUp) * time.Millisecond
 	r.Receiver.Silent = time.Duration(silent * float64(time.Second))
 	var faults [3]error
 	r.LSN, faults[0] = ParseLSN(lsn)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions"
 )
 
@@ -16,6 +17,7 @@ type crowd struct {
 	Groups []sessionGroup
 	Spared int  // superusers' sessions that our role may not end
 	May    bool // our role may end sessions of other roles
+	Stats  bool // our role sees what they are; else no session counts as a client's
 	now    time.Time
 	at     time.Time
 }
@@ -37,6 +39,9 @@ func (c crowd) total() int {
 const shownGroups = 5
 
 func (c crowd) told() string {
+	if !c.Stats {
+		return "not told"
+	}
 	if len(c.Groups) == 0 {
 		return "0"
 	}
@@ -66,6 +71,15 @@ const clientsSQL = ` FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesys
 // mineSQL: only a superuser may end a superuser's session.
 const mineSQL = ` AND (NOT r.rolsuper OR current_setting('is_superuser') = 'on')`
 
+// blind says what is missing where the role does not see which sessions are clients': none looks like nobody is there.
+func (c crowd) blind(f pointsman.Fact, node string) pointsman.Fact {
+	if !c.Stats {
+		f.Result, f.Clears = pointsman.Unknown, noStats
+		f.Text = fmt.Sprintf("who is connected to %s cannot be told: Pointsman's role there may not read other roles' rows of pg_stat_activity", node)
+	}
+	return f
+}
+
 // countSessions counts who matches; before is zero for everybody who is there now.
 func countSessions(ctx context.Context, conn *pgx.Conn, args TerminateArgs, before time.Time) (crowd, error) {
 	var c crowd
@@ -75,7 +89,7 @@ func countSessions(ctx context.Context, conn *pgx.Conn, args TerminateArgs, befo
 	}
 	filter := []any{args.User, args.Application, args.Database, limit}
 	err := conn.QueryRow(ctx, `SELECT clock_timestamp(), pg_has_role('pg_signal_backend', 'USAGE') OR current_setting('is_superuser') = 'on',
-		(SELECT count(*)`+clientsSQL+` AND r.rolsuper AND current_setting('is_superuser') = 'off')::int`, filter...).Scan(&c.now, &c.May, &c.Spared)
+		`+statsSQL+`, (SELECT count(*)`+clientsSQL+` AND r.rolsuper AND current_setting('is_superuser') = 'off')::int`, filter...).Scan(&c.now, &c.May, &c.Stats, &c.Spared)
 	if err != nil {
 		return c, scrubbed(err, nil)
 	}

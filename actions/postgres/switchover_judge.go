@@ -162,7 +162,7 @@ func (w switching) transactions() pointsman.Fact {
 	f.Value = fmt.Sprint(w.work.Sessions)
 	switch {
 	case w.workErr != nil:
-		f.Result, f.Value, f.Text, f.Clears = pointsman.Unknown, "unknown", "whether long transactions are open cannot be told", "GRANT pg_monitor to Pointsman's role"
+		f.Result, f.Value, f.Text, f.Clears = pointsman.Unknown, "unknown", "whether long transactions are open cannot be told", "GRANT pg_monitor TO Pointsman's role"
 	case w.work.Sessions > 0:
 		f.Result = pointsman.Fail
 		f.Text = fmt.Sprintf("%s open for longer than %s on %s, the longest for %s: the pause would wait for them, and the stop would end them",

@@ -127,11 +127,15 @@ func (c Cluster) workOf(ctx context.Context, node string, limit time.Duration) (
 	defer discard(conn)
 	var work openWork
 	var oldest float64
-	err = conn.QueryRow(ctx, `SELECT (SELECT count(*) FROM pg_prepared_xacts)::int,
+	var stats bool
+	err = conn.QueryRow(ctx, `SELECT `+statsSQL+`, (SELECT count(*) FROM pg_prepared_xacts)::int,
 		count(*) FILTER (WHERE clock_timestamp() - xact_start > $1::float8 * interval '1 second')::int,
 		coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0)::float8
 		FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND xact_start IS NOT NULL`,
-		limit.Seconds()).Scan(&work.Prepared, &work.Sessions, &oldest)
+		limit.Seconds()).Scan(&stats, &work.Prepared, &work.Sessions, &oldest)
+	if err == nil && !stats {
+		return openWork{}, errBlind
+	}
 	work.Oldest = time.Duration(oldest * float64(time.Second))
 	return work, scrubbed(err, nil)
 }

@@ -128,7 +128,7 @@ func (c crowd) judge(args TerminateArgs) pointsman.Evidence {
 		right.Text = fmt.Sprintf("Pointsman's role may not end other roles' sessions on %s", args.Node)
 		right.Clears = "GRANT pg_signal_backend to Pointsman's role"
 	}
-	ev := pointsman.Evidence{Facts: []pointsman.Fact{count, right}}
+	ev := pointsman.Evidence{Facts: []pointsman.Fact{c.blind(count, args.Node), right}}
 	if c.Spared > 0 {
 		ev.Facts = append(ev.Facts, pointsman.Fact{
 			Guard: "G15", Kind: pointsman.Warn, Name: "superusers' sessions on " + args.Node, Value: fmt.Sprint(c.Spared), Limit: "0", Source: args.Node, At: c.at,
@@ -136,7 +136,7 @@ func (c crowd) judge(args TerminateArgs) pointsman.Evidence {
 			Text: fmt.Sprintf("%s of superusers will stay: Pointsman's role may not end them", pointsman.Count(c.Spared, "session")),
 		})
 	}
-	if c.total() == 0 {
+	if c.total() == 0 && c.Stats {
 		ev.Already, ev.AlreadyBy = true, "itself: there is no such session"
 	}
 	ev.Bounds = []pointsman.Bound{sessionBound(c.total())}
@@ -230,5 +230,6 @@ func (a Terminate) Verify(ctx context.Context, in actions.Input) (pointsman.Evid
 		f.Result = pointsman.Fail
 		f.Text = fmt.Sprintf("%s still there on %s, limit 0: %s", pointsman.Count(c.total(), "session"), args.Node, c.told())
 	}
-	return pointsman.Evidence{Facts: []pointsman.Fact{f}, Holds: c.total() == 0}, nil
+	f = c.blind(f, args.Node)
+	return pointsman.Evidence{Facts: []pointsman.Fact{f}, Holds: f.Result == pointsman.Pass}, nil
 }
