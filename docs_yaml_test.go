@@ -49,6 +49,10 @@ steps:
 				continue
 			}
 			seen++
+			head := head
+			if strings.Contains(b.text, "kind: patroni.") {
+				head = strings.Replace(head, "kind: postgres", "kind: patroni", 1)
+			}
 			text := head + "  " + strings.ReplaceAll(strings.TrimSpace(b.text), "\n", "\n  ") + "\n" + tail
 			rb, faults := configs.DecodeRunbook("example.yaml", []byte(text))
 			for _, f := range configs.Ordered(append(faults, app.LintRunbooks([]pointsman.Runbook{rb})...)) {

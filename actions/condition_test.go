@@ -84,7 +84,7 @@ func TestLintOfAConditionsReferences(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	faults := reg.Check(pointsman.Runbook{File: "x.yaml", Steps: []pointsman.RunbookStep{{
+	faults := reg.Check(pointsman.Runbook{File: "x.yaml", Target: "yard", Lock: true, Steps: []pointsman.RunbookStep{{
 		Name: "a", Line: 7, Kind: "yard.fence", Timeout: time.Second, When: &pointsman.Condition{Fact: "${gone} lag", Is: "<", Value: "3"},
 	}}})
 	if len(faults) != 1 || !strings.Contains(faults[0].Error(), "x.yaml:7: steps[0].when: ${gone} is no parameter of this runbook") {

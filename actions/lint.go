@@ -45,7 +45,7 @@ func (r *Registry) Check(rb pointsman.Runbook) []pointsman.Fault {
 			known(".with", references(s.With))
 		}
 	}
-	return faults
+	return append(faults, r.checkLocks(rb)...)
 }
 
 // checkGroup says whether the kind may stand where it does; in a group it may only where it is made for that.

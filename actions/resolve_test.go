@@ -176,7 +176,7 @@ func TestLintFindsAllFaultsAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	faults := reg.Check(pointsman.Runbook{File: "x.yaml", Line: 1, Params: []pointsman.Param{{Name: "yard"}}, Steps: []pointsman.RunbookStep{
+	faults := reg.Check(pointsman.Runbook{File: "x.yaml", Line: 1, Target: "yard", Lock: true, Params: []pointsman.Param{{Name: "yard"}}, Steps: []pointsman.RunbookStep{
 		{Name: "a", Line: 10, Kind: "yard.fence", Timeout: time.Second, With: map[string]any{"line": "${gone}"}},
 		{Name: "b", Line: 11, Kind: "yard.fenc", Timeout: time.Second},
 		{Name: "c", Line: 12, Kind: "moon.landing", Timeout: time.Second},

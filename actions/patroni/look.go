@@ -1,6 +1,7 @@
 package patroni
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -65,8 +66,8 @@ func (c *Clusters) find(in actions.Input, name string) (Cluster, error) {
 	if !ok {
 		return Cluster{}, fmt.Errorf("no Patroni cluster %q is configured; there are %s", name, strings.Join(c.order, ", "))
 	}
-	if in.Target.Kind != "" && (in.Target.Kind != "patroni" || in.Target.Name != name) {
-		return Cluster{}, fmt.Errorf("the step names the Patroni cluster %q, the plan's target is %s", name, in.Target.Key())
+	if in.Target.Kind != "patroni" || in.Target.Name != name {
+		return Cluster{}, fmt.Errorf("the step names the Patroni cluster %q, and the plan's target, which the run locks, is %s", name, cmp.Or(in.Target.Key(), "none"))
 	}
 	return cluster, nil
 }

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -65,8 +66,8 @@ func (c *Clusters) find(in actions.Input, name string) (Cluster, error) {
 	if !ok {
 		return Cluster{}, fmt.Errorf("no PostgreSQL cluster %q is configured; there are %s", name, strings.Join(c.names, ", "))
 	}
-	if in.Target.Kind == "postgres" && in.Target.Name != name {
-		return Cluster{}, fmt.Errorf("the step names the cluster %q, the plan's target is %q", name, in.Target.Name)
+	if in.Target.Kind != "postgres" || in.Target.Name != name {
+		return Cluster{}, fmt.Errorf("the step names the cluster %q, and the plan's target, which the run locks, is %s", name, cmp.Or(in.Target.Key(), "none"))
 	}
 	return cluster, nil
 }

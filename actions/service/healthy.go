@@ -30,6 +30,9 @@ func (k check) Healthy(ctx context.Context, name string) (bool, string, error) {
 	return well, "", nil
 }
 
+// Needs implements actions.Frugal: it only looks.
+func (check) Needs() (target, lock bool) { return false, false }
+
 // Beside implements actions.Together.
 func (k check) Beside(in actions.Input) (pointsman.Target, error) {
 	w, err := k.args(in)

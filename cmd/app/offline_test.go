@@ -203,6 +203,8 @@ title: Restart the API
 description: Restarts it
 owner: dba
 review: 2099-01-01
+params: {service: {type: target, kind: service}}
+target: service
 steps:
   - {name: restart, kind: exec.run, with: {service: `+service+`, command: restart}, timeout: 1m}
   - {name: still-engaged, kind: killswitch.verify, with: {switch: trading, want: engaged}, timeout: 30s}
@@ -225,7 +227,7 @@ runbooks: [`+runbook+`]
 		t.Errorf("check-config: %v", err)
 	}
 	cfg := book("apx")
-	if err := Check(cfg); err == nil || !strings.Contains(err.Error(), `api-restart.yaml:8: steps[0].with: there is no service "apx"; configured are api`) {
+	if err := Check(cfg); err == nil || !strings.Contains(err.Error(), `api-restart.yaml:10: steps[0].with: there is no service "apx"; configured are api`) {
 		t.Errorf("check-config of a service that is not there: %v", err)
 	}
 	if faults := LintRunbooks(cfg.Runbooks); len(faults) > 0 {
