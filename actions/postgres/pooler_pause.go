@@ -16,6 +16,9 @@ const (
 	resumeWait = 5 * time.Second
 )
 
+// errMayWait says that clients could not be let go again.
+var errMayWait = errors.New("clients may be waiting still")
+
 // hold pauses the clients of all poolers at the same time. It returns once none of them has a transaction open, and
 // otherwise lets all of them go again: half a pause would only be an outage.
 func (j journey) hold(ctx context.Context, wait time.Duration) error {
@@ -40,7 +43,10 @@ func (j journey) hold(ctx context.Context, wait time.Duration) error {
 		return nil
 	}
 	// A PAUSE that was given up goes on in the pooler: new transactions would wait for ever.
-	return errors.Join(err, j.release(ctx))
+	if rerr := j.release(ctx); rerr != nil {
+		return errors.Join(err, rerr, errMayWait)
+	}
+	return err
 }
 
 // release lets the clients of all poolers go on. It does its work also when ctx has ended: whatever went wrong, clients

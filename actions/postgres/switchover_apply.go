@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,9 +25,8 @@ func (a Switchover) Apply(ctx context.Context, in actions.Input) (actions.Outcom
 	if no := pointsman.Refusals(w.judge().Facts); len(no) > 0 {
 		return actions.Outcome{}, &actions.RefusedError{Facts: no}
 	}
-	// A shutdown writes a checkpoint; what is written now need not be written while clients wait.
 	if w.stage == stageBefore {
-		_ = checkpoint(ctx, w.Cluster, w.old) // without the right it is only slower
+		w.settle(ctx, in.Log)
 	}
 	in.Pins = map[string]string{"old_primary": w.old, "candidate": w.candidate}
 	for _, v := range w.views {
@@ -48,6 +48,25 @@ func (a Switchover) Apply(ctx context.Context, in actions.Input) (actions.Outcom
 		return actions.Outcome{}, actions.Refuse("what is about to be done could not be stored, so nothing was done: %v", err)
 	}
 	return s.run(ctx)
+}
+
+// settle has the old primary write what is in its memory, while nobody waits: its shutdown writes a checkpoint too, which
+// then has little left. Without the right, or without the time, it is only slower, and hold bounds that.
+func (w switching) settle(ctx context.Context, log *slog.Logger) {
+	if deadline, ok := ctx.Deadline(); ok { // the next look, the hold and the way back need theirs
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-w.times.hold-2*w.Cluster.ReadTimeout-reserve))
+		defer cancel()
+	}
+	n, _ := w.Cluster.node(w.old)
+	conn, err := n.connect(ctx, "")
+	if err == nil {
+		_, err = conn.Exec(ctx, "CHECKPOINT")
+		discard(conn)
+	}
+	if err != nil && log != nil {
+		log.Warn("no checkpoint before the pause", "node", w.old, "err", scrubbed(err, nil))
+	}
 }
 
 func closeAll(conns map[string]*pgx.Conn) {
@@ -81,58 +100,81 @@ func (s *swapping) remember() error {
 }
 
 // run pauses, swaps and resumes. It is not cut off with ctx: half a switchover is worse than a late one, and hold and
-// the step's deadline bound it.
+// the step's deadline bound it. Clients go on when hold is over, whatever is still under way then: the way back, a hook
+// that does not end, a file that cannot be written.
 func (s *swapping) run(ctx context.Context) (actions.Outcome, error) {
 	limit := s.times.hold
 	if deadline, ok := ctx.Deadline(); ok {
-		limit = min(limit, time.Until(deadline)-reserve)
+		left := time.Until(deadline) - reserve
+		if left < limit && s.stage == stageBefore {
+			return actions.Outcome{}, actions.Refuse("%s of the step's time are left, to switch over and to take it back again needs hold, %s; nothing was done",
+				pointsman.Span(max(left, 0)), pointsman.Span(limit))
+		}
+		limit = min(limit, left) // clients wait already, and are not left so
 	}
 	if limit < s.times.wait || ctx.Err() != nil {
 		return actions.Outcome{}, actions.Refuse("too little of the step's time is left to switch over; nothing was done")
 	}
-	held, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
-	defer cancel()
 	began := time.Now()
+	held, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit-limit/20) // the rest is for the RESUME
+	defer cancel()
 	if err := s.journey.hold(held, s.times.wait); err != nil {
-		if s.stage == stageBefore {
+		if s.stage == stageBefore && !errors.Is(err, errMayWait) {
 			return actions.Outcome{}, actions.Refuse("nothing was switched, and clients go on: %v", err)
 		}
 		return actions.Outcome{}, err
 	}
-	err := s.swap(held)
-	faults := []error{err, s.journey.release(ctx)}
-	took := time.Since(began)
-	s.memo.HeldMS = took.Milliseconds()
-	out, merr := s.memo.outcome(fmt.Sprintf("%s is primary; clients waited at most %s", s.candidate, pointsman.Span(took)))
-	return out, errors.Join(append(faults, merr)...)
+	served := make(chan error, 1)
+	context.AfterFunc(held, func() {
+		err := s.journey.release(ctx)
+		s.memo.HeldMS = time.Since(began).Milliseconds()
+		served <- err
+	})
+	err := s.swap(ctx, held)
+	cancel() // they go on now, if they do not since hold is over
+	err = errors.Join(err, <-served)
+	note := "clients waited at most " + pointsman.Span(time.Duration(s.memo.HeldMS)*time.Millisecond)
+	if err == nil {
+		note = s.candidate + " is primary; " + note
+	}
+	out, merr := s.memo.outcome(note)
+	return out, errors.Join(err, merr)
 }
 
 // swap is what happens while clients wait.
-func (s *swapping) swap(ctx context.Context) error {
-	if s.stage == stageBefore {
-		if err := s.stop(ctx); err != nil {
+func (s *swapping) swap(ctx, held context.Context) error {
+	if s.stage != stageAfter {
+		// Also where it was stopped before: what an interrupted attempt had begun may have started it since the look, and
+		// the hook's lock is the only thing that orders the two on its machine.
+		if err := s.stop(held); err != nil {
 			return errors.Join(err, s.back(ctx))
 		}
-	}
-	if s.stage == stageStopped {
-		s.memo.Final, s.memo.Fork = s.found.Checkpoint.String(), s.reading(s.candidate).Replay.String()
-	}
-	if s.stage != stageAfter {
-		if _, err := promoteNudging(ctx, s.conn, s.in.Log, switchNudge); err != nil {
-			// Not wrapped: that nothing was sent is true of this part alone. Clients are held, and the old primary is stopped.
-			return fmt.Errorf("promote %s: %s", s.candidate, err.Error())
+		if err := s.promote(held); err != nil {
+			return err
 		}
 	}
 	for _, v := range s.views {
-		if err := v.move(ctx, s.journey); err != nil {
+		if err := v.move(held, s.journey); err != nil {
 			return fmt.Errorf("lead %s to %s: %w", v.pooler.Name, s.candidate, err)
 		}
 	}
 	return nil
 }
 
-// stop shuts the old primary down and waits until the candidate has all of it.
-func (s *swapping) stop(ctx context.Context) error {
+func (s *swapping) promote(held context.Context) error {
+	if _, err := promoteNudging(held, s.conn, s.in.Log, switchNudge); err != nil {
+		// Not wrapped: that nothing was sent is true of this part alone. Clients are held, and the old primary is stopped.
+		return fmt.Errorf("promote %s: %s", s.candidate, err.Error())
+	}
+	return nil
+}
+
+// stop shuts the old primary down and waits until the candidate has all of it. It may take two thirds of what is left of
+// the hold: the rest is for the promotion, or for the way back.
+func (s *swapping) stop(held context.Context) error {
+	until, _ := held.Deadline()
+	ctx, cancel := context.WithTimeout(held, time.Until(until)*2/3)
+	defer cancel()
 	got, err := nodeTask{step: nodeStop, cluster: s.Cluster, node: s.old}.run(ctx)
 	if err != nil {
 		return err
@@ -143,9 +185,8 @@ func (s *swapping) stop(ctx context.Context) error {
 	}
 	tick := time.NewTicker(promotePoll)
 	defer tick.Stop()
-	for {
-		var text string
-		if err := s.conn.QueryRow(ctx, "SELECT coalesce(pg_last_wal_replay_lsn()::text, '')").Scan(&text); err != nil {
+	for text := ""; ; {
+		if err := s.conn.QueryRow(ctx, "SELECT coalesce(pg_last_wal_replay_lsn()::text, '')").Scan(&text); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("what %s has cannot be told: %w", s.candidate, scrubbed(err, nil))
 		}
 		// Replay is the end of the last whole record, so beyond the begin of the very last one it is complete.
@@ -164,9 +205,9 @@ func (s *swapping) stop(ctx context.Context) error {
 }
 
 // back starts the old primary again where the switch could not be made. Nothing was promoted, and the candidate is
-// asked once more before.
+// asked once more before. It may outlast hold, for which nobody waits, and never the step: a successor may promote then.
 func (s *swapping) back(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.times.hold)
+	ctx, cancel := uncut(ctx, s.times.hold)
 	defer cancel()
 	n, _ := s.Cluster.node(s.old)
 	if r, conn := n.read(ctx, s.Cluster.HeartbeatTable); r.State == Writable {

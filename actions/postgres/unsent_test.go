@@ -74,8 +74,8 @@ func TestAPromotionOverAConnectionThatHadEndedSentNothing(t *testing.T) {
 		t.Errorf("%v, want an error that proves that nothing was sent", err)
 	}
 	// Within a switchover the old primary is stopped by then: the step as a whole has sent a lot.
-	s := &swapping{switching: switching{stage: stageStopped, candidate: "pg-2"}, conn: conn}
-	if err := s.swap(t.Context()); err == nil || isNotSent(err) {
+	s := &swapping{switching: switching{candidate: "pg-2"}, conn: conn}
+	if err := s.promote(t.Context()); err == nil || isNotSent(err) {
 		t.Errorf("%v: of the switchover something was sent", err)
 	}
 }
