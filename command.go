@@ -284,14 +284,20 @@ func IncidentOf(id string) string {
 	return id
 }
 
-// LoseEnd tells an open incident that the log has lost its end: what is on record of it may be older than what was done.
+// LoseEnd tells an incident that the log has lost its end: what is on record of it may be older than what was done.
+// Without an incident it is told to the target with the key Target, or to everything: its fencing token leaps.
 type LoseEnd struct {
 	Incident string
+	Target   string
 	Text     string // how that is known
 	Mend     int64  // which loss it is; several replicas notice the same one, and each incident is told once
 }
 
 // Subject implements Command.
 func (c LoseEnd) Subject() Subject {
-	return Subject{Incident: c.Incident, Once: "lost/" + strconv.FormatInt(c.Mend, 10) + "/" + c.Incident}
+	about := cmp.Or(c.Incident, "target "+c.Target)
+	return Subject{
+		Incident: c.Incident, Apart: c.Incident == "", Target: c.Target, Protect: true,
+		Once: "lost/" + strconv.FormatInt(c.Mend, 10) + "/" + about,
+	}
 }

@@ -5,12 +5,28 @@ import (
 	"time"
 )
 
+// leap is by how much numbers leap after a loss of the log's end: more than were given out in it. What had one of them, a
+// run that works under its name, a card, a page, a lock, must not meet another thing of the same name.
+const leap = 1000
+
 // loseEnd is for an incident of which the record may be older than the world. What ran may have gone further than the
 // record says, or may be over; nothing of it is begun again until a person has looked, and no vote that was cast before
-// counts for what happens after.
+// counts for what happens after. One that is over may be opened again, so its numbers leap as well.
 func (t *turn) loseEnd(c LoseEnd) Answer {
-	if t.state.Incident.State != IncidentOpen {
-		return answer(CodeDecided, "%s is %s", t.state.Incident.ID, t.state.Incident.State)
+	inc := &t.state.Incident
+	switch {
+	case c.Incident == "":
+		return t.loseTokens(c)
+	case inc.State == "":
+		return answer(CodeNotFound, "there is no incident %s", c.Incident)
+	}
+	inc.Proposals += leap
+	inc.RunCount += leap
+	inc.Paged = inc.lastPage() + leap // a page of the lost part may be acknowledged
+	if inc.State != IncidentOpen {
+		text := fmt.Sprintf("%s is %s; should it be opened again, its next proposal is P%d and its next run R%d: %s", inc.ID, inc.State, inc.Proposals+1, inc.RunCount+1, c.Text)
+		t.say(EvServerState, engine, text)
+		return Answer{Code: CodeAccepted, Text: text, ID: inc.ID}
 	}
 	for i := range t.state.Runs {
 		t.loseRun(&t.state.Runs[i], c.Text)
@@ -21,14 +37,38 @@ func (t *turn) loseEnd(c LoseEnd) Answer {
 			t.again(p, engine, fmt.Sprintf("%s is checked again and its votes are gone: %s", p.ID, c.Text))
 		}
 	}
-	t.state.Incident.Paged = t.state.Incident.lastPage() + pagesLost // a page of the lost part may be acknowledged
-	t.page(engine, fmt.Sprintf("%s needs a person: %s", t.state.Incident.ID, c.Text))
-	return Answer{Code: CodeAccepted, Text: c.Text, ID: t.state.Incident.ID}
+	t.page(engine, fmt.Sprintf("%s needs a person: %s", inc.ID, c.Text))
+	return Answer{Code: CodeAccepted, Text: c.Text, ID: inc.ID}
+}
+
+// loseTokens lets the fencing token of a target leap, or that of the freeze. Where a run holds the target, that is done with
+// the run: each may have no other token than its target.
+func (t *turn) loseTokens(c LoseEnd) Answer {
+	if l, held := t.holder(c.Target); held {
+		return answer(CodeDuplicate, "%s", l.Sentence())
+	}
+	p := t.protection(c.Target)
+	p.Token += leap
+	text := fmt.Sprintf("the fencing token of %s goes on after %d: %s", orEverything(c.Target), p.Token, c.Text)
+	t.say(EvServerState, engine, text, func(ev *Event) { ev.Incident, ev.Target = "", c.Target })
+	return Answer{Code: CodeAccepted, Text: text, ID: c.Target}
+}
+
+func orEverything(target string) string {
+	if target == Everything {
+		return "everything"
+	}
+	return target
 }
 
 // loseRun takes a run out of the engine's hands until a person has looked: one that was not begun ends, any other that
 // is not at its end is parked, also one that stood still, because a person may have let it go on in the part that is lost.
 func (t *turn) loseRun(r *Run, why string) {
+	if r.Holds && r.Token > 0 && !r.State.Terminal() {
+		p := t.protection(r.Target.Key())
+		p.Token += leap
+		r.Token = p.Token // whether somebody held the target since, a person says who lets the run go on
+	}
 	switch {
 	case r.State.Terminal():
 		return

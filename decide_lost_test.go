@@ -68,7 +68,54 @@ func TestLoseEnd(t *testing.T) {
 			}
 		})
 	}
-	if _, _, ans := Decide(State{Incident: Incident{ID: "INC-1", State: IncidentResolved}}, LoseEnd{Incident: "INC-1"}, now); !strings.Contains(ans.Text, "resolved") {
-		t.Errorf("an incident that is over: %s", ans.Text)
-	}
+}
+
+// TestLoseEndGivesNoNameOutAgain: what had a name in the part that is lost may be at work under it, or be written down.
+func TestLoseEndGivesNoNameOutAgain(t *testing.T) {
+	t.Parallel()
+	lost := LoseEnd{Incident: "INC-1", Text: "the log has lost its end"}
+	t.Run("neither a run nor a proposal nor a fencing token", func(t *testing.T) {
+		t.Parallel()
+		s := elsewhere(t)
+		s.want(s.do(lost), CodeAccepted, "")
+		r := &s.state.Runs[0]
+		if token := s.state.Protections[0].Token; r.Token != 1+leap || token != r.Token {
+			t.Errorf("the run has token %d, its target %d", r.Token, token)
+		}
+		s.want(s.do(LoseEnd{Target: orders.Key(), Text: lost.Text}), CodeDuplicate, "held by INC-1/R1") // its token leaped with it
+		s.want(s.do(Steer{Run: r.ID, Verb: VerbRetry, Reason: "seen on the console", By: dbaA}), CodeAccepted, "goes on")
+		s.do(WakeRun{Run: r.ID, Epoch: 2})
+		s.do(RetryStep{Run: r.ID, Epoch: 2, Step: 0, Attempt: 1, Note: "observed not to have happened"})
+		if r := s.state.Runs[0]; r.State != RunRunning {
+			t.Errorf("the run is %s: %s", r.State, r.Note)
+		}
+		s.do(EndStep{Run: r.ID, Epoch: 2, Step: 0, State: StepFailed})
+		s.do(Steer{Run: r.ID, Verb: VerbAbort, Reason: "enough", By: dbaA})
+		p := s.state.Incident.Proposals
+		s.want(s.do(Request{Incident: "INC-1", By: dbaB, Reason: "again", Offer: webhook().Offers[0]}), CodeAccepted, "INC-1/P1002")
+		if s.state.Incident.RunCount != 1+leap || p != 1+leap {
+			t.Errorf("%d runs and %d proposals", s.state.Incident.RunCount, p)
+		}
+	})
+	t.Run("neither in an incident that is over, which alerts may open again", func(t *testing.T) {
+		t.Parallel()
+		st := State{Incident: Incident{ID: "INC-1", State: IncidentResolved, Proposals: 2, RunCount: 1, Page: PageResolved}}
+		after, events, ans := Decide(st, lost, night)
+		inc := after.Incident
+		if !ans.OK() || inc.State != IncidentResolved || inc.Proposals != 2+leap || inc.RunCount != 1+leap || inc.lastPage() != 1+leap {
+			t.Errorf("%s: %+v", ans.Text, inc)
+		}
+		if len(events) != 1 || events[0].Type != EvServerState || !strings.Contains(events[0].Text, "its next proposal is P1003 and its next run R1002") {
+			t.Errorf("told as %+v", events)
+		}
+	})
+	t.Run("a person's lock of before is over where it is shown by its token", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		roles := []string{"dba"}
+		s.do(Protect{Verb: Lockout, Target: orders, Reason: "vacuum", Roles: roles, By: dbaA})
+		s.want(s.do(LoseEnd{Target: orders.Key(), Text: lost.Text}), CodeAccepted, "the fencing token of postgres/orders goes on after 1001")
+		s.want(s.do(Protect{Verb: Unlock, Target: orders, Token: 1, Roles: roles, By: dbaA}), CodeConflict, "somebody else held it since")
+		s.want(s.do(Protect{Verb: Unlock, Target: orders, Roles: roles, By: dbaA}), CodeAccepted, "unlocked")
+	})
 }

@@ -6,9 +6,6 @@ import (
 	"time"
 )
 
-// pagesLost is by how much the numbers of pages leap after a loss of the log's end: more than were given out in it.
-const pagesLost = 1000
-
 // page wakes somebody. It may be called once for one cause only, because each call is another page.
 func (t *turn) page(by Actor, text string) {
 	inc := &t.state.Incident

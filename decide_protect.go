@@ -37,10 +37,7 @@ func (c Protect) Subject() Subject {
 
 // about is what the command speaks of, in words.
 func (c Protect) about() string {
-	if k := c.Target.Key(); k != "" {
-		return k
-	}
-	return "everything"
+	return orEverything(c.Target.Key())
 }
 
 // protect carries out a person's word on what may run.

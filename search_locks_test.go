@@ -29,6 +29,9 @@ func watching(add func(Command, string, ...any)) {
 // holding are the commands by which people hold a target, or everything.
 func holding(n *spot, add func(Command, string, ...any)) {
 	target, dba := n.state.Incident.Target, []string{"dba"}
+	if n.state.Incident.ID != "" {
+		add(LoseEnd{Incident: n.state.Incident.ID, Text: "the log has lost its end"}, "the log loses its end")
+	}
 	for _, by := range []Actor{dbaA, eve} {
 		if target.Key() != "" {
 			add(Protect{Verb: Lockout, Target: target, For: unit, Reason: "vacuum", Roles: dba, By: by}, "%s locks", by)

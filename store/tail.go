@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/store/audit"
@@ -138,8 +139,8 @@ func (s *Store) know(t Tail) {
 // again, neither the name of an incident, by which PagerDuty knows its pages, nor an epoch, which fences an owner off.
 const leap = 1000
 
-// Mend makes a log that has lost its end fit to go on: the loss is put on record, every open incident is told and its
-// runs are parked, and then decisions are taken again. Every replica that notices a loss calls it, and may call it again
+// Mend makes a log that has lost its end fit to go on: the loss is put on record, every incident that may go on
+// is told and its runs are parked, and then decisions are taken again. Every replica that notices a loss calls it, and may call it again
 // after an error; the first one leaps, and each incident is told once.
 func (s *Store) Mend(ctx context.Context) error {
 	lost, isCut := errors.AsType[*CutError](s.cut())
@@ -154,7 +155,7 @@ func (s *Store) Mend(ctx context.Context) error {
 		return err
 	})
 	if err == nil && !whole {
-		err = s.tellOpen(ctx, why)
+		err = s.tell(ctx, why)
 	}
 	if err != nil {
 		return fmt.Errorf("mend: %w", err)
@@ -184,33 +185,52 @@ func (s *Store) leap(ctx context.Context, w *work, known Tail, why string) (whol
 	return false, nil
 }
 
-// tellOpen tells the incidents that were open at the loss, and not those that were opened since the first replica leapt.
-func (s *Store) tellOpen(ctx context.Context, why string) error {
+// reopened is how long after its end an incident is told of a loss: alerts reopen it within pointsman.ReopenWithin, people
+// may ask within it later. All that ever were would keep the server from its work for long.
+const reopened = 24 * time.Hour
+
+// tell gives the loss to the incidents that may go on, and not to those that were opened since the first replica leapt,
+// and to each target of which no run has the lock.
+func (s *Store) tell(ctx context.Context, why string) error {
 	var mend, upTo int64
 	err := s.db.direct.QueryRow(ctx, `SELECT n, COALESCE((SELECT n FROM counters WHERE name = 'told'), (SELECT n FROM counters WHERE name = 'incident'))
 		FROM counters WHERE name = 'mended'`).Scan(&mend, &upTo)
 	if err != nil {
 		return err
 	}
-	open, err := list(ctx, s.db.direct, text, `SELECT id FROM incidents WHERE state = 'open' AND number <= $1 ORDER BY number`, upTo)
+	incidents, err := list(ctx, s.db.direct, text, `SELECT id FROM incidents WHERE number <= $1 AND (state = 'open' OR resolved_at >= $2) ORDER BY state, number`,
+		upTo, micros(s.Now().Add(-reopened)))
 	if err != nil {
 		return err
 	}
-	for _, id := range open {
-		err := s.transact(ctx, func(w *work) error {
-			w.mends = true
-			_, err := s.decide(ctx, w, pointsman.LoseEnd{Incident: id, Text: why, Mend: mend})
-			return err
-		})
-		if e, ok := errors.AsType[*pointsman.Error](err); ok && e.Code == pointsman.CodeNewer {
-			s.log.Error("an incident is not told of the loss by this version; the newer one has to", "incident", id, "err", err)
-			continue
-		}
-		if err != nil {
+	targets, err := list(ctx, s.db.direct, text, `SELECT target FROM protections ORDER BY target`)
+	if err != nil {
+		return err
+	}
+	for _, id := range incidents {
+		if err := s.lose(ctx, pointsman.LoseEnd{Incident: id, Text: why, Mend: mend}); err != nil {
 			return fmt.Errorf("%s: %w", id, err)
 		}
 	}
+	for _, target := range targets {
+		if err := s.lose(ctx, pointsman.LoseEnd{Target: target, Text: why, Mend: mend}); err != nil {
+			return fmt.Errorf("token of %q: %w", target, err)
+		}
+	}
 	return nil
+}
+
+func (s *Store) lose(ctx context.Context, c pointsman.LoseEnd) error {
+	err := s.transact(ctx, func(w *work) error {
+		w.mends = true
+		_, err := s.decide(ctx, w, c)
+		return err
+	})
+	if e, ok := errors.AsType[*pointsman.Error](err); ok && e.Code == pointsman.CodeNewer {
+		s.log.Error("a loss is not told by this version; the newer one has to", "incident", c.Incident, "target", c.Target, "err", err)
+		return nil
+	}
+	return err
 }
 
 // mended begins to trust the log again, from its present end on.

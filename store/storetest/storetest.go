@@ -71,6 +71,7 @@ func Run(t *testing.T, fresh func(testing.TB) store.Config) {
 		{"many watches that see the same give one alarm", reports},
 		{"an alarm holds the target's run of whatever incident", alarms},
 		{"no intent lies behind an alarm in the log", alarmAndSteps},
+		{"after a loss of the log's end no name and no token is given out again", lost},
 		{"how long steps took is known by step and target", history},
 		{"a newer schema is refused", newerSchema},
 		{"what a newer version wrote is shown and left alone", newerDocuments},
