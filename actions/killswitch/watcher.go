@@ -35,6 +35,7 @@ type Status struct {
 	Age         time.Duration // since the last successful read
 	Problem     string        // why the last read did not succeed; empty if it did
 	WentBack    bool          // the row is older than one that was seen before: a write may have been lost
+	Late        time.Duration // only for OnChange: how long ago it was found to be so
 }
 
 // Engaged reports what whatever the switch guards must assume.
@@ -65,8 +66,9 @@ const wentBack = "its row is older than one seen before, so a switch engaged jus
 
 // Watcher reads every configured switch again and again and knows what each counts as.
 type Watcher struct {
-	// OnChange, when set before Run, is told when a switch counts as something else than before.
-	OnChange func(Status)
+	// OnChange, when set before Run, is told when a switch counts as something else than before: one change of a switch after
+	// the other, each again until there is no error. Reading goes on meanwhile, whatever it takes.
+	OnChange func(context.Context, Status) error
 
 	log      *slog.Logger
 	order    []string
@@ -82,8 +84,19 @@ type watched struct {
 	last    row       // of the last successful read
 	highest time.Time // the newest updated_at ever seen: a row may not go back behind it
 	problem string
-	told    State
+	counted State   // what it counted as when it was last looked at
+	untold  []found // changes that OnChange has not taken yet, oldest first
+	change  chan struct{}
 }
+
+// found is a status and when it was so.
+type found struct {
+	Status
+	at time.Time
+}
+
+// maxUntold bounds the changes that wait for OnChange; of more only the newest are kept, and the log has them all.
+const maxUntold = 100
 
 // New makes a watcher of the configured switches; log may be nil.
 func New(cfg Config, log *slog.Logger) (*Watcher, error) {
@@ -96,7 +109,7 @@ func New(cfg Config, log *slog.Logger) (*Watcher, error) {
 	w := &Watcher{log: log, switches: map[string]*watched{}}
 	for _, s := range cfg {
 		w.order = append(w.order, s.Name)
-		w.switches[s.Name] = &watched{Switch: s.WithDefaults(), problem: "not read yet"}
+		w.switches[s.Name] = &watched{Switch: s.WithDefaults(), problem: "not read yet", change: make(chan struct{}, 1)}
 	}
 	return w, nil
 }
@@ -117,6 +130,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for _, name := range w.order {
 		wg.Go(func() { w.watch(ctx, w.switches[name]) })
+		wg.Go(func() { w.report(ctx, w.switches[name]) })
 	}
 	wg.Wait()
 	return nil
@@ -128,30 +142,77 @@ func (w *Watcher) watch(ctx context.Context, s *watched) {
 	for {
 		_, _ = s.look(ctx) // what it found, or why not, is in the status
 		if ctx.Err() == nil {
-			w.tell(s)
+			w.note(s)
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			w.tell(s) // it may have become stale since, and be read again in a moment: that happened all the same
+			w.note(s) // it may have become stale since, and be read again in a moment: that happened all the same
 		}
 	}
 }
 
-// tell reports a change once.
-func (w *Watcher) tell(s *watched) {
+// note keeps a change until it is told.
+func (w *Watcher) note(s *watched) {
 	st := s.status()
 	s.mu.Lock()
-	changed := s.told != st.State
-	s.told = st.State
-	s.mu.Unlock()
-	if !changed {
+	defer s.mu.Unlock()
+	if s.counted == st.State {
 		return
 	}
+	s.counted = st.State
 	w.log.Info("kill switch changed", "switch", s.Name, "state", st.State, "err", st.Problem)
-	if w.OnChange != nil {
-		w.OnChange(st)
+	if w.OnChange == nil {
+		return
+	}
+	s.untold = append(s.untold, found{st, time.Now()})
+	if over := len(s.untold) - maxUntold; over > 0 {
+		s.untold = s.untold[over:]
+	}
+	select {
+	case s.change <- struct{}{}:
+	default: // it is told already that there is something
+	}
+}
+
+// report tells the changes until the context ends. Whoever takes them may be away for as long as an outage lasts.
+func (w *Watcher) report(ctx context.Context, s *watched) {
+	for {
+		var again <-chan time.Time
+		if !w.told(ctx, s) {
+			again = time.After(s.Poll)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-again:
+		case <-s.change:
+		}
+	}
+}
+
+// told tells what was not told yet, and reports whether all of it was taken.
+func (w *Watcher) told(ctx context.Context, s *watched) bool {
+	for {
+		s.mu.Lock()
+		if len(s.untold) == 0 {
+			s.mu.Unlock()
+			return true
+		}
+		first := s.untold[0]
+		s.mu.Unlock()
+		st := first.Status
+		st.Late = time.Since(first.at)
+		if err := w.OnChange(ctx, st); err != nil {
+			w.log.Warn("kill switch change not told yet", "switch", s.Name, "state", st.State, "err", err)
+			return false
+		}
+		s.mu.Lock()
+		if len(s.untold) > 0 && s.untold[0] == first { // else it was dropped meanwhile
+			s.untold = s.untold[1:]
+		}
+		s.mu.Unlock()
 	}
 }
 

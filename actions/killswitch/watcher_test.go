@@ -2,6 +2,7 @@ package killswitch_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -20,7 +21,15 @@ func TestWatcher(t *testing.T) {
 		t.Errorf("before the first read: %+v %q", st, st.Text())
 	}
 	changes := make(chan killswitch.State, 10)
-	w.OnChange = func(st killswitch.Status) { changes <- st.State }
+	away := true // whoever keeps the record is not there at first: the change is told again
+	w.OnChange = func(_ context.Context, st killswitch.Status) error {
+		if away {
+			away = false
+			return errors.New("the store does not answer")
+		}
+		changes <- st.State
+		return nil
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx) }()

@@ -287,17 +287,18 @@ func (a *App) tellNewKey(ctx context.Context) error {
 }
 
 // switchChanged puts it on record when a kill switch counts as something else than before: by our own hand, by somebody
-// else's, or because it could not be read for too long and so counts as engaged.
-func (a *App) switchChanged(s killswitch.Status) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+// else's, or because it could not be read for too long and so counts as engaged. It is given again after an error; an entry
+// that comes late says from when it is.
+func (a *App) switchChanged(ctx context.Context, s killswitch.Status) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteWithin)
 	defer cancel()
-	err := a.store.Note(ctx, pointsman.Event{
-		Type: pointsman.EvServerState, Actor: pointsman.Actor{Door: pointsman.DoorEngine, Ref: ownerName()},
-		Target: "killswitch/" + s.Name, Text: "kill switch " + s.Text(),
-	})
-	if err != nil {
-		a.log.Error("kill switch change not on record", "switch", s.Name, "state", string(s.State), "err", err)
+	text := "kill switch " + s.Text()
+	if s.Late > noteWithin {
+		text += fmt.Sprintf("; that was %s ago, the record could not be written", pointsman.Span(s.Late))
 	}
+	return a.store.Note(ctx, pointsman.Event{
+		Type: pointsman.EvServerState, Actor: pointsman.Actor{Door: pointsman.DoorEngine, Ref: ownerName()}, Target: "killswitch/" + s.Name, Text: text,
+	})
 }
 
 // signEvery bounds the part of the log that no signed checkpoint covers.

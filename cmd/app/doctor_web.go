@@ -17,7 +17,7 @@ import (
 // renewal is how long before its end a certificate should have been renewed.
 const renewal = 14 * 24 * time.Hour
 
-// examineWeb looks at our own doors: the addresses are ours, the certificate is good for a while, and links lead somewhere.
+// examineWeb looks at our own doors: the addresses are ours, the certificate is good for a while, and somebody answers where we say that we are.
 // The port itself is not tried: the server may be running.
 func examineWeb(ctx context.Context, cfg *configs.Config) []pointsman.Fact {
 	out := []pointsman.Fact{examineListen(ctx, cfg.Web.Listen)}
@@ -35,7 +35,7 @@ func examineWeb(ctx context.Context, cfg *configs.Config) []pointsman.Fact {
 		addr := actions.HostPort(cfg.Web.ExternalURL)
 		f := readyFact("web.external_url", addr+" answers")
 		if err := dial(ctx, addr); err != nil {
-			f = warnFact("web.external_url", "links in messages lead to nobody: "+err.Error(), "correct web.external_url, or start the server or the proxy there")
+			f = warnFact("web.external_url", "nothing answers there: "+err.Error(), "correct web.external_url, or start the server or the proxy there")
 		}
 		out = append(out, f)
 	}

@@ -62,7 +62,7 @@ func newParts(cfg *configs.Config, a *App) (parts, error) {
 		}
 	}
 	if cfg.PagerDuty.Enabled() {
-		pager, err := pagerduty.New(cfg.PagerDuty, site(cfg.Web.ExternalURL), link(cfg.Web.ExternalURL), a.store.Now, nil)
+		pager, err := pagerduty.New(cfg.PagerDuty, site(cfg.Web.ExternalURL), link(cfg.Slack), a.store.Now, nil)
 		if err != nil {
 			return p, err
 		}
@@ -116,12 +116,19 @@ func site(external string) string {
 	return "pointsman"
 }
 
-func link(external string) func(string) string {
-	return func(incident string) string {
-		if external == "" {
+// link leads whoever was woken to the channel in which the card stands; nowhere without Slack, because nothing of ours is
+// for browsers. It is made without asking Slack, whose answer a page must not wait for: team and channel are all that
+// this form of a link wants (https://api.slack.com/reference/deep-linking).
+func link(cfg bot.Config) func(string) string {
+	return func(string) string {
+		if !cfg.Enabled {
 			return ""
 		}
-		return strings.TrimSuffix(external, "/") + "/api/v1/incidents/" + url.PathEscape(incident)
+		host := "slack.com"
+		if u, err := url.Parse(cfg.APIURL); err == nil && strings.HasSuffix("."+u.Hostname(), ".slack-gov.com") {
+			host = "slack-gov.com"
+		}
+		return "https://" + host + "/app_redirect?" + url.Values{"team": {cfg.Team}, "channel": {cfg.Channel}}.Encode()
 	}
 }
 

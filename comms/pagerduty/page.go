@@ -111,7 +111,7 @@ func (p page) event(routingKey, link string) *api.V2Event {
 	ev.Client = "Pointsman"
 	if link != "" {
 		ev.ClientURL = link
-		ev.Links = []any{map[string]string{"href": link, "text": "the incident in Pointsman"}}
+		ev.Links = []any{map[string]string{"href": link, "text": "the incident's card in Slack"}}
 	}
 	ev.Payload = &api.V2Payload{
 		Summary: p.Summary, Source: p.Source, Severity: p.Severity, Timestamp: p.At.UTC().Format(time.RFC3339Nano),

@@ -44,7 +44,7 @@ type Way struct {
 var _ comms.Way = (*Way)(nil)
 
 // New makes the way out. site tells two installations apart that page the same service; it becomes part of the dedup
-// key. link returns where a person finds an incident, or nothing; it may be nil. now is the store's clock. transport and
+// key. link returns where a browser leads a person to an incident, or nothing; it may be nil. now is the store's clock. transport and
 // now may be nil.
 func New(cfg Config, site string, link func(incident string) string, now func() time.Time, transport http.RoundTripper) (*Way, error) {
 	if !cfg.Enabled() {
