@@ -86,6 +86,7 @@ type Left struct {
 	State    StepState `json:"state"`
 	Undo     bool      `json:"undo,omitempty"`     // the commands undo the step; otherwise they do it
 	Commands []string  `json:"commands,omitempty"` // none where the kind knows none
+	Note     string    `json:"note,omitempty"`     // why it could not be undone, and what is left
 }
 
 // At is where the step stands in the sequence.
@@ -150,6 +151,9 @@ func (r Run) leaves() []Left {
 		case forward || !s.mayHold() || s.State == StepStarted: // a pause of the engine's own that was cut short has no effect
 		case p.Undo || len(p.UndoByHand) > 0 || s.State != StepDone:
 			out = append(out, Left{N: at.N, Member: at.Member, Step: s.Name, State: s.State, Undo: true, Commands: p.UndoByHand})
+			if s.State == StepNotUndone {
+				out[len(out)-1].Note = s.Note
+			}
 		}
 	}
 	return out
@@ -173,7 +177,7 @@ func (s RunStep) mayHold() bool {
 func handOver(left []Left) string {
 	var parts []string
 	for _, l := range left {
-		s := fmt.Sprintf("step %s (%s, %s)", l.At(), l.Step, l.State)
+		s := fmt.Sprintf("step %s (%s, %s%s)", l.At(), l.Step, l.State, because(l.Note))
 		if len(l.Commands) > 0 {
 			s += ": " + strings.Join(l.Commands, "; ")
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pointsman/pointsman"
@@ -32,6 +33,27 @@ func (o observed) Undo(ctx context.Context, in Input) (Outcome, error) {
 	}
 	out, err := watched(ctx, o, "undo", in, u.Undo)
 	return out, o.of.clock().stampedError(err)
+}
+
+// Undone is an optional part of an Undoer: it only reads, and says whether nothing is left of what the step did. Holds
+// answers, and a fact that is unknown is no yes. Verify cannot tell that: what does not hold whole may hold in part, or may
+// not have been seen. Without it an undoing that did not end well is a person's matter.
+type Undone interface {
+	Undone(ctx context.Context, in Input) (pointsman.Evidence, error)
+}
+
+// errUntold says that the kind has no way to look whether it was taken back.
+var errUntold = errors.New("this kind cannot look whether anything of it is left")
+
+// Undone forwards to the action, which may not implement Undone.
+func (o observed) Undone(ctx context.Context, in Input) (pointsman.Evidence, error) {
+	u, ok := o.Action.(Undone)
+	if !ok {
+		return pointsman.Evidence{}, errUntold
+	}
+	ev, err := watched(ctx, o, "undone", in, u.Undone)
+	ev.Facts = o.of.clock().stamped(ev.Facts)
+	return ev, err
 }
 
 // undoes reports whether the kind can take back what it did.
@@ -92,25 +114,25 @@ func (e *Engine) undo(ctx context.Context, run pointsman.Run, epoch int64, lost 
 	return e.wasUndone(ctx, run, in, end, act, deadline, why)
 }
 
-// wasUndone looks until the deadline whether the effect holds no more. That it still holds, or that nobody can tell, is
-// a person's matter.
+// wasUndone looks until the deadline whether nothing is left of the effect. That something is, or that nobody can tell, is
+// a person's matter: a step that is recorded as undone is listed nowhere, and nobody looks at it any more.
 func (e *Engine) wasUndone(ctx context.Context, run pointsman.Run, in Input, end pointsman.EndUndo, act Action, deadline time.Time, why error) (pointsman.Run, error) {
 	wait := 50 * time.Millisecond
 	for {
-		ev, err := e.look(ctx, act, in)
+		ev, err := e.lookUndone(ctx, act, in)
 		if cause := context.Cause(ctx); cause != nil {
 			return run, cause
 		}
 		end.Facts = ev.Facts
-		switch {
-		case err == nil && !ev.Holds:
+		switch late := e.until(deadline) <= 0; {
+		case err == nil && ev.Holds:
 			end.State, end.Note = pointsman.StepUndone, fmt.Sprintf("%v, and it was then seen to be undone", why)
 			return e.say(ctx, end)
-		case e.until(deadline) <= 0 && err != nil:
-			end.Note = fmt.Sprintf("whether it was undone cannot be told: %v", err)
+		case errors.Is(err, errUntold), late && err != nil:
+			end.Note = fmt.Sprintf("%v; whether it was undone cannot be told: %v", why, err)
 			return e.say(ctx, end)
-		case e.until(deadline) <= 0:
-			end.Note = fmt.Sprintf("it still holds: %v", why)
+		case late:
+			end.Note = fmt.Sprintf("%v; something of it is left%s", why, remains(ev))
 			return e.say(ctx, end)
 		}
 		if err := pause(ctx, wait); err != nil {
@@ -118,4 +140,26 @@ func (e *Engine) wasUndone(ctx context.Context, run pointsman.Run, in Input, end
 		}
 		wait = min(2*wait, time.Second)
 	}
+}
+
+func (e *Engine) lookUndone(ctx context.Context, act Action, in Input) (pointsman.Evidence, error) {
+	u, ok := act.(Undone)
+	if !ok {
+		return pointsman.Evidence{}, errUntold
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.CheckTimeout)
+	defer cancel()
+	ev, err := u.Undone(ctx, in)
+	ev.Holds = ev.Holds && !slices.ContainsFunc(ev.Facts, func(f pointsman.Fact) bool { return f.Result == pointsman.Unknown })
+	return ev, err
+}
+
+// remains says what of the effect was seen last.
+func remains(ev pointsman.Evidence) string {
+	for _, f := range ev.Facts {
+		if f.Result != pointsman.Pass {
+			return ": " + f.Sentence()
+		}
+	}
+	return ""
 }

@@ -87,6 +87,9 @@ func (c caps) left(r RunView) []slack.Block {
 	var out []string
 	for _, l := range r.Left {
 		s := "▫️ " + l.At().String() + ". " + md(l.Step, 60) + ": " + md(became(l.State), 20)
+		if l.Note != "" {
+			s += "\n" + md(l.Note, 300)
+		}
 		for _, cmd := range l.Commands {
 			s += "\n" + code(cmd, 250)
 		}

@@ -23,6 +23,7 @@ var (
 	_ actions.Action    = Switch{}
 	_ actions.Describer = Switch{}
 	_ actions.Undoer    = Switch{}
+	_ actions.Undone    = Switch{}
 )
 
 // SwitchArgs are the arguments of endpoint.switch: names of the configuration, never addresses.
@@ -191,6 +192,10 @@ func (k Switch) Verify(ctx context.Context, in actions.Input) (pointsman.Evidenc
 	if err != nil {
 		return pointsman.Evidence{}, err
 	}
+	return w.arrived(ctx)
+}
+
+func (w way) arrived(ctx context.Context) (pointsman.Evidence, error) {
 	now, err := w.target.current(ctx)
 	if err != nil {
 		return pointsman.Evidence{}, fmt.Errorf("where %s leads cannot be told: %w", w.target.Name, err)
@@ -214,4 +219,14 @@ func (k Switch) Undo(ctx context.Context, in actions.Input) (actions.Outcome, er
 	}
 	w.from, w.to = w.to, w.from
 	return w.lead(ctx)
+}
+
+// Undone implements actions.Undone: the file, or the command that shows it, says the old address.
+func (k Switch) Undone(ctx context.Context, in actions.Input) (pointsman.Evidence, error) {
+	w, err := k.way(in)
+	if err != nil {
+		return pointsman.Evidence{}, err
+	}
+	w.from, w.to = w.to, w.from
+	return w.arrived(ctx)
 }

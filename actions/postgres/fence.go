@@ -34,11 +34,12 @@ type FenceArgs struct {
 // FenceMemo is what Apply leaves for Verify and Undo.
 type FenceMemo struct {
 	Node      string   `json:"node"`
-	Hook      string   `json:"hook"`                // the stop hook: none, done, failed
-	Network   string   `json:"network,omitempty"`   // the network hook: done, failed
+	Hook      string   `json:"hook"`                // the stop hook: none, begun, done, failed
+	Network   string   `json:"network,omitempty"`   // the network hook: begun, done, failed
 	Databases []string `json:"databases,omitempty"` // closed to new connections, or about to be
 	Poolers   []string `json:"poolers,omitempty"`   // paused by us, or about to be
-	Cut       bool     `json:"cut,omitempty"`       // an earlier attempt's network hook ended well: to be undone, no proof any more
+	Cut       bool     `json:"cut,omitempty"`       // an earlier attempt's network hook ran: to be undone, no proof any more
+	Stopped   bool     `json:"stopped,omitempty"`   // an earlier attempt's stop hook ran: the same
 }
 
 // fenceMemo is what the attempt left, with what earlier ones left to be undone.
@@ -56,9 +57,13 @@ func fenceMemo(in actions.Input) (FenceMemo, error) {
 		}
 	}
 	memo.Databases, memo.Poolers = joint(earlier.Databases, memo.Databases), joint(earlier.Poolers, memo.Poolers)
-	memo.Cut = memo.Cut || earlier.Cut || earlier.Network == hookDone
+	memo.Cut, memo.Stopped = memo.Cut || earlier.cut(), memo.Stopped || earlier.stopped()
 	return memo, nil
 }
+
+// stopped and cut report whether a hook ran, in whichever attempt and however it ended: half of it may have been done.
+func (m FenceMemo) stopped() bool { return m.Stopped || m.Hook != "" && m.Hook != hookNone }
+func (m FenceMemo) cut() bool     { return m.Cut || m.Network != "" }
 
 // remember keeps it before an effect, so that whoever takes over in the middle can take it back.
 func (m FenceMemo) remember(in actions.Input, note string) error {
@@ -86,6 +91,7 @@ func joint(a, b []string) []string {
 // What became of a hook.
 const (
 	hookNone   = "none"
+	hookBegun  = "begun" // on record before it runs: whoever finds that cannot tell more
 	hookDone   = "done"
 	hookFailed = "failed"
 )

@@ -156,6 +156,9 @@ func runnable(argv []string) error {
 func (c Cluster) climb(ctx context.Context, in actions.Input, rung, node string, memo *FenceMemo) (string, error) {
 	switch rung {
 	case rungStop:
+		if err := memo.begin(in, "stop hook for "+node, &memo.Hook); err != nil {
+			return "", err
+		}
 		memo.Hook = hookFailed
 		if err := (hook{"stop hook", c.Fence.Command, c.Fence.Timeout}).run(ctx, node); err != nil {
 			return "", err
@@ -163,6 +166,9 @@ func (c Cluster) climb(ctx context.Context, in actions.Input, rung, node string,
 		memo.Hook = hookDone
 		return "the stop hook for " + node + " ended well", nil
 	case rungNetwork:
+		if err := memo.begin(in, "network hook for "+node, &memo.Network); err != nil {
+			return "", err
+		}
 		memo.Network = hookFailed
 		if err := (hook{"network hook", c.Fence.Network, c.Fence.Timeout}).run(ctx, node); err != nil {
 			return "", err
@@ -189,6 +195,17 @@ func (c Cluster) climb(ctx context.Context, in actions.Input, rung, node string,
 		return "", fmt.Errorf("the databases of %s could not be closed: %w", node, err)
 	}
 	return fmt.Sprintf("closed on %s: %s, ended: %s", node, pointsman.Count(len(done.Closed), "database"), pointsman.Count(done.Ended, "session")), nil
+}
+
+// begin keeps that a hook is about to run, so that an abort after a crash takes it back. An error means that it may not run.
+func (m *FenceMemo) begin(in actions.Input, what string, state *string) error {
+	was := *state
+	*state = hookBegun
+	if err := m.remember(in, "running the "+what); err != nil {
+		*state = was
+		return fmt.Errorf("that the %s would run could not be kept, so it did not: %w", what, err)
+	}
+	return nil
 }
 
 func (c Cluster) eachPooler(do func(Pooler) error) error {

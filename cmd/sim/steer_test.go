@@ -60,6 +60,13 @@ func (l lever) Undo(ctx context.Context, in actions.Input) (actions.Outcome, err
 	return actions.Outcome{Note: "taken back"}, nil
 }
 
+// Undone sees as well and as badly as Verify.
+func (l lever) Undone(ctx context.Context, in actions.Input) (pointsman.Evidence, error) {
+	ev, err := l.Verify(ctx, in)
+	ev.Holds = err == nil && !ev.Holds
+	return ev, err
+}
+
 // holds is whether the effect is there and was not taken back.
 func (l lever) holds(in actions.Input) bool {
 	l.mu.Lock()
