@@ -29,6 +29,16 @@ const (
 	maxAnnotation = 16 << 10
 )
 
+// And how much of all of an alert's labels, or annotations, is kept: an entry of the log that is too long for a row of an
+// export could never be exported, nor could the whole log.
+const (
+	maxLabels      = 128 << 10
+	maxAnnotations = 256 << 10
+)
+
+// leftOut is the label or annotation that says how many others are not kept.
+const leftOut = "left_out_by_pointsman"
+
 // maxAlerts bounds the memory that a message takes: an alert of Alertmanager's has 170 bytes at least, so no message within
 // the size limit has so many.
 const maxAlerts = 200_000
@@ -211,7 +221,7 @@ func (m *moment) UnmarshalJSON(b []byte) error {
 func (w wireAlert) alert() pointsman.Alert {
 	a := pointsman.Alert{
 		Status: pointsman.AlertStatus(w.Status), StartsAt: w.StartsAt.UTC(), Fingerprint: line(w.Fingerprint, 64),
-		Labels: bounded(w.Labels, maxLabel), Annotations: bounded(w.Annotations, maxAnnotation), GeneratorURL: line(w.GeneratorURL, maxLabel),
+		Labels: bounded(w.Labels, maxLabel, maxLabels), Annotations: bounded(w.Annotations, maxAnnotation, maxAnnotations), GeneratorURL: line(w.GeneratorURL, maxLabel),
 	}
 	if a.Status == pointsman.AlertResolved {
 		a.EndsAt = w.EndsAt.UTC()
@@ -222,15 +232,24 @@ func (w wireAlert) alert() pointsman.Alert {
 	return a
 }
 
-// bounded cuts what is too long and takes out what a PostgreSQL text column refuses: one NUL in a label must not make
+// bounded cuts what is too long, leaves out what is too much, says so, and takes out what a PostgreSQL text column refuses: one NUL in a label must not make
 // a webhook fail for ever.
-func bounded(in map[string]string, limit int) map[string]string {
+func bounded(in map[string]string, limit, all int) map[string]string {
 	out := make(map[string]string, len(in))
 	clean := func(s string, n int) string {
 		return cut(strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD"), n)
 	}
-	for k, v := range in {
-		out[clean(k, 200)] = clean(v, limit)
+	kept, missing := 0, 0
+	for _, k := range sorted(in) {
+		name, value := clean(k, 200), clean(in[k], limit)
+		if kept += len(name) + len(value); kept > all {
+			missing++
+			continue
+		}
+		out[name] = value
+	}
+	if missing > 0 {
+		out[leftOut] = fmt.Sprintf("%d of %d: together they have more than %d KiB", missing, len(in), all>>10)
 	}
 	return out
 }

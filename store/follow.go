@@ -41,6 +41,9 @@ func (s *Store) Follow(ctx context.Context, follower, owner string, limit int, p
 		}
 		var planned []pointsman.Delivery
 		for _, ev := range read {
+			if w.now.Sub(ev.At) > outlived {
+				continue
+			}
 			for _, d := range plan(ev) {
 				planned = append(planned, addressed(d, follower, ev))
 			}
@@ -68,6 +71,10 @@ func (s *Store) Follow(ctx context.Context, follower, owner string, limit int, p
 	inOrder(urgent)
 	return n, urgent, nil
 }
+
+// outlived is the age from which on an event is not said any more by a way that has not said it: the way was switched off, and
+// somebody has switched it on again. A page that nobody could be sent for a night is still sent.
+const outlived = 24 * time.Hour
 
 // Begin gives a follower that is new its place: the log's end. It is called before the program opens its doors, so that
 // a way out that is configured later does not say again what happened months ago, and misses nothing from now on.

@@ -29,6 +29,9 @@ func (s *Store) inspect(ctx context.Context) error {
 		if err := chained(ctx, tx, head); err != nil {
 			return err
 		}
+		if err := labelled(ctx, tx, head); err != nil {
+			return err
+		}
 		if err := joined(ctx, tx, head, near); err != nil {
 			return err
 		}

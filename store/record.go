@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -168,8 +169,9 @@ func (s *Store) Checkpoints(ctx context.Context, limit int) ([][]byte, error) {
 }
 
 // Export prepares the export of one incident, or of the whole log if incident is empty, for audit.WriteZip or
-// audit.WriteDir. It signs a fresh checkpoint. Entries are read while the export is written.
-func (s *Store) Export(ctx context.Context, incident string, key audit.Key) (audit.Export, error) {
+// audit.WriteDir. It signs a fresh checkpoint. Entries are read while the export is written. Of one incident the export proves
+// that the log continues the newest checkpoints, and those of the sizes named: of a checkpoint that somebody kept for a year.
+func (s *Store) Export(ctx context.Context, incident string, anchors []uint64, key audit.Key) (audit.Export, error) {
 	note, err := s.Checkpoint(ctx, key)
 	if err != nil {
 		return audit.Export{}, err
@@ -181,7 +183,7 @@ func (s *Store) Export(ctx context.Context, incident string, key audit.Key) (aud
 	if err != nil {
 		return audit.Export{}, fmt.Errorf("export: %w", err)
 	}
-	x := audit.Export{Subject: "the whole log", Key: key, Checkpoint: note, Entries: s.Entries(ctx, incident, c.Size)}
+	x := audit.Export{Subject: "the whole log", Key: key, Checkpoint: note, Entries: s.Told(ctx, incident, c.Size)}
 	if incident == "" {
 		return x, nil
 	}
@@ -194,6 +196,8 @@ func (s *Store) Export(ctx context.Context, incident string, key audit.Key) (aud
 	if err != nil {
 		return audit.Export{}, fmt.Errorf("export: %w", err)
 	}
-	x.Anchored = sizes
+	x.Anchored = append(sizes, anchors...)
+	slices.Sort(x.Anchored)
+	x.Anchored = slices.Compact(x.Anchored)
 	return x, nil
 }

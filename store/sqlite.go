@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -84,7 +85,7 @@ func openSQLite(ctx context.Context, cfg Config) (*database, error) {
 		}
 		return nil, fmt.Errorf("%s: %w", cfg.Path, err)
 	}
-	if err := undamaged(ctx, writer, cfg.Path); err != nil {
+	if err := undamaged(ctx, writer, cfg.Path, checkedSize); err != nil {
 		_ = d.close() // it is damaged: closing would only say the same again
 		return nil, err
 	}
@@ -96,13 +97,16 @@ func openSQLite(ctx context.Context, cfg Config) (*database, error) {
 	return d, nil
 }
 
-// checkedSize bounds the files of which every page is looked at when they are opened: about a second's worth.
+// checkedSize bounds the files of which every page is looked at at each opening: about a second's worth. One that was found
+// damaged is looked at whatever its size.
 const checkedSize = 256 << 20
 
 // undamaged refuses a file with broken pages. A run that is read wrong, or not found because its index is broken, could
 // be carried out twice.
-func undamaged(ctx context.Context, writer *sql.DB, path string) error {
-	if info, err := os.Stat(path); path == inMemory || err == nil && info.Size() > checkedSize {
+func undamaged(ctx context.Context, writer *sql.DB, path string, checked int64) error {
+	_, err := os.Stat(marked(path))
+	suspect := !errors.Is(err, fs.ErrNotExist)
+	if info, err := os.Stat(path); path == inMemory || err == nil && info.Size() > checked && !suspect {
 		return nil
 	}
 	var found string
@@ -111,6 +115,9 @@ func undamaged(ctx context.Context, writer *sql.DB, path string) error {
 	}
 	if found != "ok" {
 		return damaged(path, strings.TrimSpace(found))
+	}
+	if suspect {
+		return os.Remove(marked(path)) // somebody has put a whole file in its place
 	}
 	return nil
 }

@@ -56,9 +56,10 @@ type SwitchStatus struct {
 	Text    string `json:"text"`
 }
 
-// Exporter writes audit exports. An empty incident means the whole log.
+// Exporter writes audit exports. An empty incident means the whole log; anchors are the sizes of checkpoints that were kept
+// elsewhere, of which the export shall prove that the log continues them.
 type Exporter interface {
-	Export(ctx context.Context, w io.Writer, incident string) error
+	Export(ctx context.Context, w io.Writer, incident string, anchors []uint64) error
 }
 
 // Server is the door.

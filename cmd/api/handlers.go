@@ -205,6 +205,10 @@ func (s *Server) turn(c echo.Context) error {
 
 func (s *Server) export(c echo.Context) error {
 	incident := c.QueryParam("incident")
+	anchors, err := sizes(c.QueryParams()["anchor"])
+	if err != nil {
+		return c.JSON(http.StatusBadRequest, pointsman.Answer{Code: pointsman.CodeInvalid, Text: err.Error()})
+	}
 	by := caller(c)
 	what := "the whole log"
 	if incident != "" {
@@ -218,11 +222,29 @@ func (s *Server) export(c echo.Context) error {
 		return unavailable(c, err)
 	}
 	c.Response().Header().Set(echo.HeaderContentType, "application/zip")
-	if err := s.Exporter.Export(c.Request().Context(), c.Response(), incident); err != nil {
+	if err := s.Exporter.Export(c.Request().Context(), c.Response(), incident, anchors); err != nil {
 		if c.Response().Committed {
 			panic(http.ErrAbortHandler) // breaks the connection, so that a half file is not taken for a whole one
 		}
 		return unavailable(c, err)
 	}
 	return nil
+}
+
+// anchorsMost bounds the proofs that one export is asked for; each costs some twenty reads.
+const anchorsMost = 100
+
+func sizes(in []string) ([]uint64, error) {
+	if len(in) > anchorsMost {
+		return nil, fmt.Errorf("%d anchors, limit %d: take several exports", len(in), anchorsMost)
+	}
+	var out []uint64
+	for _, s := range in {
+		n, err := strconv.ParseUint(s, 10, 63)
+		if err != nil {
+			return nil, fmt.Errorf("anchor %q is not the size of a checkpoint, a number", s)
+		}
+		out = append(out, n)
+	}
+	return out, nil
 }

@@ -16,7 +16,7 @@ import (
 // torn is an exporter whose database goes away in the middle.
 type torn struct{}
 
-func (torn) Export(_ context.Context, w io.Writer, _ string) error {
+func (torn) Export(_ context.Context, w io.Writer, _ string, _ []uint64) error {
 	if _, err := io.WriteString(w, "PK, and half of the entries"); err != nil {
 		return err
 	}

@@ -20,12 +20,12 @@ type Exporter struct {
 	Key   audit.Key
 }
 
-// Export writes the zip of one incident, or of the whole log.
-func (x Exporter) Export(ctx context.Context, w io.Writer, incident string) error {
+// Export writes the zip of one incident, or of the whole log; with proofs that the log continues checkpoints of these sizes.
+func (x Exporter) Export(ctx context.Context, w io.Writer, incident string, anchors []uint64) error {
 	if _, err := x.Store.Checkpoint(ctx, x.Key); err != nil {
 		return fmt.Errorf("sign a checkpoint for the export: %w", err)
 	}
-	export, err := x.Store.Export(ctx, incident, x.Key)
+	export, err := x.Store.Export(ctx, incident, anchors, x.Key)
 	if err != nil {
 		return err
 	}

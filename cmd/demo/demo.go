@@ -292,7 +292,7 @@ func (s *show) exported(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(s.stage.app.Exporter().Export(ctx, f, id), f.Close()); err != nil {
+	if err := errors.Join(s.stage.app.Exporter().Export(ctx, f, id, nil), f.Close()); err != nil {
 		return err
 	}
 	report, err := audit.VerifyPath(path, audit.Trust{Keys: []string{s.stage.app.Exporter().Key.Public}})

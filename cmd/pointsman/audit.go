@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,6 +26,7 @@ func auditCommand() *cobra.Command {
 
 func auditExportCommand() *cobra.Command {
 	var incident, out string
+	var anchors []string
 	cmd := &cobra.Command{
 		Use:   "export --incident INC-1",
 		Short: "Write the record of one incident, or of everything, with its proofs",
@@ -45,7 +47,11 @@ func auditExportCommand() *cobra.Command {
 			if err := free(out); err != nil {
 				return err
 			}
-			resp, err := c.send(cmd.Context(), http.MethodGet, "/api/v1/audit/export?incident="+url.QueryEscape(incident), nil)
+			which := url.Values{"incident": {incident}}
+			if which["anchor"], err = anchorSizes(anchors); err != nil {
+				return err
+			}
+			resp, err := c.send(cmd.Context(), http.MethodGet, "/api/v1/audit/export?"+which.Encode(), nil)
 			if err != nil {
 				return err
 			}
@@ -63,7 +69,24 @@ func auditExportCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&incident, "incident", "", "the incident; empty for the whole log")
 	cmd.Flags().StringVarP(&out, "output", "o", "", "folder to make, or file.zip (default INC-1-audit)")
+	cmd.Flags().StringArrayVar(&anchors, "anchor", nil, "file with a checkpoint that was kept elsewhere; the export proves that the log continues it")
 	return cmd
+}
+
+// anchorSizes are the sizes of the checkpoints in these files.
+func anchorSizes(files []string) (sizes []string, err error) {
+	for _, file := range files {
+		note, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("--anchor: %w", err)
+		}
+		c, err := audit.ReadCheckpoint(note)
+		if err != nil {
+			return nil, fmt.Errorf("--anchor %s: %w", file, err)
+		}
+		sizes = append(sizes, strconv.FormatUint(c.Size, 10))
+	}
+	return sizes, nil
 }
 
 // free reports whether an export can be written there: reading the record is itself on record, so it is asked first.

@@ -17,6 +17,10 @@ import (
 // maxRow is the longest line of rows.jsonl in bytes. It bounds the verifier's memory on a hostile file.
 const maxRow = 16 << 20
 
+// MaxBody is the longest body of an entry in bytes that surely fits into a row: a row has it as a JSON string, in which
+// each of its bytes takes two at most, for it is JSON itself.
+const MaxBody = 7 << 20
+
 // row is one line of rows.jsonl. proof is nil in an export of the whole log, whose tree is computed from the rows
 // themselves, and not nil (but perhaps empty) in an export of some entries.
 type row struct {

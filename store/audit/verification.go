@@ -81,7 +81,7 @@ func (v *verification) compare(a Checkpoint) {
 	case a.Size == c.Size:
 		v.fault(0, BadAnchor, "the anchor of %d entries has another root: the log was rewritten", a.Size)
 	case v.grown[a.Size] == nil:
-		v.unsure("the export has no consistency proof for the anchor of %d entries: export again, or verify the whole log", a.Size)
+		v.unsure("the export has no consistency proof for the anchor of %d entries: export again with audit export --anchor and this file, or verify the whole log", a.Size)
 	case tlog.CheckTree(v.grown[a.Size], int64(c.Size), c.Root, int64(a.Size), a.Root) != nil:
 		v.fault(0, BadAnchor, "the log of %d entries does not continue the anchor of %d: it was rewritten", c.Size, a.Size)
 	default:

@@ -222,6 +222,16 @@ func unsettled(t *testing.T, s *story) {
 	}
 }
 
+func switchedOn(t *testing.T, s *story) {
+	s.say("two weeks ago")
+	s.now.pass(14 * 24 * time.Hour)
+	s.say("last night")
+	s.now.pass(12 * time.Hour)
+	s.follow(func(*pointsman.Delivery, pointsman.Logged) {})
+	_, got := s.take(2)
+	s.expect("switched on", got, "last night")
+}
+
 func prolonged(t *testing.T, s *story) {
 	s.say("one", "two")
 	s.follow(func(d *pointsman.Delivery, ev pointsman.Logged) { d.Lane = "lane/" + ev.Text })
