@@ -15,6 +15,7 @@ type Keeping struct {
 	Rewindable       bool          // data checksums or wal_log_hints: pg_rewind can work on it later
 	Endless          bool          // max_slot_wal_keep_size is -1: a slot keeps WAL for ever
 	Slots, MaxSlots  int           // replication slots here, and how many there may be
+	Idle             []string      // physical ones of them that nobody reads, by name
 	OverSlot         bool          // it follows its primary through a slot, so the others will through slots of its own
 	Senders          int           // walsenders at work
 	MaxSenders       int           // max_wal_senders
@@ -28,11 +29,11 @@ const keepingSQL = `current_setting('fsync') = 'on', current_setting('full_page_
 	coalesce(current_setting('max_slot_wal_keep_size', true), '-1') = '-1', (SELECT count(*) FROM pg_replication_slots)::int,
 	current_setting('max_replication_slots')::int, coalesce(current_setting('primary_slot_name', true), '') <> '', f.senders,
 	current_setting('max_wal_senders')::int, (extract(epoch FROM current_setting('wal_retrieve_retry_interval')::interval) * 1000)::bigint,
-	has_function_privilege('pg_reload_conf()', 'EXECUTE')`
+	has_function_privilege('pg_reload_conf()', 'EXECUTE'), ` + idleSlotsSQL
 
 // into lists where the columns of keepingSQL go; retry is in milliseconds.
 func (k *Keeping) into(retry *int64) []any {
-	return []any{&k.Fsync, &k.FullPages, &k.Commit, &k.SyncNames, &k.Rewindable, &k.Endless, &k.Slots, &k.MaxSlots, &k.OverSlot, &k.Senders, &k.MaxSenders, retry, &k.Nudges}
+	return []any{&k.Fsync, &k.FullPages, &k.Commit, &k.SyncNames, &k.Rewindable, &k.Endless, &k.Slots, &k.MaxSlots, &k.OverSlot, &k.Senders, &k.MaxSenders, retry, &k.Nudges, &k.Idle}
 }
 
 // patientRetry is how long a promotion may sleep without a warning.

@@ -92,6 +92,7 @@ type rights struct {
 	grantsCheckpoint                            bool // the server has a role to grant for it
 	recovery, hasTable, writesTable             bool
 	clusterName                                 string
+	idleSlots                                   []string
 	startedAt, at                               time.Time
 }
 
@@ -104,7 +105,7 @@ const rightsSQL = `SELECT current_user, (SELECT rolsuper FROM pg_roles WHERE rol
 	coalesce((SELECT bool_and(pg_has_role(datdba, 'USAGE')) FROM pg_database WHERE datallowconn AND NOT datistemplate AND datname <> '` + maintenance + `'), true),
 	coalesce((SELECT has_database_privilege(oid, 'CONNECT') FROM pg_database WHERE datname = '` + maintenance + `'), false),
 	pg_is_in_recovery(), to_regclass($1) IS NOT NULL, current_setting('cluster_name'),
-	(SELECT system_identifier::text FROM pg_control_system()), pg_postmaster_start_time(), clock_timestamp()`
+	(SELECT system_identifier::text FROM pg_control_system()), pg_postmaster_start_time(), clock_timestamp(), ` + idleSlotsSQL
 
 // examine returns what was found of the node, and who it is where it answered.
 func (n Node) examine(ctx context.Context, cluster Cluster, used map[string]string) ([]pointsman.Fact, rights) {
@@ -132,7 +133,7 @@ func (n Node) examine(ctx context.Context, cluster Cluster, used map[string]stri
 
 func askRights(ctx context.Context, conn *pgx.Conn, table string) (r rights, err error) {
 	err = conn.QueryRow(ctx, rightsSQL, table).Scan(&r.role, &r.super, &r.monitor, &r.promote, &r.reload, &r.checkpoint, &r.grantsCheckpoint, &r.signal, &r.replay,
-		&r.owner, &r.mayClose, &r.recovery, &r.hasTable, &r.clusterName, &r.systemID, &r.startedAt, &r.at)
+		&r.owner, &r.mayClose, &r.recovery, &r.hasTable, &r.clusterName, &r.systemID, &r.startedAt, &r.at, &r.idleSlots)
 	if err == nil && r.hasTable {
 		err = conn.QueryRow(ctx, writesSQL, table).Scan(&r.writesTable)
 	}
@@ -189,6 +190,9 @@ func (e *examination) judge(n Node, cluster Cluster, r rights, offset time.Durat
 	default:
 		e.say(pointsman.Hard, "heartbeat table", r.writesTable, "the role reads and writes "+cluster.HeartbeatTable+": "+fmt.Sprint(r.writesTable),
 			"GRANT SELECT, INSERT, UPDATE ON "+cluster.HeartbeatTable+" TO "+r.role)
+	}
+	if text, clears := idleSlots(n.Name, r.idleSlots); text != "" && r.recovery {
+		e.say(pointsman.Warn, "slots", false, text, clears)
 	}
 	e.clock(offset, "run an NTP client on both machines; ages and seconds of loss are wrong by as much")
 }

@@ -41,7 +41,8 @@ type nodeTask struct {
 	step     string
 	cluster  Cluster
 	node     string
-	primary  Reading // whom the node is to follow; zero for stop
+	primary  Reading  // whom the node is to follow; zero for stop
+	settled  []string // for start: the other standbys that follow it
 	fork     LSN
 	last     LSN
 	keepName string
@@ -56,6 +57,9 @@ func (t nodeTask) env() []string {
 		host, port, _ := net.SplitHostPort(t.primary.Addr) // empty where its DSN could not be read
 		env = append(env, "POINTSMAN_PRIMARY_NODE="+t.primary.Node, "POINTSMAN_PRIMARY_HOST="+host, "POINTSMAN_PRIMARY_PORT="+port,
 			"POINTSMAN_PRIMARY_TIMELINE="+strconv.Itoa(t.primary.Timeline), "POINTSMAN_SYSTEM_ID="+t.primary.SystemID)
+	}
+	if len(t.settled) > 0 {
+		env = append(env, "POINTSMAN_SETTLED="+strings.Join(t.settled, " "))
 	}
 	if t.fork != 0 {
 		env = append(env, "POINTSMAN_FORK_LSN="+t.fork.String(), "POINTSMAN_LAST_LSN="+t.last.String(), "POINTSMAN_KEEP="+t.keepName)

@@ -168,7 +168,7 @@ func (a Rejoin) Apply(ctx context.Context, in actions.Input) (actions.Outcome, e
 			return actions.Outcome{}, err
 		}
 	}
-	task.step = nodeStart
+	task.step, task.settled = nodeStart, j.settled()
 	if _, err := task.run(ctx); err != nil {
 		out, merr := memo.outcome("")
 		return out, errors.Join(err, merr)

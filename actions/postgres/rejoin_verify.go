@@ -75,6 +75,7 @@ func (j rejoining) judgeRejoined(args RejoinArgs) pointsman.Evidence {
 		ev.Facts = append(ev.Facts, lag)
 	}
 	ev.Facts = append(ev.Facts, withoutStandby(primary.Node, len(j.streaming()), j.Situation))
+	ev.Facts = append(ev.Facts, j.slotsLeft(j.node)...)
 	ev.Holds = caughtUp && len(pointsman.Refusals(ev.Facts)) == 0
 	return ev
 }

@@ -195,8 +195,11 @@ start() {
 	said=$(psql "$primary $REPLICATION replication=true" -X -v VERBOSITY=verbose -qc "CREATE_REPLICATION_SLOT $(slot "$2") PHYSICAL RESERVE_WAL" 2>&1 >/dev/null) ||
 		case $said in *42710*) ;; *) fail "$said" ;; esac
 	start_server 9>&- >/dev/null || fail "$2 did not start: $(tail -n 1 "$LOG" 2>&1)"
-	# The slot that the primary had here as a standby would keep WAL on this node for ever.
-	psql "$ADDRESS $REPLICATION replication=true" -Xqc "DROP_REPLICATION_SLOT $(slot "$POINTSMAN_PRIMARY_NODE")" >/dev/null 2>&1 || true
+	# The slots that the primary and those who follow it had here would keep WAL on this node for ever. One that somebody reads
+	# is not dropped: the server refuses.
+	for other in "$POINTSMAN_PRIMARY_NODE" ${POINTSMAN_SETTLED:-}; do
+		psql "$ADDRESS $REPLICATION replication=true" -Xqc "DROP_REPLICATION_SLOT $(slot "$other")" >/dev/null 2>&1 || true
+	done
 }
 
 # stop shuts the server down in order: it ends the sessions, writes a checkpoint, and waits until its standbys have it.
