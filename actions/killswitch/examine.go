@@ -60,7 +60,8 @@ func (s Switch) examine(ctx context.Context) (text, clears string, offset *time.
 	var may, found, readOnly bool
 	var now time.Time
 	asked := time.Now()
-	err = conn.QueryRow(ctx, `SELECT has_table_privilege($1, 'SELECT') AND has_table_privilege($1, 'UPDATE'), pg_is_in_recovery(), clock_timestamp()`, s.Table).
+	err = conn.QueryRow(ctx, `SELECT pg_catalog.has_table_privilege($1, 'SELECT') AND pg_catalog.has_table_privilege($1, 'UPDATE'),
+		pg_catalog.pg_is_in_recovery(), pg_catalog.clock_timestamp()`, s.Table).
 		Scan(&may, &readOnly, &now)
 	if err != nil {
 		return "the table " + s.Table + " is not there", "create it; docs/actions/killswitch.engage.md has the statement", nil
@@ -72,7 +73,7 @@ func (s Switch) examine(ctx context.Context) (text, clears string, offset *time.
 	case readOnly:
 		return "the address leads to a standby, which takes no writes", "name all hosts in the DSN, with target_session_attrs=read-write", &off
 	}
-	err = conn.QueryRow(ctx, `SELECT true FROM `+s.table()+` WHERE id = $1`, s.ID).Scan(&found)
+	err = conn.QueryRow(ctx, `SELECT true FROM `+s.table()+` WHERE id OPERATOR(pg_catalog.=) $1`, s.ID).Scan(&found)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Sprintf("%s has no row %d, so the switch counts as engaged", s.Table, s.ID), fmt.Sprintf("INSERT INTO %s (id, engaged, reason, updated_at) VALUES (%d, false, '', now())", s.Table, s.ID), &off
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,16 +34,23 @@ type session interface {
 
 var errNoRow = errors.New("no such row")
 
+// The names and operators of the statements here are written as the system's, pg_catalog, so that nobody who may create
+// functions in another schema has our role run his. The search_path itself stays: the table is the users' own, and what its
+// triggers do may need it.
+
 // read returns the row. A standby's answer is an error: it may miss the write that engaged the switch a moment ago.
 func (s Switch) read(ctx context.Context, on session) (row, error) {
 	var r row
 	var engaged *bool
 	var updated *time.Time
 	var standby bool
-	err := on.QueryRow(ctx, `SELECT engaged, COALESCE(reason, ''), updated_at, pg_is_in_recovery(),
-			CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END::text,
-			COALESCE(host(inet_server_addr()) || ':' || inet_server_port(), 'local socket')
-		FROM `+s.table()+` WHERE id = $1`, s.ID).Scan(&engaged, &r.Reason, &updated, &standby, &r.LSN, &r.Server)
+	var host string
+	var port int
+	err := on.QueryRow(ctx, `SELECT engaged, COALESCE(reason, ''), updated_at, pg_catalog.pg_is_in_recovery(),
+			CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END::pg_catalog.text,
+			COALESCE(pg_catalog.host(pg_catalog.inet_server_addr()), ''), COALESCE(pg_catalog.inet_server_port(), 0)
+		FROM `+s.table()+` WHERE id OPERATOR(pg_catalog.=) $1`, s.ID).Scan(&engaged, &r.Reason, &updated, &standby, &r.LSN, &host, &port)
+	r.Server = server(host, port)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return r, fmt.Errorf("table %s has %w with id %d", s.Table, errNoRow, s.ID)
@@ -59,6 +68,14 @@ func (s Switch) read(ctx context.Context, on session) (row, error) {
 	return r, nil
 }
 
+// server is where the server says that it listens.
+func server(host string, port int) string {
+	if host == "" {
+		return "local socket"
+	}
+	return net.JoinHostPort(host, strconv.Itoa(port))
+}
+
 // written is what a change of the row leaves.
 type written struct {
 	row
@@ -72,12 +89,12 @@ func (s Switch) engage(ctx context.Context, reason string) (written, error) {
 	var w written
 	err := s.change(ctx, &w, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `UPDATE `+s.table()+` SET engaged = true, reason = $2,
-			updated_at = GREATEST(clock_timestamp(), updated_at + interval '1 microsecond') WHERE id = $1 AND engaged IS NOT TRUE`, s.ID, reason)
+			updated_at = GREATEST(pg_catalog.clock_timestamp(), updated_at OPERATOR(pg_catalog.+) interval '1 microsecond') WHERE id OPERATOR(pg_catalog.=) $1 AND engaged IS NOT TRUE`, s.ID, reason)
 		if err != nil || tag.RowsAffected() > 0 {
 			return err
 		}
-		tag, err = tx.Exec(ctx, `INSERT INTO `+s.table()+` (id, engaged, reason, updated_at) SELECT $1, true, $2, clock_timestamp()
-			WHERE NOT EXISTS (SELECT 1 FROM `+s.table()+` WHERE id = $1)`, s.ID, reason)
+		tag, err = tx.Exec(ctx, `INSERT INTO `+s.table()+` (id, engaged, reason, updated_at) SELECT $1, true, $2, pg_catalog.clock_timestamp()
+			WHERE NOT EXISTS (SELECT 1 FROM `+s.table()+` WHERE id OPERATOR(pg_catalog.=) $1)`, s.ID, reason)
 		w.Already = err == nil && tag.RowsAffected() == 0
 		return err
 	})
@@ -89,8 +106,8 @@ func (s Switch) release(ctx context.Context, approved row, reason string) (writt
 	var w written
 	err := s.change(ctx, &w, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `UPDATE `+s.table()+` SET engaged = false, reason = $3,
-			updated_at = GREATEST(clock_timestamp(), updated_at + interval '1 microsecond')
-			WHERE id = $1 AND engaged IS TRUE AND updated_at IS NOT DISTINCT FROM $2`, s.ID, stamp(approved.UpdatedAt), reason)
+			updated_at = GREATEST(pg_catalog.clock_timestamp(), updated_at OPERATOR(pg_catalog.+) interval '1 microsecond')
+			WHERE id OPERATOR(pg_catalog.=) $1 AND engaged IS TRUE AND updated_at IS NOT DISTINCT FROM $2`, s.ID, stamp(approved.UpdatedAt), reason)
 		if err != nil || tag.RowsAffected() == 1 {
 			return err
 		}
@@ -121,8 +138,8 @@ func (s Switch) change(ctx context.Context, w *written, write func(pgx.Tx) error
 	defer tx.Rollback(context.WithoutCancel(ctx))
 	var standby bool
 	// A commit that the server only promised must not be shown as done.
-	if err := tx.QueryRow(ctx, `SELECT pg_is_in_recovery(), set_config('synchronous_commit', CASE current_setting('synchronous_commit')
-		WHEN 'off' THEN 'on' WHEN 'local' THEN 'on' ELSE current_setting('synchronous_commit') END, true)`).Scan(&standby, nil); err != nil {
+	if err := tx.QueryRow(ctx, `SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.set_config('synchronous_commit', CASE pg_catalog.current_setting('synchronous_commit')
+		WHEN 'off' THEN 'on' WHEN 'local' THEN 'on' ELSE pg_catalog.current_setting('synchronous_commit') END, true)`).Scan(&standby, nil); err != nil {
 		return err
 	}
 	if standby {

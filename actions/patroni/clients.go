@@ -76,7 +76,7 @@ func (c Cluster) visit(ctx context.Context, token string) (arrival, error) {
 		return a, err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // everything is committed or lost by now
-	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+	err = pgx.BeginTxFunc(ctx, conn, dsn.SystemNamesTx(), func(tx pgx.Tx) error {
 		if token != "" {
 			if _, err := tx.Exec(ctx, "INSERT INTO "+c.HeartbeatTable+` (id, at, token) VALUES ($1, $2, $3)
 				ON CONFLICT (id) DO UPDATE SET at = excluded.at, token = excluded.token`, beatRow, time.Now().UTC(), token); err != nil {

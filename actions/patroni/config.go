@@ -91,6 +91,7 @@ func (c Cluster) WithDefaults() Cluster {
 	if c.HeartbeatTable == "" {
 		c.HeartbeatTable = DefaultHeartbeatTable
 	}
+	c.HeartbeatTable = dsn.Table(c.HeartbeatTable)
 	return c
 }
 

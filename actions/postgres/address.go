@@ -88,11 +88,14 @@ func (n Node) connect(ctx context.Context, database string) (*pgx.Conn, error) {
 	if database != "" {
 		cfg.Database = database
 	}
+	dsn.SystemNames(cfg)
 	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok && strings.Contains(e.Message, "unsupported startup parameter") {
+		return nil, &scrubError{text: "a pooler answers, where a node's DSN must lead to the server itself: " + plain(err), cause: err}
+	}
 	return conn, scrubbed(err, cfg)
 }
 
-// connect opens a new connection by the clients' address, which may lead through a pooler or name several hosts.
 // at puts the servers that the address names before what is told of them: a slip of the pen is looked for there.
 func (a Address) at(told string) string {
 	cfg, err := a.config()
@@ -102,13 +105,19 @@ func (a Address) at(told string) string {
 	return strings.Join(dsn.Hosts(cfg), ", ") + ": " + told
 }
 
-func (a Address) connect(ctx context.Context) (*pgx.Conn, error) {
+// within runs one transaction over a new connection by the clients' address, which may lead through a pooler, that gives each
+// transaction its own server, or name several hosts.
+func (a Address) within(ctx context.Context, do func(pgx.Tx) error) error {
 	cfg, err := a.config()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	conn, err := pgx.ConnectConfig(ctx, cfg)
-	return conn, scrubbed(err, cfg)
+	if err != nil {
+		return scrubbed(err, cfg)
+	}
+	defer discard(conn)
+	return scrubbed(pgx.BeginTxFunc(ctx, conn, dsn.SystemNamesTx(), do), nil)
 }
 
 // scrubError carries a text without secrets and keeps the cause for classifying.

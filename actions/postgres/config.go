@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions/postgres/dsn"
 )
 
 // The defaults of a cluster's settings.
 const (
-	DefaultHeartbeatTable  = "pointsman_heartbeat"
+	DefaultHeartbeatTable  = "public.pointsman_heartbeat"
 	DefaultReadTimeout     = 2 * time.Second // well under the engine's deadline for a check
 	DefaultQuorum          = 2
 	DefaultFenceTimeout    = 10 * time.Second
@@ -40,7 +41,8 @@ type Cluster struct {
 	Fence       Fence    `yaml:"fence"`
 	Poolers     []Pooler `yaml:"poolers"`
 	NodeHook    NodeHook `yaml:"node_hook"` // acts on a node's own machine, see postgres.rejoin
-	// HeartbeatTable has the columns id int primary key, at timestamptz, token text.
+	// HeartbeatTable has the columns id int primary key, at timestamptz, token text. It is in the schema public where it
+	// names none: no connection of ours looks for it elsewhere.
 	HeartbeatTable string        `yaml:"heartbeat_table"`
 	Limits         Limits        `yaml:"limits"`
 	Quorum         int           `yaml:"quorum"`       // vantage points that must see the old primary gone, 2 by default
@@ -110,6 +112,7 @@ func (c Cluster) WithDefaults() Cluster {
 	if c.HeartbeatTable == "" {
 		c.HeartbeatTable = DefaultHeartbeatTable
 	}
+	c.HeartbeatTable = dsn.Table(c.HeartbeatTable)
 	return c
 }
 

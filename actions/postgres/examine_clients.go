@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/pointsman/pointsman"
 )
 
@@ -75,16 +77,14 @@ type landing struct {
 const landSQL = `SELECT current_user, (SELECT system_identifier::text FROM pg_control_system()), pg_is_in_recovery(), pg_postmaster_start_time(), to_regclass($1) IS NOT NULL`
 
 func (a Address) land(ctx context.Context, table string) (l landing, err error) {
-	conn, err := a.connect(ctx)
-	if err != nil {
-		return l, err
-	}
-	defer discard(conn)
-	err = conn.QueryRow(ctx, landSQL, table).Scan(&l.role, &l.systemID, &l.recovery, &l.startedAt, &l.hasTable)
-	if err == nil && l.hasTable {
-		err = conn.QueryRow(ctx, writesSQL, table).Scan(&l.may)
-	}
-	return l, scrubbed(err, nil)
+	err = a.within(ctx, func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, landSQL, table).Scan(&l.role, &l.systemID, &l.recovery, &l.startedAt, &l.hasTable)
+		if err == nil && l.hasTable {
+			err = tx.QueryRow(ctx, writesSQL, table).Scan(&l.may)
+		}
+		return err
+	})
+	return l, err
 }
 
 // path says where an address leads, in one line: to the primary of this cluster, as a role that may write the heartbeat.

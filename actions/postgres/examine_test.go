@@ -60,7 +60,7 @@ func TestExamine(t *testing.T) {
 	}{
 		{"a role without rights", func(c *postgres.Cluster) { c.Nodes[0].DSN = w.pair.Primary.DSN("bare", lab.AppDatabase) }, []string{
 			"GRANT pg_monitor TO bare", "GRANT EXECUTE ON FUNCTION pg_promote(boolean, integer) TO bare", "GRANT EXECUTE ON FUNCTION pg_reload_conf() TO bare",
-			"GRANT SELECT, INSERT, UPDATE ON pointsman_heartbeat TO bare", "WARN postgres/orders pg-1 role may checkpoint", "GRANT pg_checkpoint TO bare",
+			"GRANT SELECT, INSERT, UPDATE ON public.pointsman_heartbeat TO bare", "WARN postgres/orders pg-1 role may checkpoint", "GRANT pg_checkpoint TO bare",
 			"postgres.terminate, which the runbook a-runbook uses", "GRANT pg_signal_backend TO bare", "GRANT EXECUTE ON FUNCTION pg_wal_replay_resume() TO bare",
 		}},
 		{"a superuser", func(c *postgres.Cluster) { c.Nodes[0].DSN = w.pair.Primary.SuperuserDSN() }, []string{"WARN postgres/orders pg-1 role is no superuser"}},
@@ -74,11 +74,11 @@ func TestExamine(t *testing.T) {
 		{"a node of another cluster", func(c *postgres.Cluster) { c.Nodes[1].DSN = unrelated.PointsmanDSN() }, []string{
 			"HARD postgres/orders one database: the nodes' system identifiers are pg-1 ", "one primary: pg-1 and pg-2 both take writes",
 		}},
-		{"no heartbeat table", func(c *postgres.Cluster) { c.HeartbeatTable = "elsewhere" }, []string{"CREATE TABLE elsewhere", "clients leads to the primary: the role pointsman may not write elsewhere"}},
+		{"no heartbeat table", func(c *postgres.Cluster) { c.HeartbeatTable = "elsewhere" }, []string{"CREATE TABLE public.elsewhere", "clients leads to the primary: the role pointsman may not write public.elsewhere"}},
 		{"no fence", func(c *postgres.Cluster) { c.Fence.Command = nil }, []string{"no stop hook is configured"}},
 		{"clients that reach nobody", func(c *postgres.Cluster) { c.Clients.Address = nowhere }, []string{"HARD postgres/orders clients leads to the primary: it cannot be connected to: 127.0.0.1:1: connection refused"}},
 		{"clients with the wrong role", func(c *postgres.Cluster) { c.Clients.DSN = w.pair.ClientDSN("nobody") }, []string{"clients leads to the primary: it cannot be connected to: 127.0.0.1:", `: role "nobody" does not exist (SQLSTATE 28000)`}},
-		{"clients without rights", func(c *postgres.Cluster) { c.Clients.DSN = w.pair.ClientDSN("bare") }, []string{"the role bare may not write pointsman_heartbeat there", "TO bare, in the database of its DSN"}},
+		{"clients without rights", func(c *postgres.Cluster) { c.Clients.DSN = w.pair.ClientDSN("bare") }, []string{"the role bare may not write public.pointsman_heartbeat there", "TO bare, in the database of its DSN"}},
 		{"clients that are led to a standby", func(c *postgres.Cluster) {
 			c.Clients.More = []postgres.Address{{DSN: w.pair.Standby.PointsmanDSN()}}
 		}, []string{"HARD postgres/orders clients.more[0] leads to the primary: it leads to a standby"}},

@@ -44,16 +44,10 @@ const arriveSQL = `SELECT (SELECT system_identifier::text FROM pg_control_system
 	CASE WHEN pg_is_in_recovery() THEN 0 ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END,
 	coalesce(inet_server_port(), 0), coalesce((SELECT token FROM `
 
-// visit opens a new connection through the endpoint, writes the token where one is given, and reads the row back. All
-// in one transaction, because a pooler may give each its own server.
+// visit opens a new connection through the endpoint, writes the token where one is given, and reads the row back.
 func (e endpoint) visit(ctx context.Context, table, token string) (arrival, error) {
 	var a arrival
-	conn, err := e.connect(ctx)
-	if err != nil {
-		return a, err
-	}
-	defer discard(conn)
-	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+	err := e.within(ctx, func(tx pgx.Tx) error {
 		if token != "" {
 			if _, err := tx.Exec(ctx, "INSERT INTO "+table+beatSQL, e.row, time.Now().UTC(), token); err != nil {
 				return err
@@ -63,7 +57,7 @@ func (e endpoint) visit(ctx context.Context, table, token string) (arrival, erro
 			Scan(&a.SystemID, &a.StartedAt, &a.Timeline, &a.Port, &a.Token)
 	})
 	a.At = time.Now()
-	return a, scrubbed(err, nil)
+	return a, err
 }
 
 // retryPath is how often a write is tried again: addresses may need a moment to lead to the new primary.
