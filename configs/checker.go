@@ -57,6 +57,7 @@ func (c *checker) all() {
 	c.guards()
 	c.routes()
 	c.approvals()
+	c.fences()
 	c.owners()
 }
 
