@@ -103,7 +103,9 @@ func (p *pace) judged(method string, err error) error {
 	}
 	if e, ok := errors.AsType[*slack.RateLimitedError](err); ok {
 		p.mu.Lock()
-		p.until[method] = time.Now().Add(e.RetryAfter)
+		if until := time.Now().Add(e.RetryAfter); until.After(p.until[method]) { // an answer that comes late shortens no pause
+			p.until[method] = until
+		}
 		p.mu.Unlock()
 		return later(e.RetryAfter, err)
 	}

@@ -165,13 +165,14 @@ func (l listener) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// verdict classes an answer. Only a 400 is PagerDuty's own word that the page can never be taken; any other refusal may
-// come from something in between.
+// verdict classes an answer. Only a 202 is PagerDuty's word that it took the page and only a 400 that it can never be taken;
+// anything else may come from something in between, a portal that answers 200 to everybody, too.
+// https://developer.pagerduty.com/docs/events-api-v2-overview#response-codes--retry-logic
 func (a answer) verdict(err error) error {
 	switch {
 	case a.status == 0:
 		return fmt.Errorf("pagerduty: %w", err)
-	case a.status < 300:
+	case a.status == http.StatusAccepted:
 		return nil
 	case a.status == http.StatusBadRequest:
 		return comms.Permanent(a.refusal())
@@ -192,10 +193,14 @@ func (a answer) refusal() error {
 	if json.Unmarshal(a.body, &said) == nil && said.Message != "" {
 		text = strings.Join(append([]string{said.Message}, said.Errors...), ": ")
 	}
-	if text == "" {
-		return fmt.Errorf("pagerduty answered %d", a.status)
+	status := strconv.Itoa(a.status)
+	if a.status < 300 {
+		status += ", not 202" // or it would look like a success
 	}
-	return fmt.Errorf("pagerduty answered %d: %s", a.status, text)
+	if text == "" {
+		return fmt.Errorf("pagerduty answered %s", status)
+	}
+	return fmt.Errorf("pagerduty answered %s: %s", status, text)
 }
 
 // retryAfter reads the header's two forms, seconds and a date.

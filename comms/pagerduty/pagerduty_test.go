@@ -2,6 +2,7 @@ package pagerduty_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -257,6 +258,37 @@ func TestARefusalCarriesPagerDutysWords(t *testing.T) {
 	_, err = w.Send(t.Context(), w.Plan(triggered())[0])
 	if want := "pagerduty answered 400: Event object is invalid: invalid routing key"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+// A proxy or a captive portal answers 200 to anything: nobody was woken by that.
+func TestOnlyWhatPagerDutyTookIsSent(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		status int
+		want   string
+	}{
+		{http.StatusOK, "pagerduty answered 200, not 202: <html>Please log in</html>"},
+		{http.StatusNonAuthoritativeInfo, "pagerduty answered 203, not 202: <html>Please log in</html>"},
+		{http.StatusNoContent, "pagerduty answered 204, not 202"},
+		{http.StatusFound, "pagerduty answered 302: <html>Please log in</html>"},
+	} {
+		t.Run(http.StatusText(c.status), func(t *testing.T) {
+			t.Parallel()
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(c.status)
+				if c.status != http.StatusNoContent { // which has no body
+					_, _ = w.Write([]byte("<html>Please log in</html>"))
+				}
+			}))
+			defer srv.Close()
+			w := newWay(t, srv.URL)
+			_, err := w.Send(t.Context(), w.Plan(triggered())[0])
+			var never interface{ Permanent() bool }
+			if err == nil || err.Error() != c.want || errors.As(err, &never) {
+				t.Errorf("error %v, want %s, to be tried again", err, c.want)
+			}
+		})
 	}
 }
 
