@@ -107,6 +107,10 @@ func (s Situation) compared(r, best Reading, fact pointsman.Fact) pointsman.Fact
 	fact.Limit = best.Node + " at " + position(best)
 	fact.Text = fmt.Sprintf("%s (%s) is less advanced than %s (%s)", r.Node, position(r), best.Node, position(best))
 	fact.Clears = "promote " + best.Node
+	if r.Timeline == best.Timeline {
+		behind := step(float64(best.Receive.Beyond(r.Receive)), byteStep) // what is accepted
+		fact.Measure = &behind
+	}
 	if why := best.held(); why != "" {
 		fact.Text += ", which " + why
 	}

@@ -40,7 +40,7 @@ func TestCandidate(t *testing.T) {
 	}{
 		{reason: "most_advanced_is_chosen", change: func(*Situation) {}, chosen: "pg-3", told: "timeline 1, received 0/5000000, 16,384 B less than pg-3"},
 		{
-			reason: "higher_timeline_beats_a_higher_position", change: func(s *Situation) { at(s, "pg-2").Timeline = 2 }, chosen: "pg-2",
+			reason: "higher_timeline_beats_a_higher_position", change: func(s *Situation) { at(s, "pg-2").Timeline, s.Sample.Timeline = 2, 2 }, chosen: "pg-2",
 			told: "timeline 1, received 0/5004000",
 		},
 		{

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -120,14 +121,15 @@ func TestSample_remembers_what_bounds_a_loss(t *testing.T) {
 		t.Errorf("healthy: %+v", got)
 	}
 	m.missed("orders", "pg-1", now.Add(3*time.Second))
+	s.Probes = nil
 	gone := Reading{Node: "pg-1", Sighting: seen(Hung)}
 	gone.At = now.Add(7 * time.Second)
 	s.set(gone)
 	m.saw(s)
 	gone.At = now.Add(time.Hour)
 	s.set(gone)
-	if got := m.saw(s); got.LSN != 5000 || !got.LostAt.Equal(now.Add(3*time.Second)) {
-		t.Errorf("gone: %+v, want the first unanswered question", got)
+	if got := m.saw(s); got.LSN != 5000 || !got.LostAt.Equal(now.Add(3*time.Second)) || !got.Silent {
+		t.Errorf("gone: %+v, want the first unanswered question, and that it may write on", got)
 	}
 	s.set(primary("pg-2", 2, 6000))
 	if got := m.saw(s); got.Primary != "pg-2" || got.Before != "pg-1" || got.Rate >= 0 {
@@ -136,5 +138,74 @@ func TestSample_remembers_what_bounds_a_loss(t *testing.T) {
 	s.set(primary("pg-1", 1, 7000))
 	if got := m.saw(s); got.Primary != "pg-2" || got.LSN != 6000 {
 		t.Errorf("two writers taught something: %+v", got)
+	}
+}
+
+// The last moment at which a primary can have taken a write is not that of its first silence: clients on its side of a
+// partition write on. Only where it is seen stopped soon after do the figures stand.
+func TestSample_of_a_silent_primary(t *testing.T) {
+	t.Parallel()
+	at := func(seconds int) time.Time { return now.Add(time.Duration(seconds) * time.Second) }
+	for _, tc := range []struct {
+		reason string
+		local  []State // second by second, from the first on
+		far    []State
+		lost   time.Time
+		silent bool
+		stop   time.Time
+	}{
+		{reason: "refused_at_once", local: []State{Refused, Hung}, far: []State{Refused, Hung}, lost: at(1)},
+		{reason: "one_broken_connection_and_then_refused", local: []State{Unreachable, Refused, Refused}, far: []State{Unsure, Unsure, Refused}, lost: at(2)},
+		{reason: "silent", local: []State{Hung, Hung}, far: []State{Hung, Unreachable}, lost: at(1), silent: true},
+		{reason: "refused_in_another_place", local: []State{Hung}, far: []State{Refused}, lost: at(1)},
+		{reason: "refused_here_and_writable_there", local: []State{Refused, Refused}, far: []State{Writable, Writable}, lost: at(1), silent: true},
+		{
+			reason: "stopped_after_a_long_silence", local: []State{Hung, Hung, Hung, Hung, Hung, Hung, Refused, Refused}, far: slices.Repeat([]State{Hung}, 8),
+			lost: at(1), silent: true, stop: at(7),
+		},
+	} {
+		t.Run(tc.reason, func(t *testing.T) {
+			t.Parallel()
+			m := &memory{last: map[string]Sample{}, now: time.Now}
+			s := dead()
+			s.set(primary("pg-1", 1, 1000))
+			m.saw(s)
+			var got Sample
+			for i := range tc.local {
+				s.old(tc.local[i], tc.far[i])
+				s.Readings[0].At = at(i + 1)
+				got = m.saw(s)
+			}
+			if !got.LostAt.Equal(tc.lost) || got.Silent != tc.silent || !got.StoppedAt.Equal(tc.stop) {
+				t.Errorf("lost at %s, silent %t, stopped at %s; want %s, %t, %s", got.LostAt, got.Silent, got.StoppedAt, tc.lost, tc.silent, tc.stop)
+			}
+		})
+	}
+}
+
+// What an approver accepts of a silent primary is the same sentence at every look; only the shown figure grows.
+func TestLoss_of_a_silent_primary_is_accepted_once(t *testing.T) {
+	t.Parallel()
+	var texts, values []string
+	for _, later := range []time.Duration{0, time.Minute} {
+		s := dead()
+		s.old(Hung, Hung)
+		s.Sample.Silent, s.At = true, now.Add(later)
+		ev := s.Judge(Wish{})
+		if len(ev.Bounds) != 0 {
+			t.Errorf("bounds %+v of what nothing bounds", ev.Bounds)
+		}
+		for _, f := range ev.Facts {
+			if f.Guard == "G5" && f.NeedsAcknowledgement() {
+				texts, values = append(texts, f.Sentence()), append(values, f.Value)
+			}
+		}
+	}
+	if len(texts) != 4 || texts[0] != texts[2] || texts[1] != texts[3] {
+		t.Errorf("the sentences change: %q", texts)
+	}
+	want := []string{"unknown (pg-1 fell silent, not seen stopped)", "unknown, up to 1.5 s so far", "unknown (pg-1 fell silent, not seen stopped)", "unknown, up to 1m 1s so far"}
+	if diff := cmp.Diff(want, values); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -50,6 +50,7 @@ func (s Situation) Judge(w Wish) pointsman.Evidence {
 	ev.Facts = append(ev.Facts, loss.facts(s.Cluster.Limits)...)
 	ev.Facts = append(ev.Facts, loss.outside(w.Bounds)...)
 	ev.Bounds = loss.bounds()
+	ev.Facts = append(append(ev.Facts, s.history(old, candidate)...), s.unseen(old, candidate.Node)...)
 	ev.Facts = append(append(ev.Facts, s.durability(candidate)...), s.redundancy(old, candidate.Node))
 	if candidate.Keeping.SyncNames != "" {
 		ev.Facts = append(ev.Facts, s.waitsAfterLoss(candidate, old))

@@ -114,7 +114,8 @@ func (s Situation) vantage(old string) pointsman.Fact {
 		Limit: fmt.Sprintf("at least %d", s.Cluster.Quorum), Source: old, At: s.At, Result: pointsman.Pass,
 	}
 	if gone < s.Cluster.Quorum {
-		f.Result = pointsman.Fail
+		missing := float64(s.Cluster.Quorum - gone) // what is accepted: one more that is blind is another risk
+		f.Result, f.Measure = pointsman.Fail, &missing
 		f.Text = fmt.Sprintf("%s looks gone from %d of %s, wanted is at least %d: a broken network between them and %s would look the same, and both could take writes",
 			old, gone, pointsman.Count(len(views), "vantage point"), s.Cluster.Quorum, old)
 		f.Clears = "configure probes elsewhere, or look at " + old + " by another way"

@@ -95,7 +95,22 @@ func TestJudge(t *testing.T) {
 			refuses:  []string{"G2"},
 			sentence: "pg-2 still holds a stream from pg-1, last message 9.0 s ago, limit 40 s: pg-1 is hung or only we cannot reach it, not dead",
 		},
-		{reason: "hung_primary_whose_standby_gave_up_passes_with_a_hook", change: func(s *Situation) { s.old(Hung, Hung) }},
+		{reason: "hung_primary_that_was_seen_stopped_before_passes_with_a_hook", change: func(s *Situation) { s.old(Hung, Hung) }},
+		{
+			reason: "silent_primary_may_take_writes_so_its_loss_is_accepted", change: func(s *Situation) { s.old(Hung, Unreachable); s.Sample.Silent = true },
+			risks:    []string{"G5", "G5"},
+			sentence: "loss in bytes is unknown, limit 16,777,216 B: pg-1 fell silent without being seen stopped, and what it has taken since is lost too",
+		},
+		{
+			reason: "silent_primary_that_nobody_noticed_before_may_take_writes", change: func(s *Situation) { s.old(Hung, Hung); s.Sample.LostAt = time.Time{} },
+			risks: []string{"G5", "G5"},
+		},
+		{
+			reason: "stopped_after_a_long_silence_stays_accepted_and_is_not_asked_anew", change: func(s *Situation) {
+				s.Sample.Silent, s.Sample.LostAt, s.Sample.StoppedAt = true, now.Add(-time.Minute), now
+			},
+			risks: []string{"G5", "G5"},
+		},
 		{
 			reason: "hung_primary_without_a_hook_needs_acceptance", change: func(s *Situation) { s.old(Hung, Hung); s.Cluster.Fence.Command = nil },
 			risks: []string{"G1"}, sentence: "pg-1 cannot be stopped from here: if it comes back, it takes writes beside the new primary",
@@ -138,6 +153,36 @@ func TestJudge(t *testing.T) {
 			risks: []string{"G4"}, sentence: "pg-2 (timeline 1, received 0/5000000) is less advanced than pg-3 (timeline 1, received 0/5004000)",
 		},
 		{reason: "no_standby_is_refused", change: func(s *Situation) { s.set(Reading{Node: "pg-2", Sighting: seen(Refused)}) }, refuses: []string{"G3", "G4"}},
+		{
+			reason: "position_on_an_older_timeline_cannot_be_compared", change: func(s *Situation) { s.Sample.Timeline, s.Sample.LSN = 2, 0x4000000 },
+			risks: []string{"G5", "G4"}, sentence: "pg-2 is on timeline 1, pg-1 was on 2 when it was last seen: what it wrote there is lost, and how much that is cannot be told",
+		},
+		{
+			reason: "position_on_a_later_timeline_neither", change: func(s *Situation) { s.Readings[1].Timeline = 2 },
+			risks: []string{"G5", "G4"}, sentence: "loss in bytes is unknown (pg-1 was on timeline 1, pg-2 is on 2), limit 16,777,216 B",
+		},
+		{
+			reason: "third_node_that_does_not_answer_may_have_been_promoted", change: func(s *Situation) { s.set(Reading{Node: "pg-3", Sighting: seen(Hung)}) },
+			risks: []string{"G27"}, sentence: "pg-3 does not answer as seen from here: it may have been promoted by somebody, and it may have more than pg-2",
+		},
+		{
+			reason: "third_node_that_lets_us_not_in_neither", change: func(s *Situation) { s.set(Reading{Node: "pg-3", Sighting: seen(Denied)}) },
+			risks: []string{"G27"},
+		},
+		{reason: "third_node_that_is_stopped_is_no_risk", change: func(s *Situation) { s.set(Reading{Node: "pg-3", Sighting: seen(Refused)}) }},
+		{
+			reason: "third_node_that_a_probe_sees_in_recovery_is_no_risk", change: func(s *Situation) {
+				s.set(Reading{Node: "pg-3", Sighting: seen(Hung)})
+				s.Probes["pg-3"] = []ProbeSight{{Probe: "probe-b", Sighting: seen(Standby)}}
+			},
+		},
+		{
+			reason: "third_node_that_takes_writes_elsewhere_is_refused", change: func(s *Situation) {
+				s.set(Reading{Node: "pg-3", Sighting: seen(Hung)})
+				s.Probes["pg-3"] = []ProbeSight{{Probe: "probe-b", Sighting: seen(Writable)}}
+			},
+			refuses: []string{"G27"}, sentence: "pg-3 takes writes as seen from probe-b: a failover would make a second primary",
+		},
 		{
 			reason: "primary_that_nobody_saw_and_two_silent_nodes_is_refused", change: func(s *Situation) {
 				s.Sample = Sample{}
@@ -204,6 +249,25 @@ func TestJudge(t *testing.T) {
 				t.Errorf("the same situation is judged otherwise: %s", cmp.Diff(ev, again))
 			}
 		})
+	}
+}
+
+// What is accepted has a figure where there is one, so that a larger one is asked again.
+func TestJudge_measures_what_is_accepted(t *testing.T) {
+	t.Parallel()
+	s := dead()
+	s.old(Refused, Unsure)
+	s.set(standby("pg-3", 0x5004001))
+	got := map[string]float64{}
+	for _, f := range pointsman.Acknowledgements(s.Judge(Wish{Candidate: "pg-2"}).Facts) {
+		if f.Measure == nil {
+			t.Errorf("%s has no figure", f.Key())
+			continue
+		}
+		got[f.Name] = *f.Measure
+	}
+	if diff := cmp.Diff(map[string]float64{"vantage points": 1, "candidate pg-2": 32768}, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -109,6 +109,29 @@ func (s Situation) misnamed(r Reading) string {
 	return ""
 }
 
+// unseen is G27 for the nodes that tell nothing: a person may have promoted one that does not answer here. Of one that is
+// seen stopped, or in recovery, that is known.
+func (s Situation) unseen(old, candidate string) []pointsman.Fact {
+	var out []pointsman.Fact
+	for _, r := range s.Readings {
+		if r.Node == old || r.Node == candidate || r.State == Standby || r.State == Writable || s.stoppedSomewhere(r.Node) {
+			continue
+		}
+		views := s.sightings(r.Node)
+		f := pointsman.Fact{
+			Guard: "G27", Kind: pointsman.Ack, Name: "other node " + r.Node, Value: told(views), Limit: "seen in recovery, or stopped", Source: r.Node, At: r.At, Result: pointsman.Fail,
+			Text:   fmt.Sprintf("%s %s: it may have been promoted by somebody, and it may have more than %s", r.Node, told(views), candidate),
+			Clears: "make " + r.Node + " answer, or stop it",
+		}
+		if i := slices.IndexFunc(views, func(v view) bool { return v.State == Writable }); i >= 0 {
+			f.Kind = pointsman.Hard
+			f.Text = fmt.Sprintf("%s takes writes as seen from %s: a failover would make a second primary", r.Node, views[i].From)
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
 // redundancy is G29: what is left to fail over to afterwards.
 func (s Situation) redundancy(old, candidate string) pointsman.Fact {
 	return withoutStandby(candidate+" will have no standby", len(s.beside(old, candidate)), s)

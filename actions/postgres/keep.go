@@ -55,7 +55,7 @@ func (m *memory) keep(file string) error {
 func (k kept) sample(now time.Time) Sample {
 	k.peakAt, k.fromLSN, k.fromAt, k.missedAt = k.PeakAt, k.FromLSN, k.FromAt, k.MissedAt
 	if now.Sub(k.KeptAt) > gap {
-		k.LostAt, k.missedAt = time.Time{}, time.Time{} // the sample is then as old as it is, and says so
+		k.LostAt, k.missedAt, k.Silent, k.StoppedAt = time.Time{}, time.Time{}, false, time.Time{} // the sample is then as old as it is, and says so
 	}
 	return k.Sample
 }

@@ -17,6 +17,10 @@ const (
 	keptMost = 2
 	// keptPatience is how long an open connection is waited for before a new one is asked.
 	keptPatience = 250 * time.Millisecond
+	// dyingLooks is how often a node that is not reached is asked again at once, dyingRest how long after. Whether it is only
+	// silent or stopped makes one approver more or less.
+	dyingLooks = 3
+	dyingRest  = 50 * time.Millisecond
 )
 
 // lines are connections that looks leave open for the looks that follow: a new server process and its login are most of
@@ -50,12 +54,31 @@ func (l *lines) read(ctx context.Context, n Node, table string) (Reading, *pgx.C
 		}
 	}
 	r, conn := n.read(ctx, table)
+	for range dyingLooks { // a server that is being killed drops whom it accepts, and refuses them a moment later
+		if conn != nil || r.State != Unreachable || !rested(ctx, dyingRest) {
+			break
+		}
+		asked = time.Now()
+		r, conn = n.read(ctx, table)
+	}
 	if conn == nil {
 		r.At = asked
 		return r, nil
 	}
 	conn.PgConn().CustomData()[openedKey] = r.At
 	return r, conn
+}
+
+// rested waits, and reports whether there is time left.
+func rested(ctx context.Context, d time.Duration) bool {
+	rest := time.NewTimer(d)
+	defer rest.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-rest.C:
+		return true
+	}
 }
 
 // askSoon leaves enough of the caller's time for a new connection.

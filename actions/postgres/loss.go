@@ -28,13 +28,15 @@ const staleSamples = 3
 type loss struct {
 	bytes, seconds        float64
 	noBytes, noSeconds    string // why unknown
+	silent                bool   // the old primary may have gone on writing when it did not answer any more
 	old, candidate        string
 	sourceBytes, sourceAt string
 	at                    time.Time
 }
 
 // loss compares the last that is known of the old primary with what the candidate received. Between the last sample
-// and the first unanswered question the primary is taken to have written at its peak rate.
+// and the moment at which it was seen stopped the primary is taken to have written at its peak rate. One that is only silent
+// may take writes from clients on its side of the network for as long as that lasts, so nothing bounds its loss.
 func (s Situation) loss(old string, candidate Reading) loss {
 	l := loss{
 		old: old, candidate: candidate.Node, at: candidate.At,
@@ -46,10 +48,15 @@ func (s Situation) loss(old string, candidate Reading) loss {
 		lost = s.At
 	}
 	age := lost.Sub(p.At)
+	l.silent = p.Silent || p.LostAt.IsZero() && !s.stoppedSomewhere(old) && !s.answersAnywhere(old)
 	l.sourceBytes = fmt.Sprintf("last sample of %s, %s before it stopped answering", old, pointsman.Span(max(0, age)))
 	switch {
 	case p.Primary != old:
 		l.noBytes = "unknown (no sample of " + old + ")"
+	case l.silent:
+		l.noBytes = "unknown (" + old + " fell silent, not seen stopped)"
+	case s.otherTimeline(old, candidate):
+		l.noBytes = fmt.Sprintf("unknown (%s was on timeline %d, %s is on %d)", old, p.Timeline, candidate.Node, candidate.Timeline)
 	case age > staleSamples*s.Cluster.SampleEvery:
 		l.noBytes = "unknown (last sample " + pointsman.Span(age) + " old)"
 	case p.Rate < 0:
@@ -66,10 +73,34 @@ func (s Situation) loss(old string, candidate Reading) loss {
 		l.noSeconds = "unknown (no sample of " + old + ")"
 	case candidate.Beat.IsZero():
 		l.noSeconds = "unknown (no heartbeat on " + candidate.Node + ")"
+	case l.silent:
+		l.noSeconds = "unknown, up to " + pointsman.Span(s.At.Sub(candidate.Beat)) + " so far"
+		if !p.StoppedAt.IsZero() {
+			l.noSeconds = "unknown, up to " + pointsman.Span(p.StoppedAt.Sub(candidate.Beat))
+		}
 	default:
 		l.seconds = step(lost.Sub(candidate.Beat).Seconds(), secondStep)
 	}
 	return l
+}
+
+// otherTimeline: positions on two timelines cannot be subtracted, whichever is the larger number.
+func (s Situation) otherTimeline(old string, candidate Reading) bool {
+	p := s.Sample
+	return p.Primary == old && p.Timeline > 0 && candidate.Timeline > 0 && p.Timeline != candidate.Timeline
+}
+
+// history is G4 for the old primary itself: a candidate that does not follow the timeline on which it wrote last.
+func (s Situation) history(old string, candidate Reading) []pointsman.Fact {
+	if !s.otherTimeline(old, candidate) {
+		return nil
+	}
+	return []pointsman.Fact{{
+		Guard: "G4", Kind: pointsman.Ack, Name: "timeline of " + candidate.Node, Value: fmt.Sprint(candidate.Timeline), Limit: fmt.Sprint(s.Sample.Timeline),
+		Source: candidate.Node, At: candidate.At, Result: pointsman.Fail, Clears: "promote a standby that followed " + old + ", if there is one",
+		Text: fmt.Sprintf("%s is on timeline %d, %s was on %d when it was last seen: what it wrote there is lost, and how much that is cannot be told",
+			candidate.Node, candidate.Timeline, old, s.Sample.Timeline),
+	}}
 }
 
 // step rounds up to the next step, at least one.
@@ -89,6 +120,10 @@ func (l loss) figure(f pointsman.Fact, unknown string, v, limit float64, value, 
 		f.Value, f.Result = unknown, pointsman.Unknown
 		f.Text = fmt.Sprintf("%s is %s, limit %s", f.Name, unknown, f.Limit)
 		f.Clears = "nothing, once " + l.old + " is dead: accept it, or recover " + l.old
+		if l.silent { // without the figure, which grows: the text is part of the plan, and of what is accepted
+			f.Text = fmt.Sprintf("%s is unknown, limit %s: %s fell silent without being seen stopped, and what it has taken since is lost too", f.Name, f.Limit, l.old)
+			f.Clears = "accept it, or recover " + l.old
+		}
 		return f
 	}
 	f.Value, f.Result, f.Measure = value, pointsman.Pass, &v

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -18,8 +19,12 @@ type Sample struct {
 	Beat     time.Time // the newest heartbeat that the primary committed, by the store's clock
 	Sync     string    // the standbys that commits waited for, joined with commas
 	Trouble  string    // why the primary refused the newest heartbeat, where it answered
-	// LostAt is when the primary first did not answer. It stays, so that the same situation gives the same figures.
+	// LostAt is when the primary was first seen stopped, else when it first did not answer. It stays, so that the same
+	// situation gives the same figures.
 	LostAt time.Time
+	// Silent: after LostAt it may have gone on taking writes from others, until it was seen stopped at StoppedAt, or until now.
+	Silent    bool      `json:",omitempty"`
+	StoppedAt time.Time `json:",omitzero"`
 	// Before is the primary before this one, seen to change at ChangedAt.
 	Before    string
 	ChangedAt time.Time
@@ -65,16 +70,40 @@ func (m *memory) saw(s Situation) Sample {
 	switch {
 	case len(writable) == 1:
 		known = known.next(writable[0])
-	case len(writable) == 0 && known.Known() && known.LostAt.IsZero() && s.reading(known.Primary).State.Gone():
-		known.LostAt = s.reading(known.Primary).At
-		if !known.missedAt.IsZero() {
-			known.LostAt = known.missedAt
-		}
+	case len(writable) == 0 && known.Known() && s.reading(known.Primary).State.Gone():
+		known = known.lost(s.reading(known.Primary).At, s.stoppedSomewhere(known.Primary))
 	}
 	if known.Known() { // two writers teach nothing, but that somebody still watches
 		m.set(s.Cluster.Name, known)
 	}
 	return known
+}
+
+// briefly is the longest silence before a server is seen stopped that is told as a part of the loss. Behind a longer one the
+// figure could be nothing but the silence's length, and it would be asked for anew when the fence has stopped the server.
+const briefly = 5 * time.Second
+
+// lost is the sample after a look that did not find the primary alive. Silence alone does not tell that it takes no writes:
+// its clients may still reach it.
+func (s Sample) lost(at time.Time, stopped bool) Sample {
+	if s.LostAt.IsZero() {
+		s.LostAt, s.Silent = at, true
+		if !s.missedAt.IsZero() {
+			s.LostAt = s.missedAt
+		}
+	}
+	if stopped && s.Silent && s.StoppedAt.IsZero() {
+		s.StoppedAt = at
+		if at.Sub(s.LostAt) <= briefly {
+			s.LostAt, s.Silent, s.StoppedAt = at, false, time.Time{}
+		}
+	}
+	return s
+}
+
+// stoppedSomewhere: one place sees that the server takes no writes, and no other that it may.
+func (s Situation) stoppedSomewhere(node string) bool {
+	return !s.answersAnywhere(node) && slices.ContainsFunc(s.sightings(node), func(v view) bool { return v.State.Stopped() })
 }
 
 // next is the sample after a healthy primary was read.

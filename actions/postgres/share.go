@@ -104,6 +104,7 @@ func (m *memory) adopt(cluster string, k kept) {
 	case !theirs.Known(), known.Known() && known.SystemID != theirs.SystemID:
 		return
 	case same && theirs.LSN == known.LSN && known.LostAt.IsZero() && !theirs.LostAt.IsZero() && !theirs.At.Before(known.At):
+	case same && theirs.LSN == known.LSN && known.Silent && !theirs.LostAt.IsZero() && !theirs.Silent && !theirs.At.Before(known.At): // it saw it stop
 	case same && theirs.LSN <= known.LSN, !same && known.Known() && !theirs.At.After(known.At):
 		return
 	}

@@ -35,17 +35,21 @@ func TestShare(t *testing.T) {
 	earlier.LSN, earlier.At, earlier.LostAt = 4500, at.Add(-time.Second), at
 	alive := dead
 	alive.LostAt, alive.missedAt = time.Time{}, time.Time{}
+	silent := dead
+	silent.LostAt, silent.Silent = at, true
 	promoted := Sample{Primary: "pg-2", SystemID: "7", Timeline: 2, LSN: 5100, At: at.Add(time.Minute), Before: "pg-1"}
 	stranger := dead
 	stranger.SystemID, stranger.LSN = "8", 9000
 	for name, one := range map[string]struct{ known, theirs, want Sample }{
-		"it never saw the primary":                         {Sample{}, dead, dead},
-		"it saw the primary earlier":                       {earlier, dead, dead},
-		"it saw the primary later":                         {dead, earlier, dead},
-		"it saw the same, and not yet that it was lost":    {alive, dead, dead},
-		"another one was promoted meanwhile":               {dead, promoted, promoted},
-		"it knows of the promotion and the other does not": {promoted, dead, promoted},
-		"that is another database system":                  {dead, stranger, dead},
+		"it never saw the primary":                             {Sample{}, dead, dead},
+		"it saw the primary earlier":                           {earlier, dead, dead},
+		"it saw the primary later":                             {dead, earlier, dead},
+		"it saw the same, and not yet that it was lost":        {alive, dead, dead},
+		"it saw only that it was silent, the other it stopped": {silent, dead, dead},
+		"it saw it stop, the other only that it was silent":    {dead, silent, dead},
+		"another one was promoted meanwhile":                   {dead, promoted, promoted},
+		"it knows of the promotion and the other does not":     {promoted, dead, promoted},
+		"that is another database system":                      {dead, stranger, dead},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
