@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pointsman/pointsman/actions"
+	"github.com/pointsman/pointsman/actions/service"
 )
 
 // hookOutput is how much of a hook's output is kept, hookShown how much of its last line is told.
@@ -28,7 +29,7 @@ type hook struct {
 }
 
 // run starts the hook for a node and waits for it. There is no shell, the environment holds nothing of ours but
-// PATH and HOME, and at the deadline the hook's whole process group is killed.
+// PATH and HOME, and at the deadline the hook's whole process group is killed. The hook itself dies with us.
 func (h hook) run(ctx context.Context, node string) error {
 	if err := actions.InTime(ctx); err != nil {
 		return fmt.Errorf("the %s for %s was not started: %w", h.name, node, err)
@@ -44,8 +45,7 @@ func (h hook) run(ctx context.Context, node string) error {
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.WaitDelay = time.Second // a child that kept the pipe open must not hold us
-	ownGroup(cmd)
-	err := cmd.Run()
+	err := service.Run(ctx, cmd, false)
 	switch exit, exited := errors.AsType[*exec.ExitError](err); {
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):
 		return nil

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions/service"
 )
 
 // NodeHook acts on a node's own machine, where Pointsman does not log in: argv without a shell, in which {node} is
@@ -67,7 +68,18 @@ func (t nodeTask) env() []string {
 	return env
 }
 
-// run does one step and returns the name=value lines that the hook wrote.
+// within tells the hook how many seconds it has. One that we cannot kill, because it runs on another machine, must not
+// start a server later than that: a successor may have promoted another one.
+func within(ctx context.Context) []string {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return nil
+	}
+	return []string{"POINTSMAN_WITHIN=" + strconv.Itoa(max(0, int(time.Until(deadline).Seconds())))}
+}
+
+// run does one step and returns the name=value lines that the hook wrote. It dies with us, like every hook; only a rewind goes
+// on, because half of one leaves no data folder.
 func (t nodeTask) run(ctx context.Context) (map[string]string, error) {
 	hook := t.cluster.NodeHook
 	if len(hook.Command) == 0 {
@@ -81,11 +93,10 @@ func (t nodeTask) run(ctx context.Context) (map[string]string, error) {
 	}
 	out, said := &capped{left: hookOutput}, &capped{left: hookOutput}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Env = t.env()
+	cmd.Env = append(t.env(), within(ctx)...)
 	cmd.Stdout, cmd.Stderr = out, said
 	cmd.WaitDelay = time.Second // a server that the hook started may keep the pipes open
-	ownGroup(cmd)
-	err := cmd.Run()
+	err := service.Run(ctx, cmd, t.step == nodeRewind)
 	switch exit, exited := errors.AsType[*exec.ExitError](err); {
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):
 		return values(out.buf.String()), nil

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"syscall"
 	"time"
 
 	"github.com/pointsman/pointsman"
@@ -69,9 +70,7 @@ func start(ctx context.Context, cmd *exec.Cmd) error {
 	if err != nil {
 		return err
 	}
-	if err = actions.InTime(ctx); err == nil {
-		err = cmd.Start()
-	}
+	err = startInTime(ctx, cmd)
 	if g == nil {
 		return err
 	}
@@ -85,6 +84,31 @@ func start(ctx context.Context, cmd *exec.Cmd) error {
 		return err
 	}
 	return nil
+}
+
+// Run starts a command, made with the context, in a group of its own if its time is not over, and waits for its end as
+// its own Run does. When the context ends the whole group is killed. It dies with us as process does, unless lasting: what
+// would leave a ruin if it were cut off goes on to its end. The error says which it was, as that of cmd.Run.
+func Run(ctx context.Context, cmd *exec.Cmd, lasting bool) error {
+	runtime.LockOSThread() // see process.run
+	defer runtime.UnlockOSThread()
+	cmd.Cancel = func() error { return signalGroup(cmd.Process.Pid, true) }
+	cmd.SysProcAttr = ownGroup()
+	begin := start
+	if lasting { // the gate ties it to us as well
+		cmd.SysProcAttr, begin = &syscall.SysProcAttr{Setpgid: true}, startInTime
+	}
+	if err := begin(ctx, cmd); err != nil {
+		return err
+	}
+	return cmd.Wait()
+}
+
+func startInTime(ctx context.Context, cmd *exec.Cmd) error {
+	if err := actions.InTime(ctx); err != nil {
+		return err
+	}
+	return cmd.Start()
 }
 
 // Exec runs a program without a shell until it ends or the context does, then with its children, and returns the end of

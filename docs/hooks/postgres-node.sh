@@ -34,12 +34,20 @@ start_server() { "$BIN/pg_ctl" -D "$DATA" -w -s -t 120 -l "$LOG" start; }
 LOG=${LOG:-$KEEP/$2.log}
 
 if [ "$(id -u)" -eq 0 ]; then # PostgreSQL's programs refuse root
-	exec setpriv --reuid "$(stat -L -c %u "$DATA")" --regid "$(stat -L -c %g "$DATA")" --clear-groups "$0" "$@"
+	# Whoever becomes somebody else outlives the death of the one who asked; keep that.
+	exec setpriv --reuid "$(stat -L -c %u "$DATA")" --regid "$(stat -L -c %g "$DATA")" --clear-groups --pdeathsig keep "$0" "$@"
 fi
 DATA=$(readlink -f "$DATA")
 cd "$KEEP" # never in DATA: what works there counts as its server
 fork=${POINTSMAN_FORK_LSN:-}
 primary="host=${POINTSMAN_PRIMARY_HOST:-} port=${POINTSMAN_PRIMARY_PORT:-}"
+
+# in_time: Pointsman's own time for the step is not over. After it another server may be primary.
+read -r began _ </proc/uptime
+in_time() {
+	read -r now _ </proc/uptime
+	[ "$((${now%.*} - ${began%.*}))" -lt "${POINTSMAN_WITHIN:-86400}" ] || fail "the time for the step $POINTSMAN_STEP is over: $1 is not started"
+}
 
 # running: does any process work in the data folder? That also finds children that outlived their postmaster, and is not
 # deceived by a process id that was given to somebody else, nor by a zombie.
@@ -220,10 +228,14 @@ stop() {
 # again starts a primary that was stopped for a switchover which could not be made. A stop that took too long may still be
 # under way: its server is one that runs only for a moment more.
 again() {
-	while running && ! serving; do sleep 0.05; done
+	while running && ! serving; do
+		in_time "$2"
+		sleep 0.05
+	done
 	if running; then return 0; fi
 	[ ! -e "$DATA/standby.signal" ] || fail "$2 is a standby"
 	[ "$(control 'Database cluster state')" = "shut down" ] || fail "$2 was not shut down in order"
+	in_time "$2" # the last thing before
 	start_server 9>&- >/dev/null || fail "$2 did not start: $(tail -n 1 "$LOG" 2>&1)"
 }
 
