@@ -57,8 +57,18 @@ func told(err error, password string) error {
 	if password != "" {
 		text = strings.ReplaceAll(text, password, "***")
 	}
-	return errors.New(text)
+	return &toldError{text, err}
 }
+
+// toldError says our text, and lets the cause be recognised.
+type toldError struct {
+	text  string
+	cause error
+}
+
+func (e *toldError) Error() string { return e.text }
+
+func (e *toldError) Unwrap() error { return e.cause }
 
 // arriveSQL takes the timeline from the name of the WAL file: the control file shows the old one until the first
 // checkpoint after a promotion.
@@ -156,25 +166,4 @@ func (s Situation) arrived(a arrival, token string, err error) pointsman.Fact {
 		return good(f, fmt.Sprintf("read back on timeline %d", a.Timeline))
 	}
 	return f
-}
-
-// silent is G1 of a failover, seen from where clients stand: a leader whose Patroni died may take writes all the same, above
-// all in maintenance mode, where nothing stops it.
-func (c Cluster) silent(ctx context.Context) pointsman.Fact {
-	visitCtx, cancel := context.WithTimeout(ctx, budget(ctx, c.ReadTimeout))
-	defer cancel()
-	a, err := c.visit(visitCtx, "")
-	f := pointsman.Fact{
-		Guard: "G1", Kind: pointsman.Hard, Name: "clients' address", Limit: "leads to nobody who takes writes", Source: "clients", At: a.At, Result: pointsman.Fail,
-		Clears: "stop that server, or start its Patroni again",
-	}
-	switch {
-	case err == nil && a.Timeline > 0:
-		f.Value = fmt.Sprintf("a server on timeline %d takes writes", a.Timeline)
-		f.Text = fmt.Sprintf("the clients' address leads to a server on timeline %d that takes writes, though no member leads: the old leader lives without its Patroni", a.Timeline)
-		return f
-	case err == nil:
-		return good(f, "a standby")
-	}
-	return good(f, "nobody who takes writes answers")
 }

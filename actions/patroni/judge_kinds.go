@@ -43,6 +43,9 @@ func (s Situation) judgeFailover(w wish) pointsman.Evidence {
 		return s.led(ev, leader, w)
 	}
 	ev.Facts = append(ev.Facts, s.vacant())
+	if leader == "" {
+		ev.Facts = append(ev.Facts, s.signs())
+	}
 	now := wish{Leader: w.Leader, Candidate: w.Candidate, Timeline: s.timeline(), SystemID: s.systemID()}
 	if last, ok := s.lastPromotion(); ok && now.Leader == "" {
 		now.Leader = last.Leader
