@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/pointsman/pointsman"
@@ -37,6 +36,8 @@ type RejoinMemo struct {
 	// Uncounted: the hook did not say how many commits. Memos of before do not have it, and say 0 there.
 	Uncounted bool   `json:"uncounted,omitempty"`
 	Kept      string `json:"kept,omitempty"` // the folder of the kept WAL, on the node's machine
+	// Stopped: the node ran, and was stopped by this step, which began it before it asked for that.
+	Stopped bool `json:"stopped,omitempty"`
 }
 
 // Kind implements actions.Action.
@@ -145,35 +146,49 @@ func (a Rejoin) Apply(ctx context.Context, in actions.Input) (actions.Outcome, e
 		return actions.Outcome{}, actions.Refuse("the plan names no node of %s to rejoin", cluster.Name)
 	}
 	j, ev := a.fresh(ctx, cluster, args, in)
+	memo := RejoinMemo{Node: args.Node, Primary: j.primary().Node, Stopped: stoppedBefore(in) && j.reading(args.Node).State != Standby}
 	if no := pointsman.Refusals(ev.Facts); len(no) > 0 {
-		return actions.Outcome{}, &actions.RefusedError{Facts: no}
+		return memo.left(&actions.RefusedError{Facts: no})
 	}
-	memo := RejoinMemo{Node: args.Node, Primary: j.primary().Node}
 	if ev.Already {
 		return memo.outcome(ev.AlreadyBy)
 	}
 	task := nodeTask{cluster: cluster, node: args.Node, primary: j.primary()}
 	if j.reading(args.Node).State == Standby {
-		task.step = nodeStop
-		if _, err := task.run(ctx); err != nil {
-			return actions.Outcome{}, err
-		}
-		// Now that it stands still, the end of its WAL is known for certain.
-		if j, ev = a.fresh(ctx, cluster, args, in); len(pointsman.Refusals(ev.Facts)) > 0 {
-			return actions.Outcome{}, fmt.Errorf("%s was stopped, and then: %s", args.Node, pointsman.Refusals(ev.Facts)[0].Sentence())
+		if j, err = a.halt(ctx, task, args, in, &memo); err != nil {
+			return memo.left(err)
 		}
 	}
 	if j.found.diverged() > 0 {
 		if memo, err = a.rewind(ctx, task, j, memo); err != nil {
-			return actions.Outcome{}, err
+			return memo.left(err)
 		}
 	}
 	task.step, task.settled = nodeStart, j.settled()
 	if _, err := task.run(ctx); err != nil {
-		out, merr := memo.outcome("")
-		return out, errors.Join(err, merr)
+		return memo.left(err)
 	}
 	return memo.outcome(memo.note())
+}
+
+// halt stops a standby that runs, and judges again: now that it stands still, the end of its WAL is known for certain. It is
+// on record before, because readers may lose a server by it.
+func (a Rejoin) halt(ctx context.Context, task nodeTask, args RejoinArgs, in actions.Input, memo *RejoinMemo) (rejoining, error) {
+	stopping := *memo
+	stopping.Stopped = true
+	if err := stopping.remember(in); err != nil {
+		return rejoining{}, actions.Refuse("that %s is about to be stopped could not be stored, so nothing was done: %v", args.Node, err)
+	}
+	*memo = stopping
+	task.step = nodeStop
+	if _, err := task.run(ctx); err != nil {
+		return rejoining{}, fmt.Errorf("%w: %w", errHalf, err)
+	}
+	j, ev := a.fresh(ctx, task.cluster, args, in)
+	if no := pointsman.Refusals(ev.Facts); len(no) > 0 {
+		return j, &actions.RefusedError{Facts: no}
+	}
+	return j, nil
 }
 
 // fresh looks, inspects and judges right before an effect.

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -189,6 +190,44 @@ func TestRejoin(t *testing.T) {
 			t.Errorf("note %q, want the 5 commits", out.Note)
 		}
 		awaitRow(t, best, "SELECT count(*) = 0 FROM late")
+	})
+
+	t.Run("standby_that_was_stopped_for_it_is_told_whatever_fails_after", func(t *testing.T) {
+		t.Parallel()
+		w, _ := withHands(t, lab.PairOptions{Standbys: 2})
+		args := `{"cluster":"orders","node":"pg-3"}`
+		follow(t, w.pair.Standby, "")
+		awaitRow(t, w.pair.Standby, "SELECT NOT EXISTS (SELECT FROM pg_stat_wal_receiver)")
+		if err := w.pair.Primary.Exec(t.Context(), "CREATE TABLE late AS SELECT 1 AS n"); err != nil {
+			t.Fatal(err)
+		}
+		awaitRow(t, w.pair.Standbys[1], "SELECT to_regclass('late') IS NOT NULL")
+		if err := w.pair.KillPrimary(); err != nil {
+			t.Fatal(err)
+		}
+		w.promoteStandby(t)
+		w.hookFails(t, "keep", `echo "no room" >&2; exit 1`)
+		in := input(args)
+		in.Bounds = w.check(t, "postgres.rejoin", args).Bounds
+		var stored []string
+		in.Remember = func(memo json.RawMessage, note string) error {
+			stored = append(stored, note+string(memo))
+			return nil
+		}
+		rejoin := w.kind(t, "postgres.rejoin")
+		for range 2 { // a second attempt finds it stopped, and it is this step that stopped it
+			out, err := rejoin.Apply(t.Context(), in)
+			if _, refused := errors.AsType[*actions.RefusedError](err); refused || err == nil || !strings.Contains(err.Error(), "pg-3 ran, was stopped for this, and is not started again: the WAL that only pg-3 has could not be kept, so nothing was rewound") {
+				t.Errorf("error %v, want one that is no refusal", err)
+			}
+			if !strings.Contains(string(out.Memo), `"stopped":true`) {
+				t.Errorf("memo %s", out.Memo)
+			}
+			in.Memo = out.Memo
+		}
+		if len(stored) != 1 || !strings.HasPrefix(stored[0], "stopping pg-3") || !strings.Contains(stored[0], `"stopped":true`) {
+			t.Errorf("stored before it was stopped: %q", stored)
+		}
 	})
 
 	t.Run("standby_that_lost_its_way_on_the_primarys_timeline_needs_no_rewind", func(t *testing.T) {

@@ -29,6 +29,42 @@ func (m RejoinMemo) outcome(note string) (actions.Outcome, error) {
 	return actions.Outcome{Memo: raw, Note: note}, err
 }
 
+// errHalf: the node may run, or not.
+var errHalf = errors.New("whether the node still runs is not known")
+
+// left is the end of an attempt that failed. Once the node was stopped, nothing is a mere refusal any more: somebody has to
+// start it again.
+func (m RejoinMemo) left(err error) (actions.Outcome, error) {
+	if _, refused := errors.AsType[*actions.RefusedError](err); refused && !m.Stopped {
+		return actions.Outcome{}, err
+	}
+	switch {
+	case errors.Is(err, errHalf):
+	case m.Stopped:
+		err = fmt.Errorf("%s ran, was stopped for this, and is not started again: %s", m.Node, err.Error()) // not wrapped: something was done
+	}
+	out, merr := m.outcome("")
+	return out, errors.Join(err, merr)
+}
+
+// stoppedBefore tells whether an earlier attempt of the step stopped the node. A memo that cannot be read is none.
+func stoppedBefore(in actions.Input) bool {
+	var m RejoinMemo
+	return json.Unmarshal(in.Memo, &m) == nil && m.Stopped
+}
+
+// remember stores the memo before an effect.
+func (m RejoinMemo) remember(in actions.Input) error {
+	if in.Remember == nil {
+		return nil
+	}
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return in.Remember(raw, "stopping "+m.Node)
+}
+
 // Verify implements actions.Action: the primary says that the node streams, the node is on its timeline, and its replay
 // is close.
 func (a Rejoin) Verify(ctx context.Context, in actions.Input) (pointsman.Evidence, error) {
