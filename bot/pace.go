@@ -89,12 +89,10 @@ func (p *pace) asked(method string, now time.Time) error {
 	return nil
 }
 
-// hopeless are the answers that no repetition changes; an operator must act.
-var hopeless = []string{
-	"channel_not_found", "invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "is_archived",
-	"not_in_channel", "missing_scope", "no_permission", "restricted_action", "invalid_blocks", "invalid_arguments",
-	"msg_too_long", "msg_blocks_too_long", "org_login_required", "ekm_access_denied", "invalid_metadata_format",
-}
+// hopeless are the answers to what a message contains: the same message is refused again. What an operator mends, a token
+// (invalid_auth) or the membership of the channel (not_in_channel), is tried again, or the card would be missing after it.
+// https://docs.slack.dev/reference/methods/chat.postMessage#errors
+var hopeless = []string{"invalid_blocks", "invalid_arguments", "msg_too_long", "msg_blocks_too_long", "invalid_metadata_format"}
 
 // judged sorts an error of Slack into later, never, and anything else for "try again".
 func (p *pace) judged(method string, err error) error {

@@ -101,7 +101,7 @@ func TestASilentSlackDelaysNothingElseThanItsOwnRetry(t *testing.T) {
 
 func TestWhatNoRepetitionCuresIsGivenUpVisibly(t *testing.T) {
 	t.Parallel()
-	for _, code := range []string{"channel_not_found", "invalid_auth", "is_archived", "missing_scope"} {
+	for _, code := range []string{"invalid_blocks", "invalid_arguments", "msg_too_long", "msg_blocks_too_long", "invalid_metadata_format"} {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)

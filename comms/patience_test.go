@@ -44,7 +44,7 @@ func TestSettle(t *testing.T) {
 	if s := settle(first, "r", nil, 3, now); !s.Sent || s.Ref != "r" {
 		t.Errorf("%+v, want sent", s)
 	}
-	if s := settle(first, "", fmt.Errorf("slack: %w", Permanent(errors.New("invalid_auth"))), 3, now); !s.Parked || s.Problem != "slack: invalid_auth" {
+	if s := settle(first, "", fmt.Errorf("slack: %w", Permanent(errors.New("invalid_blocks"))), 3, now); !s.Parked || s.Problem != "slack: invalid_blocks" {
 		t.Errorf("%+v, want parked: a wrapped permanent error is one still", s)
 	}
 	if s := settle(pointsman.Delivery{Attempts: 3}, "", errors.New("500"), 3, now); !s.Parked {
