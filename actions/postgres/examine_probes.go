@@ -49,12 +49,26 @@ func (e *examination) judgeProbe(node string, met nodesMet, seen probe.Sighting,
 		e.say(pointsman.Hard, "answers", false, err.Error(), "start pointsman probe there, correct url, token_file or ca_file, and open its port for this machine")
 		return true
 	}
-	weReach := slices.ContainsFunc(met, func(r rights) bool { return r.node == node })
+	i := slices.IndexFunc(met, func(r rights) bool { return r.node == node })
+	weReach := i >= 0
 	blind := weReach && seen.State != Writable && seen.State != ReadOnly && seen.State != Standby
 	text := fmt.Sprintf("from there %s %s", node, seen.State.Words())
 	if blind {
 		text += detail(seen.Detail) + ", while we reach it: in a failover the probe would count as one that sees it gone"
 	}
+	if weReach && !blind && met[i].other(seen) {
+		blind, text = true, text+", and it is another server than the one that we reach: in a failover the probe would speak of the wrong node"
+	}
 	e.say(pointsman.Hard, "sees "+node, !blind, text, "open the way from the probe to the node, and correct the node's DSN there")
+	if seen.Server == (probe.Server{}) && !e.said("says which server it sees") {
+		e.say(pointsman.Warn, "says which server it sees", false, "it is an older Pointsman, which does not: after a stop hook that failed its word proves no fence",
+			"update pointsman there")
+	}
 	return false
+}
+
+// other reports whether the probe sees another server than this one, by what that says of itself, or by its role.
+func (r rights) other(seen probe.Sighting) bool {
+	by := seen.Server
+	return by.SystemID != "" && (by.SystemID != r.systemID || !by.StartedAt.Equal(r.startedAt)) || (seen.State == Standby) != r.recovery
 }

@@ -237,7 +237,7 @@ func (a Fencing) Verify(ctx context.Context, in actions.Input) (pointsman.Eviden
 }
 
 // judgeFenced is pure. Silence proves a fence only where a hook said that it stopped or cut off the node, or where there
-// is no hook and people accepted that; after a failed hook the node must be seen stopped. A paused pooler proves nothing:
+// is no hook and people accepted that; after a failed hook the node itself must be seen stopped. A paused pooler proves nothing:
 // there are other ways to a server.
 func (s Situation) judgeFenced(node string, memo FenceMemo) (pointsman.Evidence, error) {
 	views := s.sightings(node)
@@ -252,7 +252,7 @@ func (s Situation) judgeFenced(node string, memo FenceMemo) (pointsman.Evidence,
 			f.Result, f.Text = pointsman.Fail, fmt.Sprintf("%s is not stopped: it %s as seen from %s%s", node, v.State.Words(), v.From, detail(v.Detail))
 			f.Clears = "stop " + node + " by hand"
 			return pointsman.Evidence{Facts: []pointsman.Fact{f}}, nil
-		case v.State.Stopped():
+		case s.proves(node, v):
 			stopped++
 		}
 		if v.State.Gone() {
@@ -265,6 +265,9 @@ func (s Situation) judgeFenced(node string, memo FenceMemo) (pointsman.Evidence,
 	if stopped == 0 && s.Cluster.Fence.keepsOff() && memo.Hook != hookDone && memo.Network != hookDone {
 		f.Result = pointsman.Fail
 		f.Text = fmt.Sprintf("%s is silent and no hook ended well: it may come back and take writes", node)
+		if slices.ContainsFunc(views, func(v view) bool { return v.State.Stopped() }) {
+			f.Text = fmt.Sprintf("no hook ended well, and that %s is stopped is not proven: it %s, which may be another server", node, told(views))
+		}
 		f.Clears = "stop " + node + " by hand"
 	}
 	return pointsman.Evidence{Facts: []pointsman.Fact{f}, Holds: f.Result == pointsman.Pass}, nil

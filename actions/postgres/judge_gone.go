@@ -15,12 +15,13 @@ import (
 // view is a sighting and the place it was made from.
 type view struct {
 	From string
+	here bool // by this process, in its configuration's words
 	probe.Sighting
 }
 
 // sightings are how all vantage points see a node: this process first.
 func (s Situation) sightings(node string) []view {
-	out := []view{{From: "here", Sighting: s.reading(node).Sighting}}
+	out := []view{{From: "here", here: true, Sighting: s.reading(node).Sighting}}
 	for _, p := range s.Probes[node] {
 		out = append(out, view{From: p.Probe, Sighting: p.Sighting})
 	}
@@ -119,6 +120,12 @@ func (s Situation) vantage(old string) pointsman.Fact {
 		f.Text = fmt.Sprintf("%s looks gone from %d of %s, wanted is at least %d: a broken network between them and %s would look the same, and both could take writes",
 			old, gone, pointsman.Count(len(views), "vantage point"), s.Cluster.Quorum, old)
 		f.Clears = "configure probes elsewhere, or look at " + old + " by another way"
+		for _, v := range views {
+			if v.State == Unsure && !v.here && v.Server.SystemID != "" {
+				f.Text += fmt.Sprintf("; %s does not count: %s", v.From, v.Detail)
+				f.Clears = "correct the DSN of " + old + " at " + v.From
+			}
+		}
 	}
 	return f
 }

@@ -106,6 +106,7 @@ func (c *Clusters) look(ctx context.Context, cluster Cluster, keep ...string) (S
 	}
 	s.At = c.Clock.Now()
 	s.Sample = c.samples.saw(s)
+	s.doubted()
 	return s, kept
 }
 
@@ -146,5 +147,6 @@ func (c *Clusters) Look(ctx context.Context, cluster, node string) (probe.Sighti
 	defer cancel()
 	r, conn := c.lines.read(ctx, n, conf.HeartbeatTable)
 	c.lines.keep(conn)
+	r.Server = r.server()
 	return r.Sighting, true
 }

@@ -58,6 +58,16 @@ type Sighting struct {
 	State  State     `json:"state"`
 	Detail string    `json:"detail,omitempty"` // one phrase, without secrets
 	At     time.Time `json:"at"`
+	Server Server    `json:"server,omitzero"`
+}
+
+// Server is which server was seen, as that says itself, and where. Probes of before do not tell, and servers that do not
+// answer tell only where: the rest is empty then.
+type Server struct {
+	SystemID    string    `json:"system_id,omitempty"`
+	StartedAt   time.Time `json:"started_at,omitzero"` // of the postmaster
+	ClusterName string    `json:"cluster_name,omitempty"`
+	Addr        string    `json:"addr,omitempty"` // host:port of the probe's configuration
 }
 
 // Question names a node of a configured cluster.
