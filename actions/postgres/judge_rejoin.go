@@ -190,6 +190,12 @@ func (j rejoining) data() pointsman.Fact {
 	case j.found.Timeline == primary.Timeline && !j.found.recovering():
 		// Two servers that were promoted from one timeline give their new ones the same number; pg_rewind sees nothing.
 		f.Text = fmt.Sprintf("%s was a primary on timeline %d itself, the one of %s: they cannot be told apart, and no rewind would find the difference", j.node, j.found.Timeline, primary.Node)
+	case j.found.Timeline > 1 && j.found.History == "other":
+		f.Text = fmt.Sprintf("%s came to timeline %d otherwise than %s: two servers were promoted to that number, and it has the WAL of the other one", j.node, j.found.Timeline, primary.Node)
+	case j.found.Timeline > 1 && j.found.History != "same":
+		f.Result = pointsman.Unknown
+		f.Text = fmt.Sprintf("whether timeline %d of %s is that of %s cannot be told: its history is not there, or the node hook does not say it", j.found.Timeline, j.node, primary.Node)
+		f.Clears = "copy the newest postgres-node.sh to " + j.node + ", or build it anew with pg_basebackup"
 	default:
 		f.Result, f.Clears = pointsman.Pass, ""
 	}

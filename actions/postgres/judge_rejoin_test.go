@@ -37,6 +37,12 @@ func TestJudgeRejoin(t *testing.T) {
 		"hook_that_fails_is_never_no_divergence":   {func(j *rejoining) { j.fault = errors.New("no route") }, "the data of pg-1 could not be inspected: no route"},
 		"no_checksums_no_rewind":                   {func(j *rejoining) { j.found.Rewindable = false }, "pg_rewind cannot find what changed"},
 		"two_promotions_to_one_number":             {func(j *rejoining) { j.found.Timeline = 2 }, "pg-1 was a primary on timeline 2 itself"},
+		"other_branch_of_one_number":               {func(j *rejoining) { *j = strayed(); j.found.History = "other" }, "pg-1 came to timeline 2 otherwise than pg-2"},
+		"branch_that_nobody_knows":                 {func(j *rejoining) { *j = strayed(); j.found.History = "" }, "whether timeline 2 of pg-1 is that of pg-2 cannot be told"},
+		"older_timeline_of_another_branch": {func(j *rejoining) {
+			j.set(primary("pg-2", 3, 0x6000000))
+			j.found.Timeline, j.found.History = 2, "other"
+		}, "pg-1 came to timeline 2 otherwise than pg-2"},
 		"node_newer_than_the_primary":              {func(j *rejoining) { j.found.Timeline = 3 }, "the node is newer than the primary"},
 		"another_cluster":                          {func(j *rejoining) { j.found.SystemID = "7002" }, "they are different clusters"},
 		"machine_says_that_it_runs":                {func(j *rejoining) { j.found.Running = true }, "the server of pg-1 runs by its machine's word"},
@@ -74,7 +80,7 @@ func strayed() rejoining {
 	r := standby("pg-1", 0x5F00000)
 	r.Timeline = 2
 	j.set(r)
-	j.found = Inspection{State: "in archive recovery", SystemID: "7001", Timeline: 2, Running: true, Last: r.Replay}
+	j.found = Inspection{State: "in archive recovery", SystemID: "7001", Timeline: 2, History: "same", Running: true, Last: r.Replay}
 	return j
 }
 

@@ -125,11 +125,12 @@ type Inspection struct {
 	Running    bool
 	SystemID   string
 	Timeline   int
-	Checkpoint LSN  // begin of the latest checkpoint's record
-	Fork       LSN  // where the primary's history leaves the node's timeline; 0 when it is not known, or they are on one
-	Last       LSN  // the end of its WAL, where the server is stopped
-	Commits    int  // transactions committed after the fork
-	Counted    bool // the hook says Commits; without it the number is unknown
+	History    string // "same" as the primary's up to its own timeline, or "other"; "" where the hook does not know
+	Checkpoint LSN    // begin of the latest checkpoint's record
+	Fork       LSN    // where the primary's history leaves the node's timeline; 0 when it is not known, or they are on one
+	Last       LSN    // the end of its WAL, where the server is stopped
+	Commits    int    // transactions committed after the fork
+	Counted    bool   // the hook says Commits; without it the number is unknown
 	Rewindable bool
 	Broken     string // why its data folder cannot be used any more
 }
@@ -140,7 +141,7 @@ func (c Cluster) inspect(ctx context.Context, node string, primary Reading) (Ins
 	if err != nil {
 		return Inspection{}, err
 	}
-	in := Inspection{State: got["state"], SystemID: got["system_identifier"], Running: got["running"] != "no", Rewindable: got["rewindable"] == "yes", Broken: got["broken"]}
+	in := Inspection{State: got["state"], SystemID: got["system_identifier"], Running: got["running"] != "no", Rewindable: got["rewindable"] == "yes", Broken: got["broken"], History: got["history"]}
 	var faults [5]error
 	in.Timeline, faults[0] = strconv.Atoi(got["timeline"])
 	in.Checkpoint, faults[1] = ParseLSN(got["checkpoint_lsn"])

@@ -287,6 +287,32 @@ func TestRejoin(t *testing.T) {
 		refusal(t, err, "pg-2 has 1 walsender, limit 0")
 	})
 
+	t.Run("standby_of_another_primary_on_the_same_timeline_number_is_refused", func(t *testing.T) {
+		t.Parallel()
+		w, _ := withHands(t, lab.PairOptions{Standbys: 2})
+		first, second := w.pair.Standby, w.pair.Standbys[1]
+		follow(t, second, "") // so that it is promoted from another position
+		awaitRow(t, second, "SELECT NOT EXISTS (SELECT FROM pg_stat_wal_receiver)")
+		if err := w.pair.Primary.Exec(t.Context(), "CREATE TABLE late AS SELECT 1 AS n"); err != nil {
+			t.Fatal(err)
+		}
+		awaitRow(t, first, "SELECT to_regclass('late') IS NOT NULL")
+		if err := w.pair.StopPrimary(t.Context(), lab.Fast); err != nil {
+			t.Fatal(err)
+		}
+		w.promoteStandby(t)
+		w.step(t, "postgres.rejoin", rejoinArgs)                                    // pg-1 follows pg-2, on timeline 2
+		if err := second.Exec(t.Context(), "SELECT pg_promote(true)"); err != nil { // and pg-3 has one of the same number
+			t.Fatal(err)
+		}
+		if err := first.Stop(t.Context(), lab.Fast); err != nil {
+			t.Fatal(err)
+		}
+		_, err := w.kind(t, "postgres.rejoin").Apply(t.Context(), input(rejoinArgs))
+		refusal(t, err, "pg-1 came to timeline 2 otherwise than pg-3")
+		awaitRow(t, w.pair.Primary, "SELECT pg_is_in_recovery() AND to_regclass('late') IS NOT NULL") // left as it was
+	})
+
 	t.Run("data_of_another_cluster_is_refused", func(t *testing.T) {
 		t.Parallel()
 		w, _ := withHands(t, lab.PairOptions{})

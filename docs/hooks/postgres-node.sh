@@ -83,6 +83,16 @@ forked() {
 		sed 's/^[0-9A-F]*\.history|//' | awk -v mine="$1" '$1 == mine { print $2 }'
 }
 
+# history TIMELINE: whether this server came to its timeline as the primary did. Two servers that were promoted from one timeline
+# give their new ones the same number, and only where each left the old one tells them apart. Nothing where that is not known.
+history() {
+	own=$DATA/pg_wal/$(printf '%08X' "$1").history
+	[ "$1" -gt 1 ] && [ -e "$own" ] || return 0
+	theirs=$(psql "$primary $REPLICATION replication=true" -XAtqc "TIMELINE_HISTORY $POINTSMAN_PRIMARY_TIMELINE") || return 0
+	theirs=$(printf '%s\n' "$theirs" | sed 's/^[0-9A-F]*\.history|//' | awk -v mine="$1" '$1 ~ /^[0-9]+$/ && $1 + 0 < mine { print $1, $2 }')
+	if [ "$(awk '$1 ~ /^[0-9]+$/ { print $1, $2 }' "$own")" = "$theirs" ]; then echo "history=same"; else echo "history=other"; fi
+}
+
 # inspect reads only. A record that begins at the fork or after it exists on this node alone.
 inspect() {
 	echo "state=$(control 'Database cluster state')"
@@ -96,7 +106,9 @@ inspect() {
 	echo "rewindable=$rewindable"
 	[ ! -e "$KEEP/$2.rewinding" ] || echo "broken=an earlier pg_rewind of it did not end"
 	if running; then echo "running=yes"; else echo "running=no"; fi
-	[ -n "${POINTSMAN_PRIMARY_TIMELINE:-}" ] && [ "$POINTSMAN_PRIMARY_TIMELINE" -gt "$mine" ] || return 0
+	[ -n "${POINTSMAN_PRIMARY_TIMELINE:-}" ] && [ "$POINTSMAN_PRIMARY_TIMELINE" -ge "$mine" ] || return 0
+	history "$mine"
+	[ "$POINTSMAN_PRIMARY_TIMELINE" -gt "$mine" ] || return 0
 	fork=$(forked "$mine")
 	echo "fork_lsn=$fork"
 	[ -n "$fork" ] && ! running || return 0
