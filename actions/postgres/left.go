@@ -25,10 +25,14 @@ type left struct {
 // closableSQL are the databases that a fence closes.
 const closableSQL = `NOT datistemplate AND datname <> '` + maintenance + `'`
 
-// insideSQL are the sessions a in such databases: clients, logical walsenders, and workers of extensions and subscriptions.
-// A worker of autovacuum writes nothing of a client's. Without pg_monitor the type is not told, so it counts.
-const insideSQL = `a.datid IN (SELECT oid FROM pg_database WHERE ` + closableSQL + `)
-	AND coalesce(a.backend_type, '') <> 'autovacuum worker'`
+// insideSQL are the sessions a that may write. In such databases: clients, logical walsenders, and workers of extensions and
+// subscriptions. A worker of autovacuum writes nothing of a client's. Without pg_monitor the type is not told, so it counts.
+// In the others, which nobody can close: clients and logical walsenders that are not ours, here or of a probe.
+const insideSQL = `(a.datid IN (SELECT oid FROM pg_database WHERE ` + closableSQL + `)
+		AND coalesce(a.backend_type, '') <> 'autovacuum worker'
+	OR a.datid IN (SELECT oid FROM pg_database WHERE NOT (` + closableSQL + `))
+		AND coalesce(a.backend_type, 'client backend') IN ('client backend', 'walsender') AND a.pid <> pg_backend_pid()
+		AND NOT coalesce(a.application_name = current_setting('application_name'), false))`
 
 const leftSQL = `SELECT pg_is_in_recovery(), (SELECT count(*) FROM pg_database WHERE datallowconn AND ` + closableSQL + `)::int,
 	(SELECT count(*) FROM pg_stat_activity a WHERE ` + insideSQL + `)::int,

@@ -30,6 +30,7 @@ func owned(t *testing.T) *world {
 func (w *world) sql(t *testing.T, statements ...string) {
 	t.Helper()
 	conn := session(t, w.pair.Primary.DSN(lab.Superuser, "postgres"), "psql")
+	defer conn.Close(context.Background()) // who is in that database may write
 	for _, s := range statements {
 		if _, err := conn.Exec(t.Context(), s); err != nil {
 			t.Fatalf("%s: %v", s, err)
@@ -41,7 +42,9 @@ func (w *world) sql(t *testing.T, statements ...string) {
 func (w *world) closed(t *testing.T) string {
 	t.Helper()
 	var names string
-	err := session(t, w.pair.Primary.DSN(lab.Superuser, "postgres"), "psql").QueryRow(t.Context(),
+	conn := session(t, w.pair.Primary.DSN(lab.Superuser, "postgres"), "psql")
+	defer conn.Close(context.Background())
+	err := conn.QueryRow(t.Context(),
 		`SELECT coalesce(string_agg(datname, ' ' ORDER BY datname), '') FROM pg_database WHERE NOT datallowconn AND NOT datistemplate`).Scan(&names)
 	if err != nil {
 		t.Fatal(err)
@@ -120,6 +123,37 @@ func TestRevoke(t *testing.T) {
 		if out, err := undo(t, w, "postgres.fence", revokeArgs, out.Memo); err != nil || out.Note != "open again on pg-1: 1 database" || w.closed(t) != "" {
 			t.Errorf("undo %q, error %v, closed are %q", out.Note, err, w.closed(t))
 		}
+	})
+
+	// It is the one database that cannot be closed, and somebody may keep tables there.
+	t.Run("clients_of_the_database_that_stays_open_are_ended_or_told", func(t *testing.T) {
+		t.Parallel()
+		w := owned(t)
+		app := session(t, w.pair.Primary.DSN(lab.App, "postgres"), "jobs")
+		root := session(t, w.pair.Primary.DSN(lab.Superuser, "postgres"), "psql")
+		in := input(revokeArgs)
+		out, err := w.kind(t, "postgres.fence").Apply(t.Context(), in)
+		if want := "the databases of pg-1 could not be closed: left on it: 1 session"; err != nil || out.Note != want {
+			t.Fatalf("note %q, error %v; want %q", out.Note, err, want)
+		}
+		if lives(app) || !lives(root) {
+			t.Errorf("the application's session lives: %t, the superuser's: %t", lives(app), lives(root))
+		}
+		if _, err := root.Exec(t.Context(), "CREATE TABLE written_after_the_fence ()"); err != nil {
+			t.Fatal(err)
+		}
+		in.Memo = out.Memo
+		w.notFenced(t, in, "left on it: 1 session")
+		if err := root.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		await(t, func(ctx context.Context) error {
+			ev, err := w.kind(t, "postgres.fence").Verify(ctx, in)
+			if err == nil && !ev.Holds {
+				err = fmt.Errorf("it does not hold: %+v", ev.Facts)
+			}
+			return err
+		})
 	})
 
 	t.Run("database_of_another_owner_keeps_it_from_being_a_fence", func(t *testing.T) {
