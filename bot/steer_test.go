@@ -82,6 +82,11 @@ func TestCardOfASteeredRun(t *testing.T) {
 			paused(s).says(ben, pointsman.VerbAbort, "pg-1 was only rebooted").must(pointsman.BeginUndo{Run: "INC-7/R1", Epoch: 2})
 			return s.after(time.Second).must(pointsman.EndUndo{Run: "INC-7/R1", Epoch: 2, Step: 1, State: pointsman.StepUndone, Note: "open again on pg-1: 2 databases"})
 		},
+		"steer_not_undone": func(s *tale) *tale {
+			paused(s).says(ben, pointsman.VerbAbort, "pg-1 was only rebooted").must(pointsman.BeginUndo{Run: "INC-7/R1", Epoch: 2})
+			s.after(time.Second).must(pointsman.EndUndo{Run: "INC-7/R1", Epoch: 2, Step: 1, State: pointsman.StepNotUndone, Note: "the stop hook ran for pg-1, which refuses connections; start it by hand"})
+			return s.says(ben, pointsman.VerbAbort, "I start it")
+		},
 		"steer_handed_over": func(s *tale) *tale {
 			return fenced(s).stepEnds(2, pointsman.StepUnknown, "pg-2 did not say whether it left recovery").says(ben, pointsman.VerbAbort, "I promote it by hand")
 		},
