@@ -74,8 +74,8 @@ func (c *checker) people() {
 				c.warn(at+".unix_uid", "whoever is root on this machine decides as %s; prefer a personal account", p.ID)
 			}
 		}
-		if n := len(p.Token); n > 0 && n < 16 {
-			c.fault(at+".token", "the token has %d characters, at least 16 are needed; make one with: openssl rand -hex 32", n)
+		if n := len(p.Token); n > 0 && n < minToken {
+			c.fault(at+".token", "%s", shortToken(n))
 		}
 		if len(p.Roles) == 0 {
 			c.warn(at, "%s has no roles and can approve nothing", p.ID)

@@ -56,6 +56,8 @@ func (c *checker) all() {
 	c.idle()
 	c.guards()
 	c.routes()
+	c.brakes()
+	c.heard()
 	c.approvals()
 	c.fences()
 	c.owners()
@@ -194,9 +196,7 @@ func (c *checker) timings() {
 			c.fault("timings."+path, "%s is outside %s to %s", pointsman.Span(d), pointsman.Span(low), pointsman.Span(high))
 		}
 	}
-	if t.UpdateEvery != 0 {
-		within("update_every", t.UpdateEvery, time.Minute, 24*time.Hour)
-	}
+	within("update_every", t.UpdateEvery, time.Minute, 24*time.Hour)
 	within("lease", t.Lease, 300*time.Millisecond, time.Minute)
 	within("sweep", t.Sweep, 50*time.Millisecond, 10*time.Second)
 	within("check_timeout", t.CheckTimeout, 500*time.Millisecond, time.Minute)

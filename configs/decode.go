@@ -21,6 +21,7 @@ type decoder struct {
 	lines  map[string]int // path -> line, for the checks that come later
 	visits int
 	depth  int
+	hushed bool // inside of a secret, of which nothing is shown
 }
 
 // What aliases can make of a small file is bounded in both directions: an alias may stand for the list it is in.
@@ -106,7 +107,7 @@ func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!
 // object decodes a mapping into a struct: unknown and repeated keys are faults.
 func (d *decoder) object(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.MappingNode {
-		d.fault(n, path, "%s is %s, want a section with keys", show(n), kindName(n))
+		d.fault(n, path, "%s is %s, want a section with keys", d.show(n, v), kindName(n))
 		return
 	}
 	fields := fieldsOf(v)
@@ -124,7 +125,10 @@ func (d *decoder) object(n *yaml.Node, v reflect.Value, path string) {
 			d.unknown(key, at, fields)
 			continue
 		}
+		hushed := d.hushed
+		d.hushed = hushed || isSecret(fields, key.Value)
 		d.value(val, f, at)
+		d.hushed = hushed
 	}
 	if f := v.FieldByName("Line"); f.IsValid() && f.Kind() == reflect.Int && f.CanSet() {
 		f.SetInt(int64(n.Line))
@@ -166,7 +170,7 @@ func fieldsOf(v reflect.Value) map[string]reflect.Value {
 
 func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.SequenceNode {
-		d.fault(n, path, "%s is %s, want a list; write each entry after a dash", show(n), kindName(n))
+		d.fault(n, path, "%s is %s, want a list; write each entry after a dash", d.show(n, v), kindName(n))
 		return
 	}
 	out := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
@@ -184,7 +188,7 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 // mapping decodes free keys. Of free values (any) the library's own decoder takes care.
 func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.MappingNode {
-		d.fault(n, path, "%s is %s, want keys with values", show(n), kindName(n))
+		d.fault(n, path, "%s is %s, want keys with values", d.show(n, v), kindName(n))
 		return
 	}
 	out := reflect.MakeMap(v.Type())
@@ -220,10 +224,12 @@ func (d *decoder) free(n *yaml.Node, path string) any {
 
 func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.ScalarNode {
-		d.fault(n, path, "%s is %s, want one value", show(n), kindName(n))
+		d.fault(n, path, "%s is %s, want one value", d.show(n, v), kindName(n))
 		return
 	}
-	if err := setScalar(v, n.Value); err != nil {
+	if err := setScalar(v, n.Value); err != nil && d.hushed {
+		d.fault(n, path, "the value cannot be read here")
+	} else if err != nil {
 		d.fault(n, path, "%s", err)
 	}
 }
@@ -265,7 +271,7 @@ func setScalar(v reflect.Value, s string) error {
 
 func (d *decoder) text(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.ScalarNode {
-		d.fault(n, path, "%s is %s, want one value", show(n), kindName(n))
+		d.fault(n, path, "%s is %s, want one value", d.show(n, v), kindName(n))
 		return
 	}
 	if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(n.Value)); err != nil {
@@ -276,7 +282,7 @@ func (d *decoder) text(n *yaml.Node, v reflect.Value, path string) {
 func (d *decoder) duration(n *yaml.Node, v reflect.Value, path string) {
 	dur, err := parseDuration(n.Value)
 	if n.Kind != yaml.ScalarNode || err != nil {
-		d.fault(n, path, "%s is no duration; write a number from 0 up with a unit, for example 30s, 5m or 1h30m%s", show(n), inHours(n.Value))
+		d.fault(n, path, "%s is no duration; write a number from 0 up with a unit, for example 30s, 5m or 1h30m%s", d.show(n, v), inHours(n.Value))
 		return
 	}
 	v.SetInt(int64(dur))
@@ -302,7 +308,7 @@ func parseDuration(s string) (time.Duration, error) {
 func (d *decoder) date(n *yaml.Node, v reflect.Value, path string) {
 	at, err := time.Parse(time.DateOnly, n.Value)
 	if err != nil {
-		d.fault(n, path, "%s is no date; write it as 2027-02-01", show(n))
+		d.fault(n, path, "%s is no date; write it as 2027-02-01", d.show(n, v))
 		return
 	}
 	v.Set(reflect.ValueOf(at))

@@ -75,6 +75,9 @@ func (d *decoder) lint(rb pointsman.Runbook) {
 	if e := rb.Comms.Every; e != 0 && e < time.Minute {
 		top("comms.every", "%s is shorter than 1m; people stop reading", e)
 	}
+	if rb.Escalation.Service != "" && rb.Escalation.After <= 0 {
+		top("escalation.after", "says whom to page and not when; add for example after: 5m")
+	}
 	if rb.Approval.RequesterMayApprove && len(rb.Approval.Require) > 0 && rb.Approval.Needed() > 1 {
 		top("approval.requester_may_approve", "only a runbook that one person decides may be approved by its requester; this one needs %s", rb.Approval)
 	}

@@ -27,6 +27,13 @@ func (p Person) noun() pointsman.Person {
 
 var slackForm = regexp.MustCompile(`^T[A-Z0-9]{2,20}/[UW][A-Z0-9]{2,20}$`)
 
+// minToken is how many characters a personal token has at least: who guesses it decides as its owner.
+const minToken = 16
+
+func shortToken(n int) string {
+	return fmt.Sprintf("the token has %d characters, at least %d are needed; make one with: openssl rand -hex 32", n, minToken)
+}
+
 // Directory finds people by their accounts.
 type Directory struct {
 	people []pointsman.Person
@@ -57,6 +64,9 @@ func (c *Config) Directory() (*Directory, error) {
 		tok, err := ReadSecret(p.Token.Reveal(), p.TokenFile)
 		if err != nil {
 			return nil, fmt.Errorf("token of %s: %w", p.ID, err)
+		}
+		if len(tok) < minToken { // of the one in the file itself this was said with its line
+			return nil, fmt.Errorf("token of %s: %s: %s", p.ID, p.TokenFile, shortToken(len(tok)))
 		}
 		sum := sha256.Sum256([]byte(tok))
 		for _, other := range d.tokens {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,6 +64,10 @@ func listing(fsys fs.FS, name string) ([]string, []pointsman.Fault) {
 	var out []string
 	var faults []pointsman.Fault
 	for _, e := range entries {
+		if below := path.Join(name, e.Name()); e.IsDir() && holdsRunbooks(fsys, below) {
+			faults = append(faults, pointsman.Fault{File: below, Text: "folders inside a folder of runbooks are not read; name this one under runbooks as well"})
+			continue
+		}
 		switch path.Ext(e.Name()) {
 		case ".yaml":
 			out = append(out, path.Join(name, e.Name()))
@@ -74,6 +79,16 @@ func listing(fsys fs.FS, name string) ([]string, []pointsman.Fault) {
 		faults = append(faults, pointsman.Fault{File: name, Text: "the folder holds no *.yaml file"})
 	}
 	return out, faults
+}
+
+// holdsRunbooks reports whether a *.yaml file lies in the folder. Other folders, such as those that Kubernetes makes beside
+// the files of a ConfigMap, are none of ours.
+func holdsRunbooks(fsys fs.FS, name string) bool {
+	if strings.HasPrefix(path.Base(name), ".") {
+		return false
+	}
+	entries, err := fs.ReadDir(fsys, name)
+	return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return path.Ext(e.Name()) == ".yaml" && !e.IsDir() })
 }
 
 // RunbooksOnDisk reads folders and files of the operating system.
@@ -289,6 +304,10 @@ func (d *decoder) params(n *yaml.Node) []pointsman.Param {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		var p paramFile
 		key := n.Content[i]
+		if first := slices.IndexFunc(out, func(p pointsman.Param) bool { return p.Name == key.Value }); first >= 0 {
+			d.fault(key, "params."+key.Value, "the parameter is there twice, first on line %d; keep one of them", out[first].Line)
+			continue
+		}
 		d.into(n.Content[i+1], &p, "params."+key.Value)
 		out = append(out, pointsman.Param{Name: key.Value, Type: p.Type, Kind: p.Kind, Values: p.Values, Labels: p.Labels, Default: p.Default, Line: key.Line})
 	}

@@ -36,8 +36,13 @@ func (c Config) Summary() string {
 	} else {
 		line("storage", "sqlite %s", c.Storage.Path)
 	}
+	if c.Slack.Enabled {
+		line("slack", "channel %s of %s", c.Slack.Channel, c.Slack.Team)
+	} else {
+		line("slack", "off")
+	}
 	line("people", "%d", len(c.People))
-	line("targets", "%d postgres, %d killswitch, %d service", len(c.Targets.Postgres), len(c.Targets.KillSwitch), len(c.Targets.Service))
+	line("targets", "%d postgres, %d patroni, %d killswitch, %d service, %d endpoint", len(c.Targets.Postgres), len(c.Targets.Patroni), len(c.Targets.KillSwitch), len(c.Targets.Service), len(c.Targets.Endpoint))
 	names := make([]string, len(c.Runbooks))
 	for i, rb := range c.Runbooks {
 		names[i] = rb.Name

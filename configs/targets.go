@@ -74,6 +74,8 @@ func (c *Config) Drills(key string) bool {
 		return slices.ContainsFunc(c.Targets.KillSwitch, func(t killswitch.Switch) bool { return t.Name == name && t.Drills })
 	case "service":
 		return slices.ContainsFunc(c.Targets.Service, func(t service.Target) bool { return t.Name == name && t.Drills })
+	case "patroni":
+		return slices.ContainsFunc(c.Targets.Patroni, func(t patroni.Cluster) bool { return t.Name == name && t.Drills })
 	case "endpoint":
 		return slices.ContainsFunc(c.Targets.Endpoint, func(t endpoint.Target) bool { return t.Name == name && t.Drills })
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -67,6 +68,41 @@ func kindName(n *yaml.Node) string {
 		return "a list"
 	}
 	return "one value"
+}
+
+// show is a node inside a sentence about v. A secret is not shown, nor what stands where a section with secrets is wanted:
+// a space that is missing after the colon makes one value of a key and its secret.
+func (d *decoder) show(n *yaml.Node, v reflect.Value) string {
+	if d.hushed || holdsSecrets(v.Type(), nil) {
+		return "this"
+	}
+	return show(n)
+}
+
+// isSecret reports whether the key of these fields holds a secret: it may stand in a file of its own.
+func isSecret(fields map[string]reflect.Value, key string) bool {
+	_, twin := fields[key+"_file"]
+	return twin || fields[key].Type() == reflect.TypeFor[Secret]()
+}
+
+// holdsSecrets reports whether a secret may stand in a value of the type. Types contain themselves: above are those that
+// are being looked at.
+func holdsSecrets(t reflect.Type, above []reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		return holdsSecrets(t.Elem(), above)
+	case reflect.Struct:
+		if slices.Contains(above, t) || t == timeType || t == nodeType {
+			return false
+		}
+		fields := fieldsOf(reflect.Zero(t))
+		for key, f := range fields {
+			if isSecret(fields, key) || holdsSecrets(f.Type(), append(above, t)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // show is a node inside a sentence. Only single values are shown: a section may hold secrets.

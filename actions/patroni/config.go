@@ -26,7 +26,8 @@ type Config []Cluster
 type Cluster struct {
 	Name        string   `yaml:"name"`
 	Environment string   `yaml:"environment"`
-	Match       []string `yaml:"match"` // Alertmanager matchers: labels only select a configured target
+	Match       []string `yaml:"match"`  // Alertmanager matchers: labels only select a configured target
+	Drills      bool     `yaml:"drills"` // exercises may change it like an outage would
 	// Scope is Patroni's own name of the cluster; a member that says another one is never acted on.
 	Scope   string   `yaml:"scope"`
 	Members []Member `yaml:"members"`

@@ -22,6 +22,8 @@ func Doctor(ctx context.Context, cfg *configs.Config) []pointsman.Fact {
 	out = append(out, examineWeb(ctx, cfg)...)
 	if cfg.Slack.Enabled {
 		out = append(out, examineSlack(ctx, cfg)...)
+	} else {
+		out = append(out, warnFact("slack", "Slack is off, so no card is posted, and decisions come by the command line alone", "set slack.enabled: true, if that is not meant"))
 	}
 	if cfg.PagerDuty.Enabled() {
 		out = append(out, cfg.PagerDuty.Examine(ctx)...)

@@ -44,6 +44,9 @@ func probeCommand() *cobra.Command {
 			if t == "" {
 				return fmt.Errorf("--token-file: %s is empty; write a long random token into it", tokenFile)
 			}
+			if len(t) < 16 { // who guesses it tells the server what this place sees
+				return fmt.Errorf("--token-file: the token in %s has %d characters, at least 16 are needed; make one with: openssl rand -hex 32", tokenFile, len(t))
+			}
 			if (cert == "") != (key == "") {
 				return errors.New("--tls-cert and --tls-key belong together; give both or none")
 			}
