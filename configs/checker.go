@@ -57,6 +57,7 @@ func (c *checker) all() {
 	c.guards()
 	c.routes()
 	c.brakes()
+	c.nested()
 	c.heard()
 	c.approvals()
 	c.fences()

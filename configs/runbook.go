@@ -64,10 +64,6 @@ func listing(fsys fs.FS, name string) ([]string, []pointsman.Fault) {
 	var out []string
 	var faults []pointsman.Fault
 	for _, e := range entries {
-		if below := path.Join(name, e.Name()); e.IsDir() && holdsRunbooks(fsys, below) {
-			faults = append(faults, pointsman.Fault{File: below, Text: "folders inside a folder of runbooks are not read; name this one under runbooks as well"})
-			continue
-		}
 		switch path.Ext(e.Name()) {
 		case ".yaml":
 			out = append(out, path.Join(name, e.Name()))
@@ -79,16 +75,6 @@ func listing(fsys fs.FS, name string) ([]string, []pointsman.Fault) {
 		faults = append(faults, pointsman.Fault{File: name, Text: "the folder holds no *.yaml file"})
 	}
 	return out, faults
-}
-
-// holdsRunbooks reports whether a *.yaml file lies in the folder. Other folders, such as those that Kubernetes makes beside
-// the files of a ConfigMap, are none of ours.
-func holdsRunbooks(fsys fs.FS, name string) bool {
-	if strings.HasPrefix(path.Base(name), ".") {
-		return false
-	}
-	entries, err := fs.ReadDir(fsys, name)
-	return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return path.Ext(e.Name()) == ".yaml" && !e.IsDir() })
 }
 
 // RunbooksOnDisk reads folders and files of the operating system.

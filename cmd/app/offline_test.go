@@ -210,13 +210,21 @@ steps:
   - {name: still-engaged, kind: killswitch.verify, with: {switch: trading, want: engaged}, timeout: 30s}
 approval: {require: [1 of dba]}
 `)
+		var brakes []string // a kill switch is not configured without them
+		for _, name := range []string{"killswitch-engage.yaml", "killswitch-release.yaml"} {
+			text, err := configs.Shipped.ReadFile("runbooks/" + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			brakes = append(brakes, write(name, string(text)))
+		}
 		cfg, _, err := configs.Load(write("pointsman.yaml", `
 alertmanager: {tokens: [0123456789abcdef]}
-people: [{id: ana, name: Ana, unix_uid: 1000, roles: [dba]}, {id: ben, name: Ben, unix_uid: 1001, roles: [dba]}]
+people: [{id: ana, name: Ana, unix_uid: 1000, roles: [dba, risk]}, {id: ben, name: Ben, unix_uid: 1001, roles: [dba, risk]}]
 targets:
   service: [{name: api, environment: production, commands: {restart: ["true"]}}]
   killswitch: [{name: trading, environment: production, dsn: "host=127.0.0.1"}]
-runbooks: [`+runbook+`]
+runbooks: [`+runbook+`, `+strings.Join(brakes, ", ")+`]
 `), nil)
 		if err != nil {
 			t.Fatal(err)

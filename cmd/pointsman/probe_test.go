@@ -102,7 +102,7 @@ func TestTheProbeAnswersOverTLSAndTakesARenewedCertificate(t *testing.T) {
 	if status, body := look(t, client, "https://"+addr, "guessed"); status != http.StatusUnauthorized {
 		t.Errorf("a wrong token: %d %s", status, body)
 	}
-	if status, body := look(t, client, "https://"+addr, "a-long-token"); status != http.StatusOK {
+	if status, body := look(t, client, "https://"+addr, "a-long-token-of-the-probe"); status != http.StatusOK {
 		t.Errorf("%d %s", status, body)
 	}
 	if said := warned(); strings.Contains(said, "without TLS") {
@@ -113,11 +113,11 @@ func TestTheProbeAnswersOverTLSAndTakesARenewedCertificate(t *testing.T) {
 func TestTheProbeWarnsWhereItsTokenWouldCrossTheNetworkInClear(t *testing.T) {
 	t.Parallel()
 	token := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(token, []byte("a-long-token"), 0o600); err != nil {
+	if err := os.WriteFile(token, []byte("a-long-token-of-the-probe"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	addr, warned := probing(t, token, "--listen", "127.0.0.1:0")
-	if status, body := look(t, http.DefaultClient, "http://"+addr, "a-long-token"); status != http.StatusOK {
+	if status, body := look(t, http.DefaultClient, "http://"+addr, "a-long-token-of-the-probe"); status != http.StatusOK {
 		t.Errorf("%d %s", status, body)
 	}
 	if said := warned(); strings.Contains(said, "in clear") {
@@ -129,6 +129,18 @@ func TestTheProbeWarnsWhereItsTokenWouldCrossTheNetworkInClear(t *testing.T) {
 		}
 	}
 	if said := says(t, nil, "probe", "-c", "testdata/good.yaml", "--token-file", token, "--tls-cert", "x.pem"); !strings.Contains(said, "--tls-cert and --tls-key belong together") {
+		t.Error(said)
+	}
+}
+
+func TestTheProbeWantsATokenThatNobodyGuesses(t *testing.T) {
+	t.Parallel()
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("s3cret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	said := says(t, nil, "probe", "-c", "testdata/good.yaml", "--token-file", token)
+	if !strings.Contains(said, "has 6 characters, at least 16 are needed") || strings.Contains(said, "s3cret") {
 		t.Error(said)
 	}
 }
@@ -148,7 +160,7 @@ func TestTheProbeWarnsOfNothingThatItDoesNotUse(t *testing.T) {
 	open := file("open.dsn", "host=127.0.0.1 port=1 user=pointsman sslmode=disable", 0o644)
 	config := file("pointsman.yaml", "alertmanager: {tokens: [not-used-by-the-probe-0123456789]}\ntargets:\n  postgres:\n    - name: orders\n      nodes:\n"+
 		"        - {name: pg-1, dsn_file: "+open+"}\n        - {name: pg-2, dsn: \"host=127.0.0.1 port=2\"}\n      clients: {dsn: \"host=127.0.0.1 port=3\"}\n", 0o600)
-	token := file("token", "a-long-token", 0o600)
+	token := file("token", "a-long-token-of-the-probe", 0o600)
 	_, warned := probing(t, token, "--listen", "127.0.0.1:0", "-c", config)
 	want := "warning: " + config + ":6: targets.postgres[0].nodes[0].dsn_file: everybody on this machine can read " + open + " (mode 0644); chmod 600 " + open + "\n"
 	if said := warned(); said != want {
