@@ -153,7 +153,7 @@ func (s *show) startSlack(cfg settings, sec secrets) error {
 		},
 	})
 	s.stage.slackURL = base + "/"
-	s.serve(listener, s.stage.slack)
+	s.serve(listener, ownHost(s.stage.slack))
 	return nil
 }
 

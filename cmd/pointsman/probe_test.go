@@ -91,7 +91,7 @@ func TestTheProbeAnswersOverTLSAndTakesARenewedCertificate(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	token := filepath.Join(dir, "token")
-	if err := os.WriteFile(token, []byte("a-long-token\n"), 0o600); err != nil {
+	if err := os.WriteFile(token, []byte("a-long-token-of-the-probe\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cert, key, _ := certificate(t, dir, 1)

@@ -1,4 +1,4 @@
-package fakeslack
+package demo
 
 import (
 	"net/http"
