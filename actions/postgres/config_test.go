@@ -150,6 +150,7 @@ func TestSample_of_a_silent_primary(t *testing.T) {
 		reason string
 		local  []State // second by second, from the first on
 		far    []State
+		addr   string // that the probe asks
 		lost   time.Time
 		silent bool
 		stop   time.Time
@@ -157,7 +158,8 @@ func TestSample_of_a_silent_primary(t *testing.T) {
 		{reason: "refused_at_once", local: []State{Refused, Hung}, far: []State{Refused, Hung}, lost: at(1)},
 		{reason: "one_broken_connection_and_then_refused", local: []State{Unreachable, Refused, Refused}, far: []State{Unsure, Unsure, Refused}, lost: at(2)},
 		{reason: "silent", local: []State{Hung, Hung}, far: []State{Hung, Unreachable}, lost: at(1), silent: true},
-		{reason: "refused_in_another_place", local: []State{Hung}, far: []State{Refused}, lost: at(1)},
+		{reason: "refused_in_another_place", local: []State{Hung}, far: []State{Refused}, addr: "pg-1:5432", lost: at(1)},
+		{reason: "refused_at_an_address_that_is_perhaps_another_servers", local: []State{Hung}, far: []State{Refused}, lost: at(1), silent: true},
 		{reason: "refused_here_and_writable_there", local: []State{Refused, Refused}, far: []State{Writable, Writable}, lost: at(1), silent: true},
 		{
 			reason: "stopped_after_a_long_silence", local: []State{Hung, Hung, Hung, Hung, Hung, Hung, Refused, Refused}, far: slices.Repeat([]State{Hung}, 8),
@@ -170,10 +172,12 @@ func TestSample_of_a_silent_primary(t *testing.T) {
 			s := dead()
 			s.set(primary("pg-1", 1, 1000))
 			m.saw(s)
+			s.Readings[0].Addr = "pg-1:5432"
 			var got Sample
 			for i := range tc.local {
 				s.old(tc.local[i], tc.far[i])
-				s.Readings[0].At = at(i + 1)
+				s.Readings[0].At, s.Readings[0].Addr = at(i+1), "pg-1:5432"
+				s.Probes["pg-1"][0].Server.Addr = tc.addr
 				got = m.saw(s)
 			}
 			if !got.LostAt.Equal(tc.lost) || got.Silent != tc.silent || !got.StoppedAt.Equal(tc.stop) {

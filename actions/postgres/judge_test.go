@@ -174,6 +174,7 @@ func TestJudge(t *testing.T) {
 			reason: "third_node_that_a_probe_sees_in_recovery_is_no_risk", change: func(s *Situation) {
 				s.set(Reading{Node: "pg-3", Sighting: seen(Hung)})
 				s.Probes["pg-3"] = []ProbeSight{{Probe: "probe-b", Sighting: seen(Standby)}}
+				s.Probes["pg-3"][0].Server = probe.Server{SystemID: "7001", ClusterName: "pg-3"}
 			},
 		},
 		{

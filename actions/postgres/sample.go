@@ -101,9 +101,9 @@ func (s Sample) lost(at time.Time, stopped bool) Sample {
 	return s
 }
 
-// stoppedSomewhere: one place sees that the server takes no writes, and no other that it may.
+// stoppedSomewhere: one place proves that the server itself takes no writes, and no other sees that it may.
 func (s Situation) stoppedSomewhere(node string) bool {
-	return !s.answersAnywhere(node) && slices.ContainsFunc(s.sightings(node), func(v view) bool { return v.State.Stopped() })
+	return !s.answersAnywhere(node) && slices.ContainsFunc(s.sightings(node), func(v view) bool { return s.proves(node, v) })
 }
 
 // next is the sample after a healthy primary was read.

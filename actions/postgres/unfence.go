@@ -61,7 +61,7 @@ func (s Situation) onlyPrimary(node string, memo FenceMemo) pointsman.Fact {
 			return f
 		}
 		toldItself := (r.State == Standby || r.State == Fenced) && !s.answersAnywhere(r.Node)
-		if !toldItself && slices.ContainsFunc(views, func(v view) bool { return !v.State.Stopped() }) {
+		if !toldItself && slices.ContainsFunc(views, func(v view) bool { return !s.proves(r.Node, v) }) {
 			f.Value, f.Result = "unknown", pointsman.Unknown
 			f.Text = fmt.Sprintf("%s may be primary, it %s: opening %s again could make a second one", r.Node, told(views), node)
 		}

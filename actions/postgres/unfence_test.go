@@ -16,8 +16,9 @@ func TestUnfence_needs_to_know_that_nobody_else_is_primary(t *testing.T) {
 	memo := FenceMemo{Node: "pg-1", Hook: hookNone, Databases: []string{"app"}, Poolers: []string{"pgb-1"}}
 	three := func(local, far State) func(*Situation) {
 		return func(s *Situation) {
-			s.set(Reading{Node: "pg-3", Sighting: seen(local)})
+			s.set(Reading{Node: "pg-3", Sighting: seen(local), Addr: "pg-3:5432"})
 			s.Probes["pg-3"] = []ProbeSight{{Probe: "probe-b", Sighting: seen(far)}}
+			s.Probes["pg-3"][0].Server.Addr = "pg-3:5432"
 		}
 	}
 	for _, tc := range []struct {
