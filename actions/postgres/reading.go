@@ -66,7 +66,7 @@ const noStats = "GRANT pg_monitor TO Pointsman's role, on the primary"
 
 // readSQL asks everything in one round trip. The timeline of a primary comes from its WAL file name, because
 // pg_control_checkpoint shows the old one until the first checkpoint after a promotion; a standby has no WAL file name
-// of its own, and takes the newest timeline that it has received, replayed or checkpointed.
+// of its own, and takes the newest timeline that it has received, replayed or checkpointed; see askTimeline.
 const readSQL = `SELECT pg_is_in_recovery(), s.system_identifier::text, current_setting('cluster_name'), pg_postmaster_start_time(),
 	CASE WHEN pg_is_in_recovery()
 		THEN greatest(r.received_tli, c.timeline_id, m.min_recovery_end_timeline)::int
@@ -82,7 +82,8 @@ const readSQL = `SELECT pg_is_in_recovery(), s.system_identifier::text, current_
 	to_regclass($1) IS NOT NULL,
 	f.sync, (extract(epoch FROM current_setting('recovery_min_apply_delay')::interval) * 1000)::bigint,
 	` + followsSQL + `, f.names, ` + statsSQL + `,
-	(extract(epoch FROM current_setting('wal_receiver_timeout')::interval) * 1000)::bigint, ` + keepingSQL + `
+	(extract(epoch FROM current_setting('wal_receiver_timeout')::interval) * 1000)::bigint,
+	pg_is_in_recovery() AND r.received_tli IS NULL, ` + keepingSQL + `
 	FROM pg_control_system() s, pg_control_checkpoint() c, pg_control_recovery() m
 	LEFT JOIN pg_stat_wal_receiver r ON true,
 	(SELECT (count(*) FILTER (WHERE state = 'streaming'))::int AS streaming,
@@ -114,7 +115,7 @@ func (n Node) read(ctx context.Context, table string) (Reading, *pgx.Conn) {
 }
 
 func (r *Reading) ask(ctx context.Context, conn *pgx.Conn, table string) error {
-	var recovery, hasTable bool
+	var recovery, hasTable, aground bool
 	var lsn, receive, replay string
 	var silent float64
 	var delay, givesUp, retry int64 // ms
@@ -122,7 +123,7 @@ func (r *Reading) ask(ctx context.Context, conn *pgx.Conn, table string) error {
 		&recovery, &r.SystemID, &r.ClusterName, &r.StartedAt, &r.Timeline,
 		&lsn, &receive, &replay, &r.Paused, &r.ReplayedAt, &r.Receiver.Status, &silent, &r.Receiver.Host, &r.Receiver.Port,
 		&r.Followers, &hasTable, &r.Sync, &delay, &r.FollowsAs, &r.FollowedBy,
-		&r.Stats, &givesUp,
+		&r.Stats, &givesUp, &aground,
 	}, r.Keeping.into(&retry)...)...)
 	if err != nil {
 		return err
@@ -141,10 +142,28 @@ func (r *Reading) ask(ctx context.Context, conn *pgx.Conn, table string) error {
 	if err := errors.Join(faults[:]...); err != nil {
 		return fmt.Errorf("node %s: %w", r.Node, err)
 	}
+	if aground && r.Stats {
+		if err := r.askTimeline(ctx, conn); err != nil {
+			return err
+		}
+	}
 	if hasTable {
 		return r.askBeat(ctx, conn, table)
 	}
 	return nil
+}
+
+// askTimeline reads the newest timeline of the WAL files here. What the receiver knew of it is gone with the receiver, and the
+// control file learns it with the next restartpoint. Files are recycled under timelines that were replayed only. A server that
+// refuses leaves what it told before; needed right: pg_monitor.
+func (r *Reading) askTimeline(ctx context.Context, conn *pgx.Conn) error {
+	var newest int
+	err := conn.QueryRow(ctx, `SELECT coalesce(max(('x' || substr(name, 1, 8))::bit(32)::int), 0) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$'`).Scan(&newest)
+	r.Timeline = max(r.Timeline, newest)
+	if _, answered := errors.AsType[*pgconn.PgError](err); answered {
+		return nil
+	}
+	return err
 }
 
 // askBeat reads the heartbeat; a missing right leaves it unknown.
