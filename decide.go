@@ -163,7 +163,7 @@ func (t *turn) moveProposal(p *Proposal, ev EventType) {
 func (t *turn) moveRun(r *Run, ev EventType) {
 	to, err := r.State.Next(ev)
 	t.fail(err)
-	r.State, r.Question = to, nil // what it asked was of the moment in which it was parked
+	r.State, r.Question, r.HeldUndo = to, nil, false // what it asked, and what held it, was of the moment in which it was parked
 }
 
 func (t *turn) moveStep(r *Run, i int, ev EventType) {

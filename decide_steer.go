@@ -37,6 +37,9 @@ func (t *turn) steer(c Steer) Answer {
 	case VerbSkip:
 		t.skip(r, c)
 	case VerbResume, VerbRetry:
+		if r.HeldUndo {
+			return t.undoAgain(r, c)
+		}
 		if r.State == RunRunning || r.State == RunWaiting {
 			return t.unwish(r, c)
 		}

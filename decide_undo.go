@@ -40,6 +40,9 @@ func (t *turn) abort(r *Run, by Actor, why string) Answer {
 	r.Wish = Wish{Verb: VerbAbort, By: by, Reason: why, At: t.now}
 	r.WakeAt, r.Note = time.Time{}, fmt.Sprintf("aborted by %s%s", by, because(why))
 	text := fmt.Sprintf("%s is %s; what was done is being undone, the last step first", r.ID, r.Note)
+	if held := t.undoHeld(r); held != "" {
+		text = fmt.Sprintf("%s is %s; what was done is to be undone, but not now: %s", r.ID, r.Note, held)
+	}
 	t.say(EvRunUndoing, by, text, aboutRun(r), reason(why))
 	return Answer{Code: CodeAccepted, Text: text, ID: r.ID}
 }
@@ -85,17 +88,33 @@ func (t *turn) undoNext(r *Run) {
 		t.endAborted(r, r.Wish.By, r.Wish.Reason)
 		return
 	}
-	why := t.heldBack(r)
-	if r.Halt != "" {
-		why = r.Halt // an alarm of the watch says that the world is not what the undoing takes it for
-	}
-	if why != "" {
-		t.park(r, fmt.Sprintf("%s was not undone: %s", r.one(i), why))
+	if why := t.undoHeld(r); why != "" {
+		t.park(r, fmt.Sprintf("%s was not undone: %s; after that, resume goes on with the undoing, abort ends the run here", r.one(i), why))
+		r.HeldUndo = true
 		return
 	}
 	t.moveStep(r, i, EvStepUndoing)
 	r.Steps[i].UndoAt = t.now
 	t.say(EvStepUndoing, engine, fmt.Sprintf("undoing %s: %s", r.Nth(i), r.Steps[i].Summary), atStep(r, i))
+}
+
+// undoHeld says why nothing of the run may be undone now; empty where it may.
+func (t *turn) undoHeld(r *Run) string {
+	if r.Halt != "" {
+		return r.Halt // an alarm of the watch says that the world is not what the undoing takes it for
+	}
+	return t.heldBack(r)
+}
+
+// undoAgain goes on with an undoing that was held back. Nothing was tried yet at the step before which it stands, so nothing
+// is undone twice.
+func (t *turn) undoAgain(r *Run, c Steer) Answer {
+	t.moveRun(r, EvRunUndoing)
+	r.Halt, r.Alarms = "", t.alarms(r.Target.Key()) // they know why it stood still
+	r.Note = fmt.Sprintf("aborted by %s%s", r.Wish.By, because(r.Wish.Reason))
+	text := fmt.Sprintf("%s goes on being undone, the last step first: %s by %s%s", r.ID, c.Verb, c.By, because(c.Reason))
+	t.say(EvRunUndoing, c.By, text, aboutRun(r), reason(c.Reason))
+	return Answer{Code: CodeAccepted, Text: text, ID: r.ID}
 }
 
 // endUndo takes the outcome of an undoing. What could not be undone is not tried again: a person decides.

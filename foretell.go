@@ -26,6 +26,8 @@ func (r Run) Refuses(v Verb, now time.Time) string {
 		return fmt.Sprintf("%s is already %s", r.ID, r.State)
 	case v == VerbAbort:
 		return r.refusesAbort()
+	case r.HeldUndo:
+		return r.refusesHeld(v)
 	case r.Wish.Verb == VerbAbort:
 		return fmt.Sprintf("%s is being aborted by %s; only abort ends it sooner", r.ID, r.Wish.By)
 	case r.State == RunQueued:
@@ -73,6 +75,14 @@ func (r Run) refusesAbort() string {
 		return fmt.Sprintf("%s is being aborted already, by %s", r.ID, r.Wish.By)
 	}
 	return ""
+}
+
+// refusesHeld: an undoing that is held back goes on, or ends where it is.
+func (r Run) refusesHeld(v Verb) string {
+	if v == VerbResume {
+		return ""
+	}
+	return fmt.Sprintf("%s is being aborted by %s; resume goes on with the undoing, abort ends it here", r.ID, r.Wish.By)
 }
 
 func (r Run) refusesAccept(step string, now time.Time) string {
@@ -123,7 +133,12 @@ func (r Run) Asks(v Verb) string {
 // Foretell says in one sentence what the verb will do to the run as it stands.
 func (r Run) Foretell(v Verb) string {
 	i := r.Current()
-	if i >= len(r.Steps) {
+	switch {
+	case v == VerbAbort:
+		return r.foretellAbort()
+	case v == VerbResume && r.HeldUndo:
+		return r.foretellUndo()
+	case i >= len(r.Steps):
 		return "every step is done"
 	}
 	step := fmt.Sprintf("%s (%s)", r.Position(i), r.Called(i))
@@ -163,18 +178,18 @@ func (r Run) Foretell(v Verb) string {
 			said += "; the run goes on with " + step + " at once"
 		}
 		return said
-	case VerbAbort:
-		return r.foretellAbort(step)
 	}
 	return ""
 }
 
-func (r Run) foretellAbort(step string) string {
+func (r Run) foretellAbort() string {
 	first := "no further step begins"
-	if r.State == RunRunning {
-		first = step + " goes on to its own end, no further step begins"
+	if i := r.Current(); r.State == RunRunning && i < len(r.Steps) {
+		first = fmt.Sprintf("%s (%s) goes on to its own end, no further step begins", r.Position(i), r.Called(i))
 	}
 	switch {
+	case r.HeldUndo:
+		return "the run ends here, and what was not undone is left to you with its commands; resume goes on with the undoing instead"
 	case r.Wish.Verb == VerbAbort && r.State == RunParked:
 		return "the run ends here, and what was not undone is left to you with its commands"
 	case r.State == RunUndoing:
@@ -193,6 +208,16 @@ func (r Run) foretellAbort(step string) string {
 		return first + ", and there is nothing to undo"
 	}
 	return first
+}
+
+// foretellUndo says what an undoing that goes on still undoes.
+func (r Run) foretellUndo() string {
+	undo, left := r.backwards()
+	said := "the undoing goes on, the last step first: " + strings.Join(undo, ", ")
+	if len(left) > 0 {
+		said += "; left to you with its commands: " + strings.Join(left, ", ")
+	}
+	return said
 }
 
 // backwards names what an abort before the point of no return undoes, the last step first, and what it leaves to a person.

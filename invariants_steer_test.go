@@ -68,6 +68,21 @@ func undoneOnce(m move) error {
 	return nil
 }
 
+// heldUndoStands: what is said to be held back can go on, nothing of it has been tried in vain, and only a person moves it.
+func heldUndoStands(m move) error {
+	for _, now := range m.after.Runs {
+		inVain := slices.ContainsFunc(now.Steps, func(s RunStep) bool { return s.State == StepUndoing || s.State == StepNotUndone })
+		if now.HeldUndo && (now.State != RunParked || now.Wish.Verb != VerbAbort || inVain || now.nextUndo() < 0) {
+			return fmt.Errorf("%s is held in its undoing, %s after %q", now.ID, now.State, now.Wish.Verb)
+		}
+		old, _ := m.before.Run(now.ID)
+		if c, steered := m.cmd.(Steer); old.HeldUndo && !same(old.Steps, now.Steps) || old.HeldUndo && now.State == RunUndoing && (!steered || c.Verb != VerbResume) {
+			return fmt.Errorf("%T moved %s, of which the undoing is held", m.cmd, now.ID)
+		}
+	}
+	return nil
+}
+
 // touchedStays: when an attempt is over and another one may follow, the step remembers that it may have had its effect, unless
 // whoever made it says that nothing was sent; and what is remembered stays, but of a wait that a person cuts short.
 func touchedStays(m move) error {

@@ -64,6 +64,7 @@ var invariants = map[string]func(m move) error{
 	"a paused run stands and keeps its lock":                          pausedStands,
 	"an abort does what was foretold":                                 foretold,
 	"what is undone is undone once, before the return":                undoneOnce,
+	"an undoing that is held back stands until a person decides":      heldUndoStands,
 	"what may have been touched is remembered":                        touchedStays,
 	"a step is skipped only by right":                                 skippedByRight,
 	"every decision on a run is told":                                 steeringIsTold,

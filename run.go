@@ -20,7 +20,7 @@ const (
 	RunPaused RunState = "paused"
 	// RunUndoing: a person aborted it before its point of no return; a worker undoes what was done, the last step first.
 	RunUndoing RunState = "undoing"
-	// RunParked: it cannot go on by itself and a person must say retry, done or abort; the target stays locked.
+	// RunParked: it cannot go on by itself, or be undone, and a person must say retry, done or abort; the target stays locked.
 	RunParked RunState = "parked"
 	// RunDone: every step is done and verified; terminal.
 	RunDone RunState = "done"
@@ -106,6 +106,8 @@ type Run struct {
 	GroupUntil time.Time `json:"group_until,omitzero"`
 	// Until is when the run's deadline passes: no step begins after it unless a person says so. Zero for none.
 	Until time.Time `json:"until,omitzero"`
+	// HeldUndo: the run is parked because something kept the next step from being undone; a person may let that go on.
+	HeldUndo bool `json:"held_undo,omitempty"`
 	// Left is what an aborted run leaves to a person.
 	Left []Left `json:"left,omitempty"`
 	// Fresh: a person halted the run, so what is left is checked anew, as for a start, before its next step begins.
@@ -158,13 +160,18 @@ func (r Run) Current() int {
 }
 
 // Mark names the step at which the run stands and its attempt, "3.1": a decision carries it, so that one that was meant
-// for another step is noticed. The attempts of a group are those of all its members, so each of them changes it.
+// for another step is noticed. The attempts of a group are those of all its members, so each of them changes it. Where the
+// run is parked on its way back it is "3.1u": to abort and to resume are other decisions there than before.
 func (r Run) Mark() string {
 	i, attempts := r.Current(), 0
 	for from, to := r.Members(i); from < to && from < len(r.Steps); from++ {
 		attempts += r.Steps[from].Attempt
 	}
-	return itoa(r.At(i).N) + "." + itoa(attempts)
+	mark := itoa(r.At(i).N) + "." + itoa(attempts)
+	if r.Wish.Verb == VerbAbort && r.State == RunParked {
+		mark += "u"
+	}
+	return mark
 }
 
 // Claim is a lease on a run.

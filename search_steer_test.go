@@ -3,6 +3,7 @@ package pointsman
 import (
 	"fmt"
 	"strings"
+	"testing"
 	"time"
 )
 
@@ -18,6 +19,38 @@ func steerable(p *Plan) {
 		{Name: "promote", Kind: "postgres.promote", Timeout: time.Second, Irreversible: true, Summary: "promote pg-2", ByHand: []string{"psql -c 'SELECT pg_promote()'"}},
 	}
 	p.Deadline = 3 * unit
+}
+
+// root is where the search begins.
+func (s *walker) root(t *testing.T) *spot {
+	t.Helper()
+	at := &spot{state: State{Incident: Incident{ID: "INC-1"}}, now: night}
+	if !s.midway {
+		return at
+	}
+	way := []Command{
+		Request{Key: "target:postgres/orders", By: rob, Offer: webhook().Offers[0], Reason: "planned"},
+		Ready{Proposal: "INC-1/P1", Generation: 1, Plan: s.plans["A"]},
+		CastVote{Proposal: "INC-1/P1", Digest: Digest(s.plans["A"]), Verdict: Approve, By: dbaA},
+		CastVote{Proposal: "INC-1/P1", Digest: Digest(s.plans["A"]), Verdict: Approve, By: dbaB},
+		StartRun{Run: "INC-1/R1", Epoch: 1, People: crew},
+		EndStep{Run: "INC-1/R1", Epoch: 1, Step: 0, State: StepDone},
+		EndStep{Run: "INC-1/R1", Epoch: 1, Step: 1, State: StepDone},
+		Protect{Verb: Freeze, Reason: "audit", Roles: []string{"dba"}, By: dbaA},
+		Steer{Run: "INC-1/R1", Verb: VerbAbort, Reason: "seen on the console", By: dbaA},
+		EndStep{Run: "INC-1/R1", Epoch: 1, Step: 2, State: StepRefused},
+		BeginUndo{Run: "INC-1/R1", Epoch: 2},
+	}
+	for i, cmd := range way {
+		var err error
+		if at, err = at.next(labelled{fmt.Sprintf("on the way, %d", i+1), cmd}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r := at.state.Runs[0]; !r.HeldUndo || r.nextUndo() != 1 {
+		t.Fatalf("the search begins at step %s of a run that is %s", r.Mark(), r.State)
+	}
+	return at
 }
 
 // wishes are the decisions on a run, each from somebody who may and somebody who may not.
@@ -49,7 +82,7 @@ func wishes(r Run, add func(Command, string, ...any)) {
 // steerKey says what of an operator's decisions decides about the future of a run.
 func steerKey(r Run, rel func(time.Time) string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, " %s%t%s%s", r.Wish.Verb, r.Fresh, rel(r.Until), rel(r.GroupUntil))
+	fmt.Fprintf(&b, " %s%t%t%s%s", r.Wish.Verb, r.Fresh, r.HeldUndo, rel(r.Until), rel(r.GroupUntil))
 	b.WriteString(growKey(r, rel))
 	for _, s := range r.Steps {
 		if s.Group.Name != "" {

@@ -78,6 +78,7 @@ type alphabet struct {
 	wishes    bool // people pause, resume, skip, abort at work; the plan allows all of it
 	holds     bool // people lock, unlock, freeze, unfreeze
 	watched   bool // a watch gives an alarm on the target, and ends it
+	midway    bool // with wishes and holds: the search begins where a freeze holds the undoing of two steps
 }
 
 func newWalker(t *testing.T, a alphabet) *walker {

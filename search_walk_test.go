@@ -42,6 +42,7 @@ func TestExhaustiveSearch(t *testing.T) {
 		"a watch gives alarms beside a run":    {alphabet{people: everybody[:2], proposals: 1, runs: 1, requests: true, steers: true, wishes: true, watched: true}, *wantStates},
 		"a figure grows within a run":          {alphabet{alerts: []string{"f1"}, people: everybody[:2], proposals: 1, runs: 1, steers: true, grows: true}, *wantStates},
 		"people halt and undo a run":           {alphabet{people: everybody[:2], proposals: 1, runs: 1, requests: true, steers: true, wishes: true}, 2 * *wantStates},
+		"people freeze and undo a run":         {alphabet{proposals: 1, runs: 1, steers: true, wishes: true, holds: true, midway: true}, *wantStates / 2},
 		"steps at the same time":               {alphabet{people: everybody[:2], proposals: 1, runs: 1, requests: true, steers: true, wishes: true, groups: true}, *wantStates},
 		"everything beside everything":         {alphabet{alerts: []string{"f1", "f2"}, people: everybody, proposals: 3, runs: 2, requests: true, steers: true, twoPlans: true, holds: true, wishes: true}, *wantStates},
 	} {
@@ -58,7 +59,7 @@ func TestExhaustiveSearch(t *testing.T) {
 func (s *walker) walk(t *testing.T, limit int) int {
 	t.Helper()
 	packs := limit == 0 || limit > 100_000
-	root := &spot{state: State{Incident: Incident{ID: "INC-1"}}, now: night}
+	root := s.root(t)
 	seen := map[key]int32{s.key(root): 0}
 	all, queue, moves := []visited{{nil, s.ends(root)}}, []*spot{root}, 0
 	back := [][]int32{nil} // the states that lead to each state

@@ -74,14 +74,14 @@ var runTable = map[RunState]map[EventType]RunState{
 	},
 	RunUndoing: {
 		EvRunTaken:   RunUndoing,
-		EvRunParked:  RunParked, // a step could not be undone
+		EvRunParked:  RunParked, // a step could not be undone, or may not be now
 		EvRunAborted: RunAborted,
 	},
 	RunParked: {
 		EvRunParked:  RunParked, // the log has lost its end: a person may have let it go on
 		EvRunWaiting: RunWaiting,
 		EvRunDone:    RunDone,
-		EvRunUndoing: RunUndoing,
+		EvRunUndoing: RunUndoing, // aborted, or its undoing was held back and a person lets it go on
 		EvRunAborted: RunAborted,
 	},
 	RunDone:    {},

@@ -63,3 +63,26 @@ func TestAttemptsThatAllComeTooLateLeaveTheWayBackOpen(t *testing.T) {
 		w.wantUndone(g)
 	})
 }
+
+func TestAnUndoingThatAFreezeHeldGoesOnWhereItStood(t *testing.T) {
+	outrun(t, func(w *world, g *gate) {
+		freeze := pointsman.Protect{Verb: pointsman.Freeze, Reason: "works", Roles: []string{"dba"}, By: pointsman.Actor{Person: ana}}
+		if ans := w.do(freeze); !ans.OK() {
+			t.Fatal(ans)
+		}
+		w.steer(pointsman.VerbAbort)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if w.wantRun(pointsman.RunParked, "step 1 (fence) was not undone: everything is frozen by Ana"); g.undone != 0 {
+			t.Fatalf("undone %d times while everything is frozen", g.undone)
+		}
+		freeze.Verb = pointsman.Unfreeze
+		if ans := w.do(freeze); !ans.OK() {
+			t.Fatal(ans)
+		}
+		w.steer(pointsman.VerbResume)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		w.wantUndone(g)
+	})
+}

@@ -50,7 +50,10 @@ func steering(p ProposalView) []slack.BlockElement {
 			style = slack.StylePrimary
 		}
 		text := d.text
-		if d.verb == pointsman.VerbResume && r.Wish != "" {
+		switch {
+		case d.verb == pointsman.VerbResume && r.HeldUndo:
+			text = "Go on undoing…"
+		case d.verb == pointsman.VerbResume && r.Wish != "":
 			text, style = "Take it back…", slack.StyleDefault
 		}
 		out = append(out, button(string(d.verb), text, to, style))

@@ -87,6 +87,10 @@ func TestCardOfASteeredRun(t *testing.T) {
 			s.after(time.Second).must(pointsman.EndUndo{Run: "INC-7/R1", Epoch: 2, Step: 1, State: pointsman.StepNotUndone, Note: "the stop hook ran for pg-1, which refuses connections; start it by hand"})
 			return s.says(ben, pointsman.VerbAbort, "I start it")
 		},
+		"steer_undo_held": func(s *tale) *tale {
+			paused(s).must(pointsman.Protect{Verb: pointsman.Freeze, For: time.Hour, Reason: "the storage is being moved", Roles: []string{"dba"}, By: by(ana)})
+			return s.says(ben, pointsman.VerbAbort, "pg-1 was only rebooted").must(pointsman.BeginUndo{Run: "INC-7/R1", Epoch: 2})
+		},
 		"steer_handed_over": func(s *tale) *tale {
 			return fenced(s).stepEnds(2, pointsman.StepUnknown, "pg-2 did not say whether it left recovery").says(ben, pointsman.VerbAbort, "I promote it by hand")
 		},

@@ -107,6 +107,7 @@ type RunView struct {
 	Past     bool             // the point of no return is behind
 	Verbs    []pointsman.Verb // the decisions that it takes
 	Trying   string           // why the step at work is tried again
+	HeldUndo bool             // it stands on its way back, and a person may let that go on
 	Wish     string           // a decision that waits for the end of the step at work
 	Left     []pointsman.Left // what an aborted run leaves to a person
 	Facts    []pointsman.Fact

@@ -144,7 +144,7 @@ func runView(r pointsman.Run) *RunView {
 	if !r.EndedAt.IsZero() {
 		v.Took = r.EndedAt.Sub(cmpTime(r.StartedAt, r.QueuedAt))
 	}
-	v.Past, v.Left = r.PastReturn(), r.Left
+	v.Past, v.Left, v.HeldUndo = r.PastReturn(), r.Left, r.HeldUndo
 	for _, verb := range pointsman.Verbs() {
 		if r.Refuses(verb, time.Time{}) == "" {
 			v.Verbs = append(v.Verbs, verb)

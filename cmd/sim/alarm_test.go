@@ -30,7 +30,7 @@ func (j *ruling) alarms(ev pointsman.Event) {
 		for run := range j.alarmed {
 			j.alarmed[run] = true
 		}
-	case pointsman.EvRunWaiting:
+	case pointsman.EvRunWaiting, pointsman.EvRunUndoing:
 		for _, verb := range []string{"retry", "accept", "resume"} {
 			if ev.Actor.Known() && strings.Contains(ev.Text, ": "+verb+" by") {
 				j.alarmed[ev.Run] = false

@@ -16,6 +16,8 @@ func (w *world) operates(ctx context.Context, r pointsman.Run) {
 	switch n := w.draw(40, "operate", r.ID); {
 	case r.State == pointsman.RunPaused && n < 12:
 		verb = pointsman.VerbResume
+	case r.HeldUndo && n < 24 && w.since() < w.storm:
+		verb = pointsman.VerbResume
 	case r.State == pointsman.RunPaused && n < 14:
 		verb = pointsman.VerbAbort
 	case (r.State == pointsman.RunRunning || r.State == pointsman.RunWaiting) && n < 5 && w.since() < w.storm:
