@@ -34,6 +34,15 @@ type Delivery struct {
 	Problem  string // why the last attempt did not succeed
 }
 
+// Queue is the deliveries of one way and class. Those of one queue share what sends them, and hold up no other.
+type Queue struct {
+	Follower string
+	Class    Class
+}
+
+// Queue is the one that the delivery stands in.
+func (d Delivery) Queue() Queue { return Queue{d.Follower, d.Class} }
+
 // Settlement is what became of an attempt. Exactly one of Sent, RetryAt and Parked is meant.
 type Settlement struct {
 	Sent    bool

@@ -35,7 +35,7 @@ func (r *dispatch) attend(ctx context.Context, f *follower) (leave func()) {
 		if ctx.Err() != nil {
 			return "", told
 		}
-		return r.hands(), told
+		return r.hands(f.way), told
 	}
 	return r.Prompt.Attend(f.way.Name(), plan, begin)
 }

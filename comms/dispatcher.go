@@ -36,7 +36,8 @@ const (
 	page = 100
 	// batch is how many deliveries are claimed at once.
 	batch = 32
-	// held bounds the deliveries that are claimed and not settled, at work or waiting for a free worker.
+	// held bounds the deliveries of one queue that are claimed and not settled, at work or waiting for a free worker. A bound
+	// of all together would let a way that hangs take the places of the others, also where these are more pressing.
 	held = 256
 	// patience is how long a claimed delivery waits for a free worker of its way before it is handed back: together
 	// with the attempt it must end before a lease does that nobody prolongs, or another process would say it too.
@@ -50,7 +51,7 @@ func (d Dispatcher) Run(ctx context.Context) error {
 	defer cancel()
 	r := &dispatch{
 		Dispatcher: d.withDefaults(), stopping: ctx.Done(), work: work, ways: map[string]Way{},
-		slots: map[lane]chan struct{}{}, mine: map[int64]*hold{}, look: make(chan struct{}, 1),
+		slots: map[pointsman.Queue]chan struct{}{}, mine: map[int64]*hold{}, places: map[pointsman.Queue]int{}, look: make(chan struct{}, 1),
 	}
 	var followers sync.WaitGroup
 	for _, w := range r.Ways {
@@ -117,15 +118,10 @@ type dispatch struct {
 	sends    sync.WaitGroup
 
 	mu     sync.Mutex
-	slots  map[lane]chan struct{} // free workers
-	mine   map[int64]*hold        // deliveries that this process holds
-	closed bool                   // no attempt may begin
-}
-
-// lane is what shares workers. Urgent deliveries have their own, so that chatter of the same way cannot hold them up.
-type lane struct {
-	way   string
-	class pointsman.Class
+	slots  map[pointsman.Queue]chan struct{} // free workers
+	mine   map[int64]*hold                   // deliveries that this process holds
+	places map[pointsman.Queue]int           // how many of each queue they are
+	closed bool                              // no attempt may begin
 }
 
 // claimAll hands out what is due until the context ends.
@@ -147,12 +143,8 @@ func (r *dispatch) claimAll(ctx context.Context) {
 
 func (r *dispatch) claim(ctx context.Context) {
 	for ctx.Err() == nil {
-		free := min(batch, held-r.holding())
-		if free <= 0 {
-			return // whoever ends next looks again
-		}
 		until := time.Now().Add(r.Lease)
-		due, err := r.Outbox.Claim(ctx, r.Owner, free)
+		due, err := r.Outbox.Claim(ctx, r.Owner, batch, r.full()...) // whoever ends in a full one looks again
 		if err != nil {
 			if ctx.Err() == nil {
 				r.Log.Warn("no deliveries could be claimed", "err", err)
@@ -160,7 +152,7 @@ func (r *dispatch) claim(ctx context.Context) {
 			return
 		}
 		r.begin(due, until)
-		if len(due) < free {
+		if len(due) < batch {
 			return
 		}
 	}
@@ -205,10 +197,23 @@ func (r *dispatch) wake() {
 	}
 }
 
-func (r *dispatch) holding() int {
+// full are the queues that have no place for all of a batch.
+func (r *dispatch) full() (out []pointsman.Queue) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.mine)
+	for q, n := range r.places {
+		if held-n < batch {
+			out = append(out, q)
+		}
+	}
+	return out
+}
+
+// room is how many more deliveries of a queue this process can see through before their leases end.
+func (r *dispatch) room(q pointsman.Queue) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return held - r.places[q]
 }
 
 // take refuses what this process still works at: its lease can end while the store is away and its outcome is not
@@ -220,25 +225,28 @@ func (r *dispatch) take(d pointsman.Delivery, until time.Time) bool {
 		return false
 	}
 	r.mine[d.ID] = &hold{delivery: d, until: until}
+	r.places[d.Queue()]++
 	return true
 }
 
 func (r *dispatch) drop(d pointsman.Delivery) {
 	r.mu.Lock()
 	delete(r.mine, d.ID)
+	r.places[d.Queue()]--
 	r.mu.Unlock()
 	r.wake()
 }
 
-// workers returns the free workers of a lane: whoever can put a token in may begin.
+// workers returns the free workers of a queue: whoever can put a token in may begin. Urgent deliveries have their own, so that
+// chatter of the same way cannot hold them up.
 func (r *dispatch) workers(d pointsman.Delivery) chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l := lane{d.Follower, d.Class}
-	if r.slots[l] == nil {
-		r.slots[l] = make(chan struct{}, r.Workers)
+	q := d.Queue()
+	if r.slots[q] == nil {
+		r.slots[q] = make(chan struct{}, r.Workers)
 	}
-	return r.slots[l]
+	return r.slots[q]
 }
 
 func pause(ctx context.Context, d time.Duration) {

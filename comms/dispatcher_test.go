@@ -25,6 +25,7 @@ type way struct {
 	class  pointsman.Class
 	newest bool
 	mute   bool
+	about  string // how an event begins that it has a word for
 	send   func(ctx context.Context, d pointsman.Delivery) error
 
 	mu   sync.Mutex
@@ -38,7 +39,7 @@ func (w *way) Plan(ev pointsman.Logged) []pointsman.Delivery {
 	if ev.Text == "poison" {
 		panic("cannot read this")
 	}
-	if w.mute {
+	if w.mute || !strings.HasPrefix(ev.Text, w.about) {
 		return nil
 	}
 	dest, _, _ := strings.Cut(ev.Text, " ")

@@ -21,7 +21,7 @@ func (r *dispatch) follow(ctx context.Context, f *follower) {
 			var urgent []pointsman.Delivery
 			said := false
 			until := time.Now().Add(r.Lease)
-			n, urgent, err = r.Outbox.Follow(ctx, w.Name(), r.hands(), page, f.note(&p, &said))
+			n, urgent, err = r.Outbox.Follow(ctx, w.Name(), r.hands(w), page, f.note(&p, &said))
 			r.begin(urgent, until)
 			if n > 0 {
 				f.busy = said
@@ -53,10 +53,10 @@ func (r *dispatch) follow(ctx context.Context, f *follower) {
 	}
 }
 
-// hands is the owner of what a follower may lease at once: nobody when this process holds as much as it can see through
-// before the leases end.
-func (r *dispatch) hands() string {
-	if held-r.holding() < page {
+// hands is the owner of what a follower may lease at once: nobody when this process holds as much of its way as it can see
+// through before the leases end.
+func (r *dispatch) hands(w Way) string {
+	if r.room(pointsman.Queue{Follower: w.Name(), Class: pointsman.Urgent}) < page {
 		return ""
 	}
 	return r.Owner

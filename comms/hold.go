@@ -81,16 +81,17 @@ func (r *dispatch) keep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			r.prolong(ctx)
+			for some := range slices.Chunk(r.held(), together) {
+				r.prolong(ctx, some)
+			}
 		}
 	}
 }
 
-func (r *dispatch) prolong(ctx context.Context) {
-	held := r.held()
-	if len(held) == 0 {
-		return
-	}
+// together is how many leases are prolonged at once: a statement that names too many is refused by the store.
+const together = 256
+
+func (r *dispatch) prolong(ctx context.Context, held []pointsman.Delivery) {
 	began := time.Now()
 	lost, err := r.Leases.Prolong(ctx, held, r.Lease)
 	if err != nil && ctx.Err() == nil {

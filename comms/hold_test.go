@@ -101,11 +101,11 @@ type once struct {
 	claimed atomic.Bool
 }
 
-func (o *once) Claim(ctx context.Context, owner string, limit int) ([]pointsman.Delivery, error) {
+func (o *once) Claim(ctx context.Context, owner string, limit int, full ...pointsman.Queue) ([]pointsman.Delivery, error) {
 	if o.claimed.Load() {
 		return nil, nil
 	}
-	ds, err := o.Memory.Claim(ctx, owner, limit)
+	ds, err := o.Memory.Claim(ctx, owner, limit, full...)
 	o.claimed.Store(len(ds) > 0)
 	return ds, err
 }

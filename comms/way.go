@@ -25,8 +25,9 @@ type Outbox interface {
 	// cursor, and returns how many events it read. Urgent ones that can go at once are leased to owner and returned; an
 	// empty owner leases none.
 	Follow(ctx context.Context, follower, owner string, limit int, plan func(pointsman.Logged) []pointsman.Delivery) (int, []pointsman.Delivery, error)
-	// Claim leases the due heads of lanes to owner, urgent ones first, for the time that Dispatcher.Lease names.
-	Claim(ctx context.Context, owner string, limit int) ([]pointsman.Delivery, error)
+	// Claim leases the due heads of lanes to owner, urgent ones first, for the time that Dispatcher.Lease names. Queues that
+	// are full are left out.
+	Claim(ctx context.Context, owner string, limit int, full ...pointsman.Queue) ([]pointsman.Delivery, error)
 	// Settle stores what became of an attempt. An Error with CodeConflict says that another owner has it.
 	Settle(ctx context.Context, d pointsman.Delivery, what pointsman.Settlement) error
 }

@@ -25,8 +25,8 @@ const deliveryColumns = `id, follower, seq, event_id, incident, destination, lan
 // Claim leases deliveries that are due to owner for Config.DeliveryLease, urgent ones first, then the oldest. One that
 // is neither settled nor prolonged by then is claimed again; it may have been sent, which Attempts above 1 tells. Of a lane only the
 // oldest that is neither sent nor given up is ever claimed, so what is said stays in order. Attempts counts the
-// attempt that begins now.
-func (s *Store) Claim(ctx context.Context, owner string, limit int) ([]pointsman.Delivery, error) {
+// attempt that begins now. Queues that are full at the owner are left out: however much waits in them, the others get on.
+func (s *Store) Claim(ctx context.Context, owner string, limit int, full ...pointsman.Queue) ([]pointsman.Delivery, error) {
 	if err := s.cut(); err != nil {
 		return nil, err
 	}
@@ -35,7 +35,8 @@ func (s *Store) Claim(ctx context.Context, owner string, limit int) ([]pointsman
 		return nil, fmt.Errorf("claim deliveries: %w", err)
 	}
 	var any int
-	err = s.db.reads.QueryRow(ctx, `SELECT 1 FROM deliveries d WHERE `+due+` LIMIT 1`, micros(now)).Scan(&any)
+	looked, args := outside(full, micros(now))
+	err = s.db.reads.QueryRow(ctx, `SELECT 1 FROM deliveries d WHERE `+due+looked+` LIMIT 1`, args...).Scan(&any)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -43,17 +44,27 @@ func (s *Store) Claim(ctx context.Context, owner string, limit int) ([]pointsman
 		return nil, fmt.Errorf("claim deliveries: %w", err)
 	}
 	// The WITH is evaluated once because it locks rows; a plain IN may be asked again for each row and lease too many.
-	out, err := list(ctx, s.db.direct, scanDelivery, `WITH due AS (SELECT d.id FROM deliveries d WHERE `+due+`
+	leased, args := outside(full, micros(now), owner, micros(now.Add(s.deliveryLease)), int64(limit))
+	out, err := list(ctx, s.db.direct, scanDelivery, `WITH due AS (SELECT d.id FROM deliveries d WHERE `+due+leased+`
 			ORDER BY CASE WHEN d.class = 'urgent' THEN 0 ELSE 1 END, d.id LIMIT $4`+s.db.skipLocked+`)
 		UPDATE deliveries SET owner = $2, leased_until = $3, attempts = attempts + 1
 		WHERE state = 'pending' AND leased_until <= $1 AND id IN (SELECT id FROM due)
-		RETURNING `+deliveryColumns,
-		micros(now), owner, micros(now.Add(s.deliveryLease)), int64(limit))
+		RETURNING `+deliveryColumns, args...)
 	if err != nil {
 		return nil, fmt.Errorf("claim deliveries: %w", err)
 	}
 	inOrder(out)
 	return out, nil
+}
+
+// outside is the condition that a delivery d is in none of the queues, and the arguments with those that it needs.
+func outside(full []pointsman.Queue, args ...any) (string, []any) {
+	var where strings.Builder
+	for _, q := range full {
+		args = append(args, q.Follower, string(q.Class))
+		fmt.Fprintf(&where, " AND NOT (d.follower = $%d AND d.class = $%d)", len(args)-1, len(args))
+	}
+	return where.String(), args
 }
 
 // inOrder puts urgent ones first, then the oldest: RETURNING promises no order.

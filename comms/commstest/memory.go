@@ -139,8 +139,8 @@ func (m *Memory) insert(follower string, ev pointsman.Logged, d pointsman.Delive
 	return row
 }
 
-// Claim leases the due heads of lanes.
-func (m *Memory) Claim(_ context.Context, owner string, limit int) ([]pointsman.Delivery, error) {
+// Claim leases the due heads of lanes, but none of the queues that are full.
+func (m *Memory) Claim(_ context.Context, owner string, limit int, full ...pointsman.Queue) ([]pointsman.Delivery, error) {
 	if err := m.fault("Claim"); err != nil {
 		return nil, err
 	}
@@ -154,7 +154,7 @@ func (m *Memory) Claim(_ context.Context, owner string, limit int) ([]pointsman.
 			continue
 		}
 		head[r.Follower+r.Lane] = true
-		if !r.DueAt.After(now) && !r.until.After(now) {
+		if !r.DueAt.After(now) && !r.until.After(now) && !slices.Contains(full, r.Queue()) {
 			due = append(due, r)
 		}
 	}

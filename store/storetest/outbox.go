@@ -43,10 +43,10 @@ func (s *story) follow(edit func(*pointsman.Delivery, pointsman.Logged)) {
 	}
 }
 
-// take claims what is due and returns the deliveries and their texts.
-func (s *story) take(limit int) ([]pointsman.Delivery, []string) {
+// take claims what is due outside the full queues and returns the deliveries and their texts.
+func (s *story) take(limit int, full ...pointsman.Queue) ([]pointsman.Delivery, []string) {
 	s.tb.Helper()
-	ds := must(s.Claim(s.tb.Context(), "w", limit))(s.tb)
+	ds := must(s.Claim(s.tb.Context(), "w", limit, full...))(s.tb)
 	var texts []string
 	for _, d := range ds {
 		var text string
@@ -194,6 +194,34 @@ func urgency(t *testing.T, s *story) {
 	s.expect("page first, then the oldest", got, "page", "chatter")
 	_, got = s.take(2)
 	s.expect("the rest", got, "more chatter")
+}
+
+// crowded: a process that holds as many cards of a way that hangs as it can must still get what is to be said elsewhere,
+// though older cards are due.
+func crowded(t *testing.T, s *story) {
+	s.say("card", "another card", "chatter", "mail")
+	s.follow(func(d *pointsman.Delivery, ev pointsman.Logged) {
+		if d.Lane = "lane/" + ev.Text; ev.Text != "chatter" {
+			d.Class = pointsman.Urgent
+		}
+	})
+	if _, _, err := s.Follow(t.Context(), "pagerduty", "", 100, func(ev pointsman.Logged) []pointsman.Delivery {
+		if ev.Text != "mail" {
+			return nil
+		}
+		return []pointsman.Delivery{{Destination: "service:dba", Class: pointsman.Urgent, Payload: []byte(`"page"`)}}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	cards := pointsman.Queue{Follower: "slack", Class: pointsman.Urgent}
+	_, got := s.take(1, cards)
+	s.expect("the page, though cards are older", got, "page")
+	_, got = s.take(10, cards, pointsman.Queue{Follower: "slack", Class: pointsman.Normal})
+	s.expect("no way has a place", got)
+	_, got = s.take(10, cards)
+	s.expect("chatter of the way has its own places", got, "chatter")
+	_, got = s.take(2)
+	s.expect("cards, when there is a place", got, "card", "another card")
 }
 
 func unsettled(t *testing.T, s *story) {

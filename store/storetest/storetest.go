@@ -55,6 +55,7 @@ func Run(t *testing.T, fresh func(testing.TB) store.Config) {
 		{"deliveries of a lane keep their order", lanes},
 		{"a newer edit makes an unsent one pointless", superseding},
 		{"urgent goes before normal", urgency},
+		{"a way that is full holds up no other", crowded},
 		{"an unsettled delivery is claimed again", unsettled},
 		{"a way that is switched on again does not say what is long over", switchedOn},
 		{"a delivery at work stays with its attempt", prolonged},
