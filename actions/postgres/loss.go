@@ -47,7 +47,10 @@ func (s Situation) loss(old string, candidate Reading) loss {
 	if lost.IsZero() {
 		lost = s.At
 	}
-	age := lost.Sub(p.At)
+	age, watched := lost.Sub(p.At), lost
+	if !p.missedAt.IsZero() && p.missedAt.Before(lost) {
+		watched = p.missedAt // until then samples were taken in time; what came after is a part of age
+	}
 	l.silent = p.Silent || p.LostAt.IsZero() && !s.stoppedSomewhere(old) && !s.answersAnywhere(old)
 	l.sourceBytes = fmt.Sprintf("last sample of %s, %s before it stopped answering", old, pointsman.Span(max(0, age)))
 	switch {
@@ -57,7 +60,7 @@ func (s Situation) loss(old string, candidate Reading) loss {
 		l.noBytes = "unknown (" + old + " fell silent, not seen stopped)"
 	case s.otherTimeline(old, candidate):
 		l.noBytes = fmt.Sprintf("unknown (%s was on timeline %d, %s is on %d)", old, p.Timeline, candidate.Node, candidate.Timeline)
-	case age > staleSamples*s.Cluster.SampleEvery:
+	case watched.Sub(p.At) > staleSamples*s.Cluster.SampleEvery:
 		l.noBytes = "unknown (last sample " + pointsman.Span(age) + " old)"
 	case p.Rate < 0:
 		l.noBytes = "unknown (" + old + " was watched for less than " + pointsman.Span(rateOver) + ")"
