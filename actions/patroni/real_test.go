@@ -222,7 +222,7 @@ func (w *world) livesWithoutPatroni(t *testing.T) {
 	// What it answers may be an error: it lives all the same.
 	cfg.HeartbeatTable = "no_such_table"
 	k = kindOf(t, patroni.New(patroni.Config{cfg}), "patroni.failover")
-	applyRefuses(t, k, failover(pins()), "whether it takes writes cannot be told (relation \"no_such_table\" does not exist (SQLSTATE 42P01))")
+	applyRefuses(t, k, failover(pins()), "whether it takes writes cannot be told (relation \"public.no_such_table\" does not exist (SQLSTATE 42P01))")
 }
 
 // failsOver: in maintenance mode Patroni replaces no lost leader, so a person must.
