@@ -1,8 +1,10 @@
 package bot
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/slack-go/slack"
 
@@ -87,18 +89,22 @@ func (c caps) left(r RunView) []slack.Block {
 	if r.Past {
 		title = "*To be finished by hand* (the point of no return is behind, nothing was undone)"
 	}
-	var out []string
-	for _, l := range r.Left {
-		s := "▫️ " + l.At().String() + ". " + md(l.Step, 60) + ": " + md(became(l.State), 20)
+	lines, room := []string{title}, c.text*20
+	for i, l := range r.Left {
+		s := []string{"▫️ " + l.At().String() + ". " + md(l.Step, 60) + ": " + md(became(l.State), 20)}
 		if l.Note != "" {
-			s += "\n" + md(l.Note, 300)
+			s = append(s, md(l.Note, 300))
 		}
 		for _, cmd := range l.Commands {
-			s += "\n" + code(cmd, 250)
+			s = append(s, code(cmd, maxValue)) // a part of a command must not be pasted
 		}
-		out = append(out, s)
+		if room -= utf8.RuneCountInString(strings.Join(s, "\n")); i > 0 && room < 0 || i > c.steps {
+			lines = append(lines, fmt.Sprintf("_… and %s more; their commands are in the whole plan_", number(len(r.Left)-i)))
+			break
+		}
+		lines = append(lines, s...)
 	}
-	return []slack.Block{listed(title, out, c.steps+1)}
+	return paragraphs(lines)
 }
 
 // takes reports whether the run takes the decision as it stands.

@@ -124,8 +124,26 @@ func printState(w io.Writer, st pointsman.State) {
 			}
 			fmt.Fprintln(w, line)
 		}
+		printLeft(w, r.Left)
 		if q := r.Question; q != nil {
 			fmt.Fprintf(w, "  asks one more approver: %s\n  question %s at %s, until %s\n", clean(q.Sentence()), pointsman.ShortDigest(q.Digest), r.Mark(), pointsman.Clock(q.Until))
+		}
+	}
+}
+
+// printLeft is what an aborted run leaves to a person, with the commands as they are pasted.
+func printLeft(w io.Writer, left []pointsman.Left) {
+	for _, l := range left {
+		what := "to be done by hand"
+		if l.Undo {
+			what = "to be undone by hand"
+		}
+		fmt.Fprintf(w, "  %s: %s. %s (%s)\n", what, l.At(), clean(l.Step), l.State)
+		if l.Note != "" {
+			fmt.Fprintf(w, "    # %s\n", clean(l.Note))
+		}
+		for _, cmd := range l.Commands {
+			fmt.Fprintf(w, "    %s\n", clean(cmd))
 		}
 	}
 }

@@ -32,3 +32,17 @@ func TestTheListSaysThatItIsNotAll(t *testing.T) {
 		t.Errorf("none at all: %q", got)
 	}
 }
+
+// TestWhatAnAbortLeavesIsPrintedAsItIsPasted, for the night in which Slack is away as well.
+func TestWhatAnAbortLeavesIsPrintedAsItIsPasted(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	printLeft(&out, []pointsman.Left{
+		{N: 2, Step: "fence", State: pointsman.StepNotUndone, Undo: true, Note: "pg-1 stays fenced", Commands: []string{"psql -h db-1 -c 'SELECT 1'"}},
+		{N: 4, Step: "verify", State: pointsman.StepPending},
+	})
+	want := "  to be undone by hand: 2. fence (not_undone)\n    # pg-1 stays fenced\n    psql -h db-1 -c 'SELECT 1'\n  to be done by hand: 4. verify (pending)\n"
+	if out.String() != want {
+		t.Errorf("%s", out.String())
+	}
+}
