@@ -1,0 +1,133 @@
+package postgres_test
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/pointsman/pointsman/actions"
+	"github.com/pointsman/pointsman/actions/postgres"
+	"github.com/pointsman/pointsman/cmd/lab"
+)
+
+// byHand are the commands of a step as its plan shows them.
+func (w *world) byHand(t *testing.T, kind, with string) (do, undo []string) {
+	t.Helper()
+	h, ok := w.kind(t, kind).(actions.Handy)
+	if !ok {
+		t.Fatalf("%s says nothing of what a person does without it", kind)
+	}
+	do, undo = h.ByHand(input(with))
+	if len(do) == 0 {
+		t.Fatalf("%s has no commands", kind)
+	}
+	return do, undo
+}
+
+// paste does what a person does with them: each line into a shell, with an account of their own. It returns what they printed.
+func paste(t *testing.T, user string, lines []string) string {
+	t.Helper()
+	var out strings.Builder
+	for _, line := range lines {
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
+		cmd.Env = append(os.Environ(), "PGUSER="+user, "PGCONNECT_TIMEOUT=10", "PGOPTIONS=")
+		said, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %v\n%s", line, err, said)
+		}
+		out.Write(said)
+	}
+	return out.String()
+}
+
+// TestByHand_the_commands_of_a_hand_over_do_what_the_steps_would_have_done: an aborted run leaves a person with them, at night,
+// behind the point of no return.
+func TestByHand_the_commands_of_a_hand_over_do_what_the_steps_would_have_done(t *testing.T) {
+	t.Parallel()
+
+	t.Run("the_failover", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, lab.PairOptions{}).sampled(t)
+		if err := w.pair.Primary.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		do, undo := w.byHand(t, "postgres.promote", promoteArgs)
+		if len(undo) > 0 || !strings.Contains(do[0], "# pg-1: must say t, or nothing at all") {
+			t.Errorf("a promotion has no way back, and the old primary is looked at first: %q, %q", do, undo)
+		}
+		paste(t, lab.Superuser, do[1:])
+		do, _ = w.byHand(t, "postgres.verify", promoteArgs)
+		if said := paste(t, lab.Superuser, do); !strings.Contains(said, "INSERT 0 1") {
+			t.Errorf("no write went through:\n%s", said)
+		}
+		do, _ = w.byHand(t, "postgres.checkpoint", `{"cluster":"orders","node":"pg-2"}`)
+		paste(t, lab.Superuser, do)
+	})
+
+	t.Run("the_fence_and_its_way_back", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, lab.PairOptions{}, func(c *postgres.Cluster) { c.Fence = postgres.Fence{Ladder: []string{"revoke"}} })
+		do, undo := w.byHand(t, "postgres.fence", revokeArgs)
+		if last := do[len(do)-1]; last != "stop PostgreSQL on pg-1 and keep it from starting again" {
+			t.Errorf("closed databases alone do not keep a server off: %q", last)
+		}
+		paste(t, lab.Superuser, do[:len(do)-1])
+		if w.closed(t) == "" {
+			t.Error("every database is open")
+		}
+		if !strings.Contains(undo[0], "# pg-2: must say t, or pg-1 stays fenced") {
+			t.Errorf("nobody looks for another primary first: %q", undo)
+		}
+		paste(t, lab.Superuser, undo)
+		if closed := w.closed(t); closed != "" {
+			t.Errorf("closed still: %s", closed)
+		}
+	})
+
+	t.Run("the_poolers", func(t *testing.T) {
+		t.Parallel()
+		w, _ := pooled(t)
+		pause, resume := w.byHand(t, "pgbouncer.pause", switchArgs)
+		paste(t, lab.Pointsman, pause)
+		if ev := w.undone(t, "pgbouncer.pause", input(switchArgs)); ev.Holds {
+			t.Error("no client waits")
+		}
+		paste(t, lab.Pointsman, resume)
+		if ev := w.undone(t, "pgbouncer.pause", input(switchArgs)); !ev.Holds {
+			t.Errorf("clients wait: %+v", ev)
+		}
+		do, _ := w.byHand(t, "pgbouncer.repoint", `{"cluster":"orders","to":"pg-2"}`)
+		if len(do) != 2 || !strings.Contains(do[0], `in [databases], for "app": host=127.0.0.1 port=`) || !strings.Contains(do[1], "RELOAD") {
+			t.Errorf("%q", do)
+		}
+	})
+}
+
+// TestByHand_holds_no_secret: the plan is shown to everybody in the channel.
+func TestByHand_holds_no_secret(t *testing.T) {
+	t.Parallel()
+	w := &world{cluster: postgres.Cluster{
+		Name: "orders", Database: "app",
+		Nodes: []postgres.Node{
+			{Name: "pg-1", Address: postgres.Address{DSN: "postgres://bot:geheim@db-1.internal/app"}},
+			{Name: "pg-2", Address: postgres.Address{DSN: "host=db-2.internal port=5433 user=bot password=geheim dbname=app"}},
+		},
+		Clients: postgres.Clients{Address: postgres.Address{DSN: "postgres://bot:geheim@db-1.internal,db-2.internal/app"}},
+		Poolers: []postgres.Pooler{{Name: "pgb-1", Ini: "/etc/pgbouncer/pgbouncer.ini", Console: postgres.Address{DSN: "postgres://admin:geheim@pgb/pgbouncer"}}},
+	}.WithDefaults()}
+	w.Clusters = postgres.New(postgres.Config{w.cluster}, nil)
+	for kind, with := range map[string]string{
+		"postgres.fence": fenceArgs, "postgres.promote": promoteArgs, "postgres.verify": promoteArgs, "postgres.switchover": `{"cluster":"orders","candidate":"pg-2"}`,
+		"postgres.terminate": `{"cluster":"orders","node":"pg-1","user":"o'neill"}`, "pgbouncer.pause": switchArgs, "pgbouncer.resume": switchArgs, "pgbouncer.repoint": `{"cluster":"orders","to":"pg-2"}`,
+	} {
+		do, undo := w.byHand(t, kind, with)
+		if all := strings.Join(append(do, undo...), "\n"); strings.Contains(all, "geheim") {
+			t.Errorf("%s:\n%s", kind, all)
+		}
+	}
+	do, _ := w.byHand(t, "postgres.verify", promoteArgs)
+	if want := "psql 'postgresql://db-1.internal:5432,db-2.internal:5432/app?target_session_attrs=read-write' -c "; !strings.HasPrefix(do[1], want) {
+		t.Errorf("an address of several hosts: %s", do[1])
+	}
+}
