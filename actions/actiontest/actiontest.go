@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -48,6 +49,7 @@ func Run(t *testing.T, s Suite) {
 	t.Run("kind_is_a_word_that_can_be_stored", c.kind)
 	t.Run("unknown_argument_is_refused_by_every_verb", c.strict)
 	t.Run("describe_says_what_the_step_does", c.describe)
+	t.Run("what_is_done_by_hand_holds_no_secret", c.byHand)
 	t.Run("check_changes_nothing", c.checkChangesNothing)
 	t.Run("ended_context_returns_promptly", c.cancelled)
 	t.Run("failing_target_tells_no_secret", c.failing)
@@ -112,6 +114,39 @@ func (c *checker) describe(t *testing.T) {
 		t.Errorf("describe %q, error %v: want one line", text, err)
 	}
 	c.leaks(t, "summary", text)
+}
+
+// byHand holds the promises of actions.Handy: the words stand in the plan, so they are the same each time, in every phase,
+// also of a target that cannot be reached.
+func (c *checker) byHand(t *testing.T) {
+	for i, a := range append([]actions.Action{c.Action}, c.Failing...) {
+		h, ok := a.(actions.Handy)
+		if !ok {
+			continue
+		}
+		before := c.world(t)
+		do, undo := h.ByHand(c.In)
+		for _, line := range slices.Concat(do, undo) {
+			if strings.TrimSpace(line) == "" {
+				t.Errorf("%d: an empty line among %q and %q", i, do, undo)
+			}
+			c.leaks(t, "by hand", line)
+		}
+		again, undoAgain := h.ByHand(c.In)
+		if !slices.Equal(do, again) || !slices.Equal(undo, undoAgain) {
+			t.Errorf("%d: by hand %q and %q, then %q and %q: a plan's digest would change by itself", i, do, undo, again, undoAgain)
+		}
+		for _, with := range []string{`{"no_such_argument":1}`, `[]`} {
+			in := c.In
+			in.With = json.RawMessage(with)
+			if do, undo := h.ByHand(in); do != nil || undo != nil {
+				t.Errorf("%d: by hand %q and %q of the arguments %s", i, do, undo, with)
+			}
+		}
+		if after := c.world(t); after != before {
+			t.Errorf("%d: by hand changed the world:\n%s\nto\n%s", i, before, after)
+		}
+	}
 }
 
 func (c *checker) checkChangesNothing(t *testing.T) {

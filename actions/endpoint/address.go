@@ -80,13 +80,19 @@ func (t Target) current(ctx context.Context) (string, error) {
 // errElsewhere says that the compare failed and nothing was changed.
 var errElsewhere = errors.New("it does not lead to the expected place any more")
 
+// setting is the command that changes the address.
+func (t Target) setting(old, fresh string) []string {
+	argv := make([]string, len(t.Set))
+	for i, arg := range t.Set {
+		argv[i] = strings.NewReplacer("{old}", old, "{new}", fresh).Replace(arg)
+	}
+	return argv
+}
+
 // set changes the address if it is still old. The file's change is one; a command is trusted to make it one.
 func (t Target) set(ctx context.Context, old, fresh string) error {
 	if t.File == "" {
-		argv := make([]string, len(t.Set))
-		for i, arg := range t.Set {
-			argv[i] = strings.NewReplacer("{old}", old, "{new}", fresh).Replace(arg)
-		}
+		argv := t.setting(old, fresh)
 		ctx, cancel := context.WithTimeout(ctx, t.Timeout)
 		defer cancel()
 		_, err := service.Exec(ctx, argv)

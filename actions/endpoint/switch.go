@@ -24,6 +24,7 @@ var (
 	_ actions.Describer = Switch{}
 	_ actions.Undoer    = Switch{}
 	_ actions.Undone    = Switch{}
+	_ actions.Handy     = Switch{}
 )
 
 // SwitchArgs are the arguments of endpoint.switch: names of the configuration, never addresses.

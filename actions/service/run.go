@@ -52,17 +52,6 @@ type command struct {
 
 func (c command) String() string { return c.name + " of " + c.service.Name }
 
-// line is the command line as a person would type it.
-func (c command) line() string {
-	words := make([]string, len(c.argv))
-	for i, w := range c.argv {
-		if words[i] = w; w == "" || strings.ContainsAny(w, " \t\n'\"\\$`*?;&|<>(){}[]!#~") {
-			words[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
-		}
-	}
-	return strings.Join(words, " ")
-}
-
 func (k run) find(in actions.Input) (command, error) {
 	var a runArgs
 	if err := in.Args(&a); err != nil {
@@ -102,7 +91,7 @@ func (k run) Describe(in actions.Input) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("run the command %s: %s", c, c.line()), nil
+	return fmt.Sprintf("run the command %s: %s", c, actions.Shell(c.argv...)), nil
 }
 
 // Check looks whether the program is there. What the command will do it cannot tell.
