@@ -33,7 +33,7 @@ func (k release) ByHand(in actions.Input) (do, undo []string) {
 	if err != nil {
 		return nil, nil
 	}
-	do = append(s.psql(s.shown()), s.psql(fmt.Sprintf(`UPDATE %s SET engaged = false, reason = %s, %s WHERE id OPERATOR(pg_catalog.=) %d AND engaged IS TRUE AND updated_at OPERATOR(pg_catalog.=) timestamptz 'UPDATED_AT'`,
+	do = append(s.psql(s.shown()), s.psql(fmt.Sprintf(`UPDATE %s SET engaged = false, reason = %s, %s WHERE id OPERATOR(pg_catalog.=) %d AND engaged IS TRUE AND updated_at OPERATOR(pg_catalog.=) pg_catalog.timestamptz 'UPDATED_AT'`,
 		s.table(), reasonByHand(in), newer, s.ID), s.shown())...)
 	return do, s.psql(append(s.engaging(in), s.shown())...)
 }
@@ -79,7 +79,7 @@ func reasonByHand(in actions.Input) string {
 }
 
 // psql is the line that runs the statements one after the other on the primary. Of the DSN it takes where the database is;
-// who connects, and with which password, is the person's own.
+// who connects, and with which password, is the person's own. PGTZ because a column without time zone means UTC.
 func (s Switch) psql(statements ...string) []string {
 	cfg, err := s.config()
 	if err != nil {
@@ -101,7 +101,7 @@ func (s Switch) psql(statements ...string) []string {
 	if len(hosts) > 1 || strings.ContainsAny(db, "=:") { // psql would read such a name as a connection string
 		db = "dbname='" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(db) + "' target_session_attrs=read-write"
 	}
-	words := []string{"psql", "-X", "-v", "ON_ERROR_STOP=1", "-h", strings.Join(hosts, ","), "-p", strings.Join(ports, ","), "-d", db}
+	words := []string{"PGTZ=UTC", "psql", "-X", "-v", "ON_ERROR_STOP=1", "-h", strings.Join(hosts, ","), "-p", strings.Join(ports, ","), "-d", db}
 	for _, statement := range statements {
 		words = append(words, "-c", statement)
 	}

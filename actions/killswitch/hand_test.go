@@ -92,9 +92,9 @@ func TestByHandNamesTheDatabaseAndNobodyWhoConnects(t *testing.T) {
 		look = "SELECT engaged, reason, updated_at, pg_catalog.pg_is_in_recovery() AS standby" + row
 	)
 	for dsn, want := range map[string]string{
-		file:           `psql -X -v ON_ERROR_STOP=1 -h db-1,2001:db8::1 -p 5433,5432 -d 'dbname='\''ops'\'' target_session_attrs=read-write' -c '` + look + `'`,
+		file:           `PGTZ=UTC psql -X -v ON_ERROR_STOP=1 -h db-1,2001:db8::1 -p 5433,5432 -d 'dbname='\''ops'\'' target_session_attrs=read-write' -c '` + look + `'`,
 		file + "-gone": "on the kill switch's database:\n" + look + ";",
-		"one":          `psql -X -v ON_ERROR_STOP=1 -h db-1 -p 5432 -d ops -c '` + look + `'`,
+		"one":          `PGTZ=UTC psql -X -v ON_ERROR_STOP=1 -h db-1 -p 5432 -d ops -c '` + look + `'`,
 	} {
 		s := killswitch.Switch{Name: "trading", DSNFile: dsn, Table: "ops.halt", ID: 3}
 		if dsn == "one" {
