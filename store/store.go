@@ -106,6 +106,9 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Store, error) {
 		err = s.inspect(ctx)
 	}
 	if err == nil {
+		err = s.christen(ctx)
+	}
+	if err == nil {
 		err = s.setClock(ctx, cfg.Now)
 	}
 	if err != nil {

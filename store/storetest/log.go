@@ -133,8 +133,8 @@ func hidden(t *testing.T, s *story) {
 	if len(told) != 3 || !strings.Contains(told[1], "somebody denied") {
 		t.Errorf("the record of INC-1 has %d entries, want 3: %s", len(told), told)
 	}
-	for e := range s.Told(t.Context(), "INC-2", 3) {
-		t.Errorf("the record of INC-2 has %s", e.Body)
+	for e, err := range s.Told(t.Context(), "INC-2", 3) {
+		t.Errorf("the record of INC-2 has %s, %v", e.Body, err)
 	}
 	s.unguarded("UPDATE log SET incident = 'INC-1' WHERE seq = 2")
 }
