@@ -56,7 +56,7 @@ targets:
 {{- end}}
       probes: [{name: second-site, url: "{{.Probe}}", token: token-of-the-probe}]
       fence: {command: ["{{.Dir}}/fence.sh", "{node}"], timeout: 2m}
-      sample_every: 100ms
+      sample_every: 300ms
       read_timeout: 20s
 {{- end}}
 {{- with .Switches}}
