@@ -122,7 +122,11 @@ inspect() {
 		;;
 	esac
 	own=$(ls "$DATA/pg_wal/$(segment "$mine" "$fork")" 2>/dev/null || true)
-	[ -n "$own" ] || own_segments_before "$mine" "$fork" || fail "the WAL of $2 at the fork $fork is gone"
+	if unwritten "$mine" "$fork"; then
+		own=
+	elif [ -z "$own" ]; then
+		own_segments_before "$mine" "$fork" || fail "the WAL of $2 at the fork $fork is gone"
+	fi
 	records=$([ -z "$own" ] || "$BIN/pg_waldump" -p "$DATA/pg_wal" -t "$mine" -s "$fork" 2>&1 | sed 's/^/: /')
 	if printf '%s' "$records" | grep -q '^: rmgr: '; then
 		# Where the log ends, or, where it ends with a whole file, where its last record begins.
@@ -143,6 +147,14 @@ lost_commits_between() {
 	elif commits=$("$BIN/pg_waldump" -p "$DATA/pg_wal" -t "$1" -s "$2" -e "$3" -r Transaction 2>/dev/null); then
 		echo "lost_commits=$(printf '%s\n' "$commits" | grep -c 'desc: COMMIT' || true)"
 	fi
+}
+
+# unwritten TIMELINE LSN: the file of that position was made beforehand and nothing is in it yet, as where the log ended with a
+# whole file. pg_waldump cannot read such a one.
+unwritten() {
+	[ -e "$DATA/pg_wal/$(segment "$1" "$2")" ] || return 1
+	expr "$(segment "$1" "$(control 'Latest checkpoint location')")" '<' "$(segment "$1" "$2")" >/dev/null || return 1
+	[ -z "$(od -An -v -tx1 -N 64 "$DATA/pg_wal/$(segment "$1" "$2")" | tr -d ' \n0')" ]
 }
 
 # own_segments_before TIMELINE LSN: the log ends with the segment before the fork, so nothing was written after it.
