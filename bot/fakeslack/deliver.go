@@ -25,6 +25,7 @@ type Reply struct {
 	Status int
 	Body   []byte
 	Took   time.Duration
+	Sent   time.Time // when the request left; zero over Socket Mode
 }
 
 // Tamper changes the next signed request, to test that the app refuses it.
@@ -139,7 +140,7 @@ func (s *Slack) send(ctx context.Context, d *delivery) (Reply, error) {
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	out := Reply{Status: resp.StatusCode, Body: body, Took: time.Since(began)}
+	out := Reply{Status: resp.StatusCode, Body: body, Took: time.Since(began), Sent: began}
 	if err != nil {
 		return out, timedOut(within, err)
 	}
