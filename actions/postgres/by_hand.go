@@ -70,8 +70,11 @@ func (c Cluster) commands(word string, poolers []Pooler) (out []string) {
 	return out
 }
 
-// theHook is a hook as it would be started on Pointsman's own machine.
-func theHook(command []string, node string) string {
+// theHook is a hook as it would be started on Pointsman's own machine; where none is configured, what it would be for.
+func theHook(command []string, node, otherwise string) string {
+	if len(command) == 0 {
+		return otherwise
+	}
 	argv := make([]string, len(command))
 	for i, arg := range command {
 		argv[i] = strings.ReplaceAll(arg, "{node}", node)
@@ -103,8 +106,7 @@ func (a Fencing) ByHand(in actions.Input) (do, undo []string) {
 	if !slices.Contains(ladder, rungStop) {
 		do = append(do, "stop PostgreSQL on "+node.Name+" and keep it from starting again")
 	}
-	slices.Reverse(ladder)
-	for _, rung := range ladder {
+	for _, rung := range slices.Backward(ladder) { // not turned round in place: it is the configuration's own
 		undo = append(undo, cluster.rungBackByHand(rung, node)...)
 	}
 	return do, undo
@@ -113,9 +115,9 @@ func (a Fencing) ByHand(in actions.Input) (do, undo []string) {
 func (c Cluster) rungByHand(rung string, node Node) []string {
 	switch rung {
 	case rungStop:
-		return []string{theHook(c.Fence.Command, node.Name)}
+		return []string{theHook(c.Fence.Command, node.Name, "stop PostgreSQL on "+node.Name+" and keep it from starting again")}
 	case rungNetwork:
-		return []string{theHook(c.Fence.Network, node.Name)}
+		return []string{theHook(c.Fence.Network, node.Name, "keep clients from reaching "+node.Name)}
 	case rungPooler:
 		return c.commands("PAUSE", c.Poolers)
 	case rungRevoke:
@@ -131,10 +133,8 @@ func (c Cluster) rungBackByHand(rung string, node Node) []string {
 	switch {
 	case rung == rungStop:
 		return []string{"start PostgreSQL on " + node.Name + ", if it was stopped"}
-	case rung == rungNetwork && len(c.Fence.NetworkUndo) > 0:
-		return []string{theHook(c.Fence.NetworkUndo, node.Name)}
 	case rung == rungNetwork:
-		return []string{"let clients reach " + node.Name + " again"}
+		return []string{theHook(c.Fence.NetworkUndo, node.Name, "let clients reach "+node.Name+" again")}
 	case rung == rungPooler:
 		return c.commands("RESUME", c.Poolers)
 	case rung == rungRevoke:

@@ -3,8 +3,11 @@ package postgres_test
 import (
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/pointsman/pointsman/actions"
 	"github.com/pointsman/pointsman/actions/postgres"
@@ -129,5 +132,25 @@ func TestByHand_holds_no_secret(t *testing.T) {
 	do, _ := w.byHand(t, "postgres.verify", promoteArgs)
 	if want := "psql 'postgresql://db-1.internal:5432,db-2.internal:5432/app?target_session_attrs=read-write' -c "; !strings.HasPrefix(do[1], want) {
 		t.Errorf("an address of several hosts: %s", do[1])
+	}
+}
+
+// TestByHand_leaves_the_order_of_the_fence_as_it_is_configured: each plan asks for the commands, and runs that fence climb the
+// same ladder beside it.
+func TestByHand_leaves_the_order_of_the_fence_as_it_is_configured(t *testing.T) {
+	t.Parallel()
+	ladder := []string{"revoke", "pooler", "network"}
+	w := &world{cluster: postgres.Cluster{
+		Name: "orders", Database: "app", Fence: postgres.Fence{Ladder: ladder, Network: []string{"cut", "{node}"}},
+		Nodes: []postgres.Node{{Name: "pg-1", Address: postgres.Address{DSN: "host=db-1 dbname=app"}}, {Name: "pg-2", Address: postgres.Address{DSN: "host=db-2 dbname=app"}}},
+	}.WithDefaults()}
+	w.Clusters = postgres.New(postgres.Config{w.cluster}, nil)
+	first, back := w.byHand(t, "postgres.fence", fenceArgs)
+	again, _ := w.byHand(t, "postgres.fence", fenceArgs)
+	if diff := cmp.Diff(first, again); diff != "" || !slices.Equal(ladder, []string{"revoke", "pooler", "network"}) {
+		t.Errorf("the ladder is %v now\n%s", ladder, diff)
+	}
+	if want := "let clients reach pg-1 again"; !slices.Contains(back, want) {
+		t.Errorf("no hook takes the network cut back, and nobody is told to: %q", back)
 	}
 }
