@@ -130,14 +130,14 @@ func (c Cluster) rungByHand(rung string, node Node) []string {
 }
 
 func (c Cluster) rungBackByHand(rung string, node Node) []string {
-	switch {
-	case rung == rungStop:
+	switch rung {
+	case rungStop:
 		return []string{"start PostgreSQL on " + node.Name + ", if it was stopped"}
-	case rung == rungNetwork:
+	case rungNetwork:
 		return []string{theHook(c.Fence.NetworkUndo, node.Name, "let clients reach "+node.Name+" again")}
-	case rung == rungPooler:
+	case rungPooler:
 		return c.commands("RESUME", c.Poolers)
-	case rung == rungRevoke:
+	case rungRevoke:
 		return []string{node.each(`SELECT format($$ALTER DATABASE %I ALLOW_CONNECTIONS true$$, datname) FROM pg_database WHERE NOT datallowconn AND ` + closableSQL)}
 	}
 	return nil
