@@ -72,6 +72,24 @@ func (w *world) promoteStandby(t testing.TB) {
 	}
 }
 
+// wal are the WAL files of timeline 1 in a folder.
+func wal(t testing.TB, folder string) map[string][]byte {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(folder, "00000001????????????????"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no WAL in %s: %v", folder, err)
+	}
+	out := map[string][]byte{}
+	for _, path := range paths {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[filepath.Base(path)] = raw
+	}
+	return out
+}
+
 func refusal(t testing.TB, err error, want string) {
 	t.Helper()
 	refused, ok := errors.AsType[*actions.RefusedError](err)
@@ -142,6 +160,47 @@ func TestRejoin(t *testing.T) {
 		for _, n := range []string{"rewinding", "lock"} {
 			if _, err := os.Stat(filepath.Join(keep, "pg-1."+n)); n == "rewinding" && err == nil {
 				t.Error("the mark of a rewind at work is left")
+			}
+		}
+	})
+
+	t.Run("what_it_wrote_between_two_attempts_is_kept_too", func(t *testing.T) {
+		t.Parallel()
+		w, keep := withHands(t, lab.PairOptions{})
+		w.diverge(t, 2)
+		healthy := w.cluster.NodeHook.Command
+		w.hookFails(t, "rewind", `echo "somebody was at work" >&2; exit 1`)
+		attempt := func() error {
+			in := input(rejoinArgs)
+			in.Bounds = w.check(t, "postgres.rejoin", rejoinArgs).Bounds
+			_, err := w.kind(t, "postgres.rejoin").Apply(t.Context(), in)
+			return err
+		}
+		if err := attempt(); err == nil || !strings.Contains(err.Error(), "the WAL of pg-1 is kept in "+keep) {
+			t.Fatalf("error %v", err)
+		}
+		for _, again := range []func() error{
+			func() error { return w.pair.Primary.Start(t.Context()) },
+			func() error { return w.pair.Primary.Exec(t.Context(), "INSERT INTO late VALUES (100)") },
+			func() error { return w.pair.Primary.Stop(t.Context(), lab.Fast) },
+		} {
+			if err := again(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		written := wal(t, filepath.Join(w.pair.Primary.DataDir(), "pg_wal"))
+		w.cluster.NodeHook.Command = healthy
+		w.Clusters = postgres.New(postgres.Config{w.cluster}, nil)
+		if err := attempt(); err != nil {
+			t.Fatal(err)
+		}
+		folders, err := filepath.Glob(filepath.Join(keep, "pg-1-timeline-1-*"))
+		if err != nil || len(folders) != 1 {
+			t.Fatalf("kept in %v, error %v", folders, err)
+		}
+		for name, kept := range wal(t, folders[0]) {
+			if !bytes.Equal(kept, written[name]) {
+				t.Errorf("%s is kept as it was before pg-1 wrote on in it", name)
 			}
 		}
 	})

@@ -34,6 +34,7 @@ start_server() { "$BIN/pg_ctl" -D "$DATA" -w -s -t 120 -l "$LOG" start; }
 LOG=${LOG:-$KEEP/$2.log}
 
 if [ "$(id -u)" -eq 0 ]; then # PostgreSQL's programs refuse root
+	[ "$(stat -L -c %u "$DATA")" -ne 0 ] || fail "$DATA belongs to root: it is no data folder of a server"
 	# Whoever becomes somebody else outlives the death of the one who asked; keep that.
 	exec setpriv --reuid "$(stat -L -c %u "$DATA")" --regid "$(stat -L -c %g "$DATA")" --clear-groups --pdeathsig keep "$0" "$@"
 fi
@@ -163,19 +164,39 @@ own_segments_before() {
 	[ -n "$last" ] && expr "$last" '<' "$(segment "$1" "$2")" >/dev/null
 }
 
-# keep copies the WAL after the fork: those transactions are nowhere else.
+# own_wal TIMELINE: the names of the WAL files from the fork to the last position.
+own_wal() {
+	first=$(segment "$1" "$fork")
+	last=$(segment "$1" "$POINTSMAN_LAST_LSN")
+	for file in "$DATA"/pg_wal/"$(printf '%08X' "$1")"????????????????; do
+		name=${file##*/}
+		if expr "$name" '<' "$first" >/dev/null || expr "$name" '>' "$last" >/dev/null; then continue; fi
+		echo "$name"
+	done
+}
+
+# aside PATH: what an earlier attempt kept under the name is kept too, with a number behind it.
+aside() {
+	[ -e "$1" ] || return 0
+	k=1
+	while [ -e "$1.$k" ]; do k=$((k + 1)); done
+	mv "$1" "$1.$k"
+}
+
+# keep copies the WAL after the fork: those transactions are nowhere else. A copy of an earlier attempt is one only of what was
+# there then: the server may have run since, and written on in the same file.
 keep() {
 	stopped keep "$2"
 	mine=$(timeline)
 	into=$KEEP/$POINTSMAN_KEEP
 	mkdir -p "$into"
-	first=$(segment "$mine" "$fork")
-	last=$(segment "$mine" "$POINTSMAN_LAST_LSN")
 	n=0
-	for file in "$DATA"/pg_wal/"$(printf '%08X' "$mine")"????????????????; do
-		name=${file##*/}
-		if expr "$name" '<' "$first" >/dev/null || expr "$name" '>' "$last" >/dev/null; then continue; fi
-		[ -e "$into/$name" ] || { cp -p "$file" "$into/$name.new" && mv "$into/$name.new" "$into/$name"; }
+	for name in $(own_wal "$mine"); do
+		if ! cmp -s "$DATA/pg_wal/$name" "$into/$name"; then
+			cp -p "$DATA/pg_wal/$name" "$into/$name.new" # a line of its own, or set -e passes over its failure
+			aside "$into/$name"
+			mv "$into/$name.new" "$into/$name"
+		fi
 		n=$((n + 1))
 	done
 	[ "$n" -gt 0 ] || fail "no WAL file of timeline $mine holds $fork"
@@ -191,6 +212,12 @@ rewind() {
 	[ "$(control 'Database system identifier')" = "$POINTSMAN_SYSTEM_ID" ] || fail "$2 belongs to another cluster"
 	into=$KEEP/$POINTSMAN_KEEP
 	[ -e "$into/README" ] || fail "the WAL of $2 was not kept in $into"
+	mine=$(timeline)
+	if [ "$mine" -lt "$POINTSMAN_PRIMARY_TIMELINE" ]; then # else an earlier pg_rewind has done it
+		for name in $(own_wal "$mine"); do
+			cmp -s "$DATA/pg_wal/$name" "$into/$name" || fail "$name of $2 is not what is kept in $into: it ran meanwhile"
+		done
+	fi
 	mkdir -p "$into/conf"
 	cp -p "$DATA"/*.conf "$into/conf/"
 	rm -f "$DATA/postmaster.pid" # nothing runs; a killed server's may name a zombie

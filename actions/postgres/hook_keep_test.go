@@ -1,0 +1,109 @@
+package postgres_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pointsman/pointsman/cmd/lab"
+)
+
+// handMade is the shipped hook over a data folder that no server made: one WAL file after the fork, and a control file that
+// says so. It returns how one of its steps is done.
+func handMade(t *testing.T) (pgWAL, kept string, step func(name, last string, env ...string) (string, error)) {
+	t.Helper()
+	own, err := lab.NewDir("hook") // of a user that is not root, as a server's is
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := own.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	dir := own.Path
+	data, bin, keep := filepath.Join(dir, "data"), filepath.Join(dir, "bin"), filepath.Join(dir, "keep")
+	pgWAL, kept = filepath.Join(data, "pg_wal"), filepath.Join(keep, "kept")
+	write := func(path, text string, mode os.FileMode) {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), mode)); err != nil { //nolint:gosec // the hook's user reads it
+			t.Fatal(err)
+		}
+	}
+	write(filepath.Join(bin, "pg_controldata"), "#!/bin/sh\necho \"Latest checkpoint's TimeLineID: 1\nBytes per WAL segment: 16777216\nDatabase system identifier: 7\"\n", 0o755)
+	write(filepath.Join(dir, "pg-1.conf"), fmt.Sprintf("DATA=%s\nBIN=%s\nKEEP=%s\nADDRESS=\nREPLICATION=\nREWIND=\n", data, bin, keep), 0o644)
+	write(filepath.Join(pgWAL, "000000010000000000000005"), "first", 0o644)
+	if err := errors.Join(os.Mkdir(keep, 0o755), own.Give(keep), own.Give(data)); err != nil { //nolint:gosec // the hook's user enters it
+		t.Fatal(err)
+	}
+	return pgWAL, kept, func(name, last string, env ...string) (string, error) {
+		cmd := exec.CommandContext(t.Context(), nodeScript, dir, "pg-1")
+		cmd.Env = append(append(os.Environ(), "POINTSMAN_STEP="+name, "POINTSMAN_KEEP=kept", "POINTSMAN_FORK_LSN=0/5000100", "POINTSMAN_LAST_LSN="+last,
+			"POINTSMAN_PRIMARY_NODE=pg-2", "POINTSMAN_PRIMARY_TIMELINE=2", "POINTSMAN_SYSTEM_ID=7"), env...)
+		said, err := cmd.CombinedOutput()
+		return string(said), err
+	}
+}
+
+// TestNodeHook_says_that_WAL_is_kept_only_where_it_is: what follows takes the only copy away.
+func TestNodeHook_says_that_WAL_is_kept_only_where_it_is(t *testing.T) {
+	t.Parallel()
+
+	t.Run("file_that_has_grown_is_copied_again_and_the_earlier_copy_stays", func(t *testing.T) {
+		t.Parallel()
+		wal, kept, step := handMade(t)
+		if said, err := step("keep", "0/5000200"); err != nil {
+			t.Fatal(said, err)
+		}
+		if err := os.WriteFile(filepath.Join(wal, "000000010000000000000005"), []byte("first and second"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // what is kept already is not kept once more
+			if said, err := step("keep", "0/5000900"); err != nil {
+				t.Fatal(said, err)
+			}
+		}
+		for name, want := range map[string]string{"000000010000000000000005": "first and second", "000000010000000000000005.1": "first"} {
+			if got, err := os.ReadFile(filepath.Join(kept, name)); string(got) != want {
+				t.Errorf("%s holds %q, want %q, %v", name, got, want, err)
+			}
+		}
+		if more, _ := filepath.Glob(filepath.Join(kept, "*.2")); len(more) > 0 {
+			t.Errorf("kept twice: %v", more)
+		}
+	})
+
+	t.Run("copy_that_fails_is_no_copy", func(t *testing.T) {
+		t.Parallel()
+		_, kept, step := handMade(t)
+		full := filepath.Join(filepath.Dir(filepath.Dir(kept)), "full")
+		program := []byte("#!/bin/sh\necho 'cp: no space left on device' >&2\nexit 1\n")
+		if err := errors.Join(os.Mkdir(full, 0o755), os.WriteFile(filepath.Join(full, "cp"), program, 0o755)); err != nil { //nolint:gosec // the hook's user runs it
+			t.Fatal(err)
+		}
+		said, err := step("keep", "0/5000200", "PATH="+full+":"+os.Getenv("PATH"))
+		if err == nil || !strings.Contains(said, "no space left on device") || strings.Contains(said, "kept=") {
+			t.Errorf("it says %q, %v", said, err)
+		}
+		if _, err := os.Stat(filepath.Join(kept, "README")); err == nil {
+			t.Error("the mark of a finished copy is there")
+		}
+	})
+
+	t.Run("nothing_is_rewound_that_was_written_after_it_was_kept", func(t *testing.T) {
+		t.Parallel()
+		wal, _, step := handMade(t)
+		if said, err := step("keep", "0/5000200"); err != nil {
+			t.Fatal(said, err)
+		}
+		if err := os.WriteFile(filepath.Join(wal, "000000010000000000000005"), []byte("first and second"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if said, err := step("rewind", "0/5000200"); err == nil || !strings.Contains(said, "000000010000000000000005 of pg-1 is not what is kept in ") {
+			t.Errorf("it says %q, %v", said, err)
+		}
+	})
+}
