@@ -109,7 +109,9 @@ func (a Repoint) Check(ctx context.Context, in actions.Input) (pointsman.Evidenc
 	if err != nil {
 		return pointsman.Evidence{}, err
 	}
-	ev := judgeRepoint(j, j.look(ctx))
+	views := j.look(ctx)
+	ev := judgeRepoint(j, views)
+	ev.Facts = append(ev.Facts, j.resumable(views)...)
 	if slices.Contains(in.Promised, "postgres.promote") {
 		ev.Facts = append(ev.Facts, pointsman.Fact{
 			Guard: "G18", Kind: pointsman.Hard, Name: "endpoint " + j.args.To, Value: "not due yet", Limit: Writable.Words(), Source: j.args.To,
@@ -221,7 +223,7 @@ func (v poolerView) move(ctx context.Context, j journey) error {
 }
 
 // Verify implements actions.Action: file and running pooler lead to the node, and what was written through the pooler is
-// read back through it, from that node.
+// read back through it, from that node. Where the step resumes, nobody waits any more.
 func (a Repoint) Verify(ctx context.Context, in actions.Input) (pointsman.Evidence, error) {
 	j, err := a.journey(in)
 	if err != nil {
@@ -239,6 +241,9 @@ func (a Repoint) Verify(ctx context.Context, in actions.Input) (pointsman.Eviden
 	for _, v := range j.look(ctx) {
 		ev.Facts = append(ev.Facts, v.arrived(j.to))
 		if v.running.Paused {
+			if j.args.Resume {
+				ev.Facts = append(ev.Facts, j.waiting(v))
+			}
 			continue // clients wait in it; a write would wait with them
 		}
 		e := j.endpoint(v.pooler)

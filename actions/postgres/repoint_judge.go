@@ -87,7 +87,7 @@ func judgeRepoint(j journey, views []poolerView) pointsman.Evidence {
 		if f.Result == pointsman.Pass {
 			ev.Pins[poolerPin(v.pooler)] = j.expected(v.pooler, v).String()
 		}
-		if v.file != j.to || v.running.Place != j.to || v.fileErr != nil || v.runErr != nil {
+		if v.file != j.to || v.running.Place != j.to || v.fileErr != nil || v.runErr != nil || j.args.Resume && v.running.Paused {
 			ev.Already = false
 		}
 	}
@@ -131,6 +131,28 @@ func (v poolerView) asExpected(j journey) pointsman.Fact {
 		f.Clears = "RELOAD it by hand or correct the file, and refresh the checks"
 	}
 	return f
+}
+
+// waiting is a pooler that should let its clients go on and does not.
+func (j journey) waiting(v poolerView) pointsman.Fact {
+	return pointsman.Fact{
+		Guard: "G18", Kind: pointsman.Hard, Name: "clients of " + v.pooler.Name, Value: v.running.words(), Limit: "served",
+		Source: v.pooler.Name + ": SHOW DATABASES", At: v.at, Result: pointsman.Fail,
+		Text:   fmt.Sprintf("the clients of %s wait: it is %s", v.pooler.Name, v.running.words()),
+		Clears: v.running.release(v.pooler.entry(j.cluster)) + " in its console",
+	}
+}
+
+// resumable are the poolers that the step could not let go on: RESUME of one entry does not end the pause of the whole.
+func (j journey) resumable(views []poolerView) (out []pointsman.Fact) {
+	for _, v := range views {
+		if j.args.Resume && v.running.Whole {
+			f := j.waiting(v)
+			f.Text = fmt.Sprintf("somebody has paused %s with all its databases, and this step could resume only %s of them", v.pooler.Name, v.pooler.entry(j.cluster))
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // arrived: file and running pooler both lead to the place.
