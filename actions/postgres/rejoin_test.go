@@ -282,7 +282,7 @@ func TestRejoin(t *testing.T) {
 			if !strings.Contains(string(out.Memo), `"stopped":true`) {
 				t.Errorf("memo %s", out.Memo)
 			}
-			in.Memo = out.Memo
+			in.Earlier = out.Memo // as the engine gives it to a retry
 		}
 		if len(stored) != 1 || !strings.HasPrefix(stored[0], "stopping pg-3") || !strings.Contains(stored[0], `"stopped":true`) {
 			t.Errorf("stored before it was stopped: %q", stored)
@@ -443,7 +443,7 @@ const promoteNode = `{"cluster":"orders","node":"pg-2"}`
 func TestRejoin_conforms(t *testing.T) {
 	t.Parallel()
 	w, _ := withHands(t, lab.PairOptions{}, withCanary)
-	if err := w.pair.KillPrimary(); err != nil {
+	if err := w.pair.StopPrimary(t.Context(), lab.Fast); err != nil { // in order: nothing is left that its standby has not
 		t.Fatal(err)
 	}
 	w.promoteStandby(t)

@@ -50,7 +50,7 @@ func (m RejoinMemo) left(err error) (actions.Outcome, error) {
 // stoppedBefore tells whether an earlier attempt of the step stopped the node. A memo that cannot be read is none.
 func stoppedBefore(in actions.Input) bool {
 	var m RejoinMemo
-	return json.Unmarshal(in.Memo, &m) == nil && m.Stopped
+	return json.Unmarshal(in.Earlier, &m) == nil && m.Stopped
 }
 
 // remember stores the memo before an effect.
