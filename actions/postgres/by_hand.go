@@ -52,9 +52,9 @@ func (a Address) client(database string) []string {
 	return []string{"psql", "-h", actions.Shell(host), "-p", port, "-d", actions.Shell(database)}
 }
 
-// each is the statement that a query writes, once for each of its rows.
+// each is the statement that a query writes, once for each of its rows. None waits for a standby that is gone; see localCommit.
 func (n Node) each(query string) string {
-	return "echo " + actions.Shell(query+` \gexec`) + " | " + strings.Join(n.client(maintenance), " ")
+	return "echo " + actions.Shell(query+` \gexec`) + " | PGOPTIONS='-c synchronous_commit=local' " + strings.Join(n.client(maintenance), " ")
 }
 
 // standby asks whether a node still is one.

@@ -1,11 +1,13 @@
 package postgres_test
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -33,9 +35,12 @@ func paste(t *testing.T, user string, lines []string) string {
 	t.Helper()
 	var out strings.Builder
 	for _, line := range lines {
-		cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		cmd := exec.CommandContext(ctx, "sh", "-c", line)
 		cmd.Env = append(os.Environ(), "PGUSER="+user, "PGCONNECT_TIMEOUT=10", "PGOPTIONS=")
+		cmd.WaitDelay = time.Second
 		said, err := cmd.CombinedOutput()
+		cancel()
 		if err != nil {
 			t.Errorf("%s: %v\n%s", line, err, said)
 		}
@@ -71,6 +76,7 @@ func TestByHand_the_commands_of_a_hand_over_do_what_the_steps_would_have_done(t 
 	t.Run("the_fence_and_its_way_back", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, lab.PairOptions{}, func(c *postgres.Cluster) { c.Fence = postgres.Fence{Ladder: []string{"revoke"}} })
+		w.sql(t, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'", "SELECT pg_reload_conf()") // the link that broke
 		do, undo := w.byHand(t, "postgres.fence", revokeArgs)
 		if last := do[len(do)-1]; last != "stop PostgreSQL on pg-1 and keep it from starting again" {
 			t.Errorf("closed databases alone do not keep a server off: %q", last)

@@ -15,6 +15,23 @@ import (
 // maintenance is the database from which the others are closed: nobody can close the one that he is connected to.
 const maintenance = "postgres"
 
+// localCommit is set where databases are closed and opened: a commit must not wait for a synchronous standby that is gone, and
+// one that is gone is why there is a fence at all.
+const localCommit = "SET synchronous_commit = local"
+
+// upkeep connects to the maintenance database for changes that wait for no standby.
+func (n Node) upkeep(ctx context.Context) (*pgx.Conn, error) {
+	conn, err := n.connect(ctx, maintenance)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.Exec(ctx, localCommit); err != nil {
+		discard(conn)
+		return nil, scrubbed(err, nil)
+	}
+	return conn, nil
+}
+
 // revoked is what a revoke did, whole or not.
 type revoked struct {
 	Closed []string // by it, or perhaps by it
@@ -28,15 +45,11 @@ type revoked struct {
 func (n Node) revoke(ctx context.Context, limit time.Duration, before func(names []string) error) (done revoked, err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	conn, err := n.connect(ctx, maintenance)
+	conn, err := n.upkeep(ctx)
 	if err != nil {
 		return done, err
 	}
 	defer discard(conn)
-	// A commit must not wait for a synchronous standby that is gone.
-	if _, err := conn.Exec(ctx, "SET synchronous_commit = local"); err != nil {
-		return done, scrubbed(err, nil)
-	}
 	names, err := databases(ctx, conn)
 	if err != nil {
 		return done, err
@@ -90,7 +103,7 @@ func allow(ctx context.Context, conn *pgx.Conn, database string, open bool) erro
 func (n Node) open(ctx context.Context, limit time.Duration, names []string) error {
 	ctx, cancel := context.WithTimeout(ctx, budget(ctx, limit))
 	defer cancel()
-	conn, err := n.connect(ctx, maintenance)
+	conn, err := n.upkeep(ctx)
 	if err != nil {
 		return fmt.Errorf("open %s again: %w", n.Name, err)
 	}

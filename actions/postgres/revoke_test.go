@@ -233,3 +233,21 @@ func TestRevoke(t *testing.T) {
 		w.notFenced(t, input(revokeArgs), "its sessions cannot be counted")
 	})
 }
+
+// TestRevoke_is_taken_back_though_a_synchronous_standby_is_gone: the link that broke is why there was a fence at all.
+func TestRevoke_is_taken_back_though_a_synchronous_standby_is_gone(t *testing.T) {
+	t.Parallel()
+	w := owned(t)
+	w.sql(t, "CREATE DATABASE billing OWNER pointsman")
+	in := input(revokeArgs)
+	out, err := w.kind(t, "postgres.fence").Apply(t.Context(), in)
+	if err != nil || w.closed(t) != "app billing" {
+		t.Fatalf("closed %q, error %v", w.closed(t), err)
+	}
+	w.sql(t, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'", "SELECT pg_reload_conf()")
+	in.Memo = out.Memo
+	out, err = w.kind(t, "postgres.fence").(actions.Undoer).Undo(t.Context(), in)
+	if closed := w.closed(t); err != nil || closed != "" {
+		t.Errorf("closed still: %q, note %q, error %v", closed, out.Note, err)
+	}
+}

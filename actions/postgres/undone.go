@@ -116,7 +116,7 @@ func (c Cluster) opened(ctx context.Context, node string, names []string) points
 		f.Value, f.Result, f.Text = "unknown", pointsman.Unknown, fmt.Sprintf("whether the databases of %s are open cannot be read: %v", node, err)
 	case len(closed) > 0:
 		f.Value, f.Result, f.Text = "closed", pointsman.Fail, fmt.Sprintf("closed still on %s: %q", node, closed)
-		f.Clears = "ALTER DATABASE ... ALLOW_CONNECTIONS true, connected to the database postgres"
+		f.Clears = "ALTER DATABASE ... ALLOW_CONNECTIONS true, connected to the database postgres, after " + localCommit
 	}
 	return f
 }

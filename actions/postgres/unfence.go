@@ -79,7 +79,7 @@ func (c Cluster) reopening(node string, memo FenceMemo) []string {
 		out = append(out, "start "+node)
 	}
 	for _, name := range memo.Databases {
-		out = append(out, fmt.Sprintf("ALTER DATABASE %s ALLOW_CONNECTIONS true on %s, connected to the database %s", pgx.Identifier{name}.Sanitize(), node, maintenance))
+		out = append(out, fmt.Sprintf("ALTER DATABASE %s ALLOW_CONNECTIONS true on %s, connected to the database %s, after %s", pgx.Identifier{name}.Sanitize(), node, maintenance, localCommit))
 	}
 	for _, p := range c.Poolers {
 		if slices.Contains(memo.Poolers, p.Name) {
