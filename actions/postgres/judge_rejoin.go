@@ -173,6 +173,9 @@ func (j rejoining) data() pointsman.Fact {
 		f.Clears = "make the node hook's step inspect work"
 		return f
 	}
+	if old, ok := j.found.keeps(f, j.node); !ok {
+		return old
+	}
 	f.Value = fmt.Sprintf("system identifier %s, %s, timeline %d", j.found.SystemID, j.found.State, j.found.Timeline)
 	f.Clears = "build " + j.node + " anew with pg_basebackup"
 	switch {

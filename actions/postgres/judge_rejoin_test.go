@@ -16,7 +16,7 @@ func fallen() rejoining {
 	s.Sample = Sample{}
 	s.Cluster.NodeHook.Command = []string{"hook", "{node}"}
 	return rejoining{Situation: s, node: "pg-1", found: Inspection{
-		State: "in production", SystemID: "7001", Timeline: 1, Fork: 0x5000000, Last: 0x50003E8, Commits: 3, Counted: true, Rewindable: true,
+		Contract: hookContract, State: "in production", SystemID: "7001", Timeline: 1, Fork: 0x5000000, Last: 0x50003E8, Commits: 3, Counted: true, Rewindable: true,
 	}}
 }
 
@@ -55,6 +55,7 @@ func TestJudgeRejoin(t *testing.T) {
 		"no_hook":                                  {func(j *rejoining) { j.Cluster.NodeHook.Command = nil }, "no node_hook is configured"},
 		"divergence_after_a_planned_switch":        {func(j *rejoining) { j.promised = []string{"postgres.switchover"} }, "3 committed transactions that pg-2 never had"},
 		"failover_leaves_the_old_primary_alone":    {func(j *rejoining) { j.promised = []string{"postgres.promote"} }, "in the run that promotes another node"},
+		"hook_of_an_older_version":                 {func(j *rejoining) { j.found.Contract = 0 }, "the node hook of pg-1 is an older one, of contract 1, and this Pointsman needs 2"},
 		"half_a_rewind":                            {func(j *rejoining) { j.found.Broken = "half" }, "cannot be used: half"},
 		"standby_with_followers":                   {func(j *rejoining) { r := standby("pg-1", 1); r.Followers = 2; j.set(r) }, "pg-1 has 2 walsenders, limit 0"},
 		"standby_that_follows_somebody_else_is_ok": {func(j *rejoining) { j.set(standby("pg-1", 1)); j.found.Running, j.found.Last = true, j.found.Fork }, ""},
@@ -80,7 +81,7 @@ func strayed() rejoining {
 	r := standby("pg-1", 0x5F00000)
 	r.Timeline = 2
 	j.set(r)
-	j.found = Inspection{State: "in archive recovery", SystemID: "7001", Timeline: 2, History: "same", Running: true, Last: r.Replay}
+	j.found = Inspection{Contract: hookContract, State: "in archive recovery", SystemID: "7001", Timeline: 2, History: "same", Running: true, Last: r.Replay}
 	return j
 }
 

@@ -60,6 +60,14 @@ func budget(ctx context.Context, want time.Duration) time.Duration {
 	return max(want, time.Millisecond)
 }
 
+// hasty is what a look says that had less time than it should have: our haste is no sign of a server's death.
+func (r Reading) hasty(limit, want time.Duration) Reading {
+	if r.State == Hung && limit < want/2 {
+		r.State, r.Detail = Unsure, "too little time was left to tell"
+	}
+	return r
+}
+
 // look reads all nodes and all vantage points beside each other. The connections of the nodes named in keep stay open
 // and belong to the caller.
 func (c *Clusters) look(ctx context.Context, cluster Cluster, keep ...string) (Situation, map[string]*pgx.Conn) {
@@ -74,9 +82,7 @@ func (c *Clusters) look(ctx context.Context, cluster Cluster, keep ...string) (S
 		wg.Go(func() {
 			r, conn := c.lines.read(nodeCtx, n, cluster.HeartbeatTable)
 			r.At = c.Clock.Stored(r.At) // samples are made of it
-			if r.State == Hung && limit < cluster.ReadTimeout/2 {
-				r.State, r.Detail = Unsure, "too little time was left to tell" // our haste is no sign of its death
-			}
+			r = r.hasty(limit, cluster.ReadTimeout)
 			mu.Lock()
 			defer mu.Unlock()
 			s.Readings[i] = r

@@ -47,6 +47,8 @@ type nodeTask struct {
 	fork     LSN
 	last     LSN
 	keepName string
+	attempt  string   // for stop and again: which attempt stops the node, and may start it again
+	clock    farClock // of the node's machine
 }
 
 func (t nodeTask) env() []string {
@@ -65,17 +67,10 @@ func (t nodeTask) env() []string {
 	if t.fork != 0 {
 		env = append(env, "POINTSMAN_FORK_LSN="+t.fork.String(), "POINTSMAN_LAST_LSN="+t.last.String(), "POINTSMAN_KEEP="+t.keepName)
 	}
-	return env
-}
-
-// within tells the hook how many seconds it has. One that we cannot kill, because it runs on another machine, must not
-// start a server later than that: a successor may have promoted another one.
-func within(ctx context.Context) []string {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return nil
+	if t.attempt != "" {
+		env = append(env, "POINTSMAN_ATTEMPT="+t.attempt)
 	}
-	return []string{"POINTSMAN_WITHIN=" + strconv.Itoa(max(0, int(time.Until(deadline).Seconds())))}
+	return env
 }
 
 // run does one step and returns the name=value lines that the hook wrote. It dies with us, like every hook; only a rewind goes
@@ -93,7 +88,7 @@ func (t nodeTask) run(ctx context.Context) (map[string]string, error) {
 	}
 	out, said := &capped{left: hookOutput}, &capped{left: hookOutput}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Env = append(t.env(), within(ctx)...)
+	cmd.Env = append(t.env(), t.within(ctx)...)
 	cmd.Stdout, cmd.Stderr = out, said
 	cmd.WaitDelay = time.Second // a server that the hook started may keep the pipes open
 	err := service.Run(ctx, cmd, t.step == nodeRewind)
@@ -121,6 +116,7 @@ func values(text string) map[string]string {
 
 // Inspection is what the node hook found in a node's data folder.
 type Inspection struct {
+	Contract   int    // that the hook keeps; see hookContract
 	State      string // as pg_controldata says it: "shut down", "in production" ...
 	Running    bool
 	SystemID   string
@@ -133,16 +129,23 @@ type Inspection struct {
 	Counted    bool   // the hook says Commits; without it the number is unknown
 	Rewindable bool
 	Broken     string // why its data folder cannot be used any more
+
+	clock farClock
 }
 
 // inspect asks the hook. What it leaves out stays zero, and the judge takes that as unknown.
 func (c Cluster) inspect(ctx context.Context, node string, primary Reading) (Inspection, error) {
+	asked := time.Now()
 	got, err := nodeTask{step: nodeInspect, cluster: c, node: node, primary: primary}.run(ctx)
 	if err != nil {
 		return Inspection{}, err
 	}
 	in := Inspection{State: got["state"], SystemID: got["system_identifier"], Running: got["running"] != "no", Rewindable: got["rewindable"] == "yes", Broken: got["broken"], History: got["history"]}
-	var faults [5]error
+	var faults [7]error
+	in.clock, faults[5] = clockOf(got["clock"], asked, time.Now())
+	if n := got["contract"]; n != "" {
+		in.Contract, faults[6] = strconv.Atoi(n)
+	}
 	in.Timeline, faults[0] = strconv.Atoi(got["timeline"])
 	in.Checkpoint, faults[1] = ParseLSN(got["checkpoint_lsn"])
 	in.Fork, faults[2] = ParseLSN(got["fork_lsn"])

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 
 	"github.com/pointsman/pointsman"
@@ -153,7 +154,7 @@ func (a Rejoin) Apply(ctx context.Context, in actions.Input) (actions.Outcome, e
 	if ev.Already {
 		return memo.outcome(ev.AlreadyBy)
 	}
-	task := nodeTask{cluster: cluster, node: args.Node, primary: j.primary()}
+	task := nodeTask{cluster: cluster, node: args.Node, primary: j.primary(), clock: j.found.clock}
 	if j.reading(args.Node).State == Standby {
 		if j, err = a.halt(ctx, task, args, in, &memo); err != nil {
 			return memo.left(err)
@@ -180,7 +181,7 @@ func (a Rejoin) halt(ctx context.Context, task nodeTask, args RejoinArgs, in act
 		return rejoining{}, actions.Refuse("that %s is about to be stopped could not be stored, so nothing was done: %v", args.Node, err)
 	}
 	*memo = stopping
-	task.step = nodeStop
+	task.step, task.attempt = nodeStop, rand.Text()
 	if _, err := task.run(ctx); err != nil {
 		return rejoining{}, fmt.Errorf("%w: %w", errHalf, err)
 	}

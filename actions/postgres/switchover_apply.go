@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,7 +40,7 @@ func (a Switchover) Apply(ctx context.Context, in actions.Input) (actions.Outcom
 	if no := pointsman.Refusals(w.judge().Facts); len(no) > 0 {
 		return actions.Outcome{}, &actions.RefusedError{Facts: no}
 	}
-	s := &swapping{switching: w, conn: kept[w.candidate], in: in}
+	s := &swapping{switching: w, conn: kept[w.candidate], in: in, attempt: rand.Text()}
 	s.memo = SwitchoverMemo{Old: w.old, Candidate: w.candidate, SystemID: w.reading(w.candidate).SystemID, Timeline: w.reading(w.candidate).Timeline}
 	if w.stage == stageAfter {
 		s.memo.Timeline = 0 // it is the new one already
@@ -81,6 +82,8 @@ type swapping struct {
 	conn *pgx.Conn // to the candidate, opened before anybody waits
 	in   actions.Input
 	memo SwitchoverMemo
+
+	attempt string // by which the node hook tells this stop and its way back from those of other attempts
 }
 
 // switchNudge is sooner than nudgeEvery: clients wait, and right after the old primary's shutdown the candidate's startup
@@ -175,7 +178,7 @@ func (s *swapping) stop(held context.Context) error {
 	until, _ := held.Deadline()
 	ctx, cancel := context.WithTimeout(held, time.Until(until)*2/3)
 	defer cancel()
-	got, err := nodeTask{step: nodeStop, cluster: s.Cluster, node: s.old}.run(ctx)
+	got, err := s.task(nodeStop).run(ctx)
 	if err != nil {
 		return err
 	}
@@ -204,31 +207,7 @@ func (s *swapping) stop(held context.Context) error {
 	}
 }
 
-// back starts the old primary again where the switch could not be made. Nothing was promoted, and the candidate is
-// asked once more before. It may outlast hold, for which nobody waits, and never the step: a successor may promote then.
-func (s *swapping) back(ctx context.Context) error {
-	ctx, cancel := uncut(ctx, s.times.hold)
-	defer cancel()
-	n, _ := s.Cluster.node(s.old)
-	if r, conn := n.read(ctx, s.Cluster.HeartbeatTable); r.State == Writable {
-		discard(conn)
-		return nil
-	}
-	n, _ = s.Cluster.node(s.candidate)
-	r, conn := n.read(ctx, s.Cluster.HeartbeatTable)
-	discard(conn)
-	if r.State != Standby {
-		return fmt.Errorf("%s is not started again: %s %s", s.old, s.candidate, r.State.Words())
-	}
-	if _, err := (nodeTask{step: nodeAgain, cluster: s.Cluster, node: s.old}).run(ctx); err != nil {
-		return err
-	}
-	// The hook finds a server that ends no less than one that serves, and people read this at the clients' expense.
-	n, _ = s.Cluster.node(s.old)
-	r, conn = n.read(ctx, s.Cluster.HeartbeatTable)
-	discard(conn)
-	if r.State != Writable {
-		return fmt.Errorf("%s was to be started again as the primary and %s", s.old, r.State.Words())
-	}
-	return fmt.Errorf("%s was started again as the primary", s.old)
+// task is a step of the node hook on the old primary.
+func (s *swapping) task(step string) nodeTask {
+	return nodeTask{step: step, cluster: s.Cluster, node: s.old, attempt: s.attempt, clock: s.found.clock}
 }

@@ -221,3 +221,33 @@ func TestSwitchover_that_goes_on_stops_the_old_primary_again(t *testing.T) {
 		t.Errorf("%s, want %s (%v)", got, want, err)
 	}
 }
+
+// TestSwitchover_takes_a_stop_back_also_where_the_old_primary_is_silent: the hook may go another way to its machine, and nobody else
+// would start it.
+func TestSwitchover_takes_a_stop_back_also_where_the_old_primary_is_silent(t *testing.T) {
+	t.Parallel()
+	w, _ := switchable(t, lab.PairOptions{}, quickly)
+	way := newWire(t, w.pair.Primary)
+	w.cluster.Nodes[0].DSN = way.through(w.pair.Primary.PointsmanDSN(), w.pair.Primary)
+	asked := filepath.Join(t.TempDir(), "asked")
+	w.hookFails(t, "stop", `echo "the connection broke" >&2; exit 255`)
+	w.hookFails(t, "again", `touch `+asked)
+	in := w.planned(t, "postgres.switchover", `{"cluster":"orders","wait":"300ms","hold":"6s"}`)
+	in.Remember = func(json.RawMessage, string) error { // right before the pause
+		way.set(0, true)
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	began := time.Now()
+	_, err := w.kind(t, "postgres.switchover").Apply(ctx, in)
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if _, gone := os.Stat(asked); gone != nil {
+		t.Errorf("nobody asked the hook to start pg-1 again: %v", err)
+	}
+	if err == nil || strings.Contains(err.Error(), "pg-2") || !strings.Contains(err.Error(), "pg-1 was to be started again as the primary and does not answer") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -68,7 +68,18 @@ func (w switching) hookFact() pointsman.Fact {
 	if len(w.Cluster.NodeHook.Command) == 0 {
 		f.Result, f.Value, f.Clears = pointsman.Fail, "none", "configure node_hook for "+w.Cluster.Name
 		f.Text = "no node_hook is configured, so the old primary cannot be shut down in order"
+		return f
 	}
+	if w.stage != stageBefore && w.stage != stageStopped {
+		return f // nothing is asked of it any more, or nothing is begun
+	}
+	if w.foundErr != nil {
+		f.Source, f.Result, f.Value = w.old+": node hook", pointsman.Unknown, "no answer"
+		f.Text = fmt.Sprintf("whether the node hook of %s works cannot be told: %v", w.old, w.foundErr)
+		f.Clears = "make the node hook's step inspect work"
+		return f
+	}
+	f, _ = w.found.keeps(f, w.old)
 	return f
 }
 

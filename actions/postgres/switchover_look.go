@@ -38,6 +38,9 @@ type switching struct {
 	views          []poolerView
 }
 
+// inspectWait bounds the question to the node hook before a switchover. It may be an ssh.
+const inspectWait = 5 * time.Second
+
 // openWork is what stands in the way of a pause, on the old primary.
 type openWork struct {
 	Prepared int           // prepared transactions
@@ -53,8 +56,12 @@ func (w switching) read(ctx context.Context, pins map[string]string) switching {
 		wg.Go(func() { w.followers, w.followersErr = w.Cluster.followersOf(ctx, w.old) })
 		wg.Go(func() { w.work, w.workErr = w.Cluster.workOf(ctx, w.old, w.times.wait) })
 	}
-	if w.stage == stageStopped && len(w.Cluster.NodeHook.Command) > 0 {
-		wg.Go(func() { w.found, w.foundErr = w.Cluster.inspect(ctx, w.old, Reading{}) })
+	if (w.stage == stageBefore || w.stage == stageStopped) && len(w.Cluster.NodeHook.Command) > 0 {
+		wg.Go(func() { // also to find out that it works, and keeps its contract, before anybody waits for it
+			hookCtx, cancel := context.WithTimeout(ctx, budget(ctx, inspectWait))
+			defer cancel()
+			w.found, w.foundErr = w.Cluster.inspect(hookCtx, w.old, Reading{})
+		})
 	}
 	if w.candidate != "" && len(w.Cluster.Poolers) > 0 {
 		w.journey = journey{args: RepointArgs{Cluster: w.args.Cluster, To: w.candidate}, cluster: w.Cluster, poolers: w.Cluster.Poolers, pins: pins}

@@ -186,6 +186,7 @@ func TestSwitchover(t *testing.T) {
 		in := w.planned(t, "postgres.switchover", switchArgs)
 		// The shutdown goes on when nobody waits for it any more: its checkpoint takes a second longer.
 		w.hookFails(t, "stop", fmt.Sprintf(`read -r pid <%s/postmaster.pid; last=$(pgrep -P "$pid" -f checkpointer); kill -STOP "$last"; kill -INT "$pid"
+			. "$1/$2.conf"; echo "$POINTSMAN_ATTEMPT" >"$KEEP/$2.stopped-for"
 			setsid sh -c "sleep 1; kill -CONT $last" </dev/null >/dev/null 2>&1 & exit 9`, w.pair.Primary.DataDir()))
 		_, err := w.kind(t, "postgres.switchover").Apply(t.Context(), in)
 		if err == nil || !strings.Contains(err.Error(), "pg-1 was started again as the primary") {

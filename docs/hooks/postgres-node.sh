@@ -43,11 +43,15 @@ cd "$KEEP" # never in DATA: what works there counts as its server
 fork=${POINTSMAN_FORK_LSN:-}
 primary="host=${POINTSMAN_PRIMARY_HOST:-} port=${POINTSMAN_PRIMARY_PORT:-}"
 
-# in_time: Pointsman's own time for the step is not over. After it another server may be primary.
+# in_time WHAT: the time for the step is not over. After it another server may be primary. It is measured from this program's
+# start, and by this machine's clock, because an order may come late: packets of a connection that broke long ago arrive when
+# the way is open again.
 read -r began _ </proc/uptime
 in_time() {
 	read -r now _ </proc/uptime
-	[ "$((${now%.*} - ${began%.*}))" -lt "${POINTSMAN_WITHIN:-86400}" ] || fail "the time for the step $POINTSMAN_STEP is over: $1 is not started"
+	late="the time for the step $POINTSMAN_STEP is over: $1"
+	[ "$((${now%.*}${now#*.} - ${began%.*}${began#*.}))" -lt "$((${POINTSMAN_WITHIN:-86400} * 100))" ] || fail "$late"
+	[ "$(date +%s)" -lt "${POINTSMAN_UNTIL:-9999999999}" ] || fail "$late"
 }
 
 # running: does any process work in the data folder? That also finds children that outlived their postmaster, and is not
@@ -94,8 +98,11 @@ history() {
 	if [ "$(awk '$1 ~ /^[0-9]+$/ { print $1, $2 }' "$own")" = "$theirs" ]; then echo "history=same"; else echo "history=other"; fi
 }
 
-# inspect reads only. A record that begins at the fork or after it exists on this node alone.
+# inspect reads only. A record that begins at the fork or after it exists on this node alone. contract is the number of the
+# contract that this program keeps; Pointsman asks nothing of one that keeps an older one.
 inspect() {
+	echo "contract=2"
+	echo "clock=$(date +%s)"
 	echo "state=$(control 'Database cluster state')"
 	echo "system_identifier=$(control 'Database system identifier')"
 	echo "checkpoint_lsn=$(control 'Latest checkpoint location')"
@@ -262,8 +269,14 @@ start() {
 }
 
 # stop shuts the server down in order: it ends the sessions, writes a checkpoint, and waits until its standbys have it.
-# Clients wait for this step in a switchover, so it starts few programs.
+# Clients wait for this step in a switchover, so it starts few programs. For whom it was stopped is on record before: a way back of
+# another attempt must not start it any more. Nor is it stopped for an attempt that has gone its way back.
 stop() {
+	in_time "$2 is not stopped"
+	over=
+	[ ! -e "$KEEP/$2.given-up" ] || read -r over <"$KEEP/$2.given-up" || true
+	[ -z "${POINTSMAN_ATTEMPT:-}" ] || [ "$over" != "$POINTSMAN_ATTEMPT" ] || fail "this stop of $2 was given up meanwhile"
+	echo "${POINTSMAN_ATTEMPT:-}" >"$KEEP/$2.stopped-for"
 	pid=
 	[ ! -e "$DATA/postmaster.pid" ] || read -r pid <"$DATA/postmaster.pid"
 	if [ -n "$pid" ] && [ "/proc/$pid/cwd" -ef "$DATA" ]; then
@@ -277,16 +290,21 @@ stop() {
 }
 
 # again starts a primary that was stopped for a switchover which could not be made. A stop that took too long may still be
-# under way: its server is one that runs only for a moment more.
+# under way: its server is one that runs only for a moment more. One that has not come yet comes too late.
 again() {
+	in_time "$2 is not started"
+	echo "${POINTSMAN_ATTEMPT:-}" >"$KEEP/$2.given-up" || true # with a full disk it is started all the same
 	while running && ! serving; do
-		in_time "$2"
+		in_time "$2 is not started"
 		sleep 0.05
 	done
 	if running; then return 0; fi
 	[ ! -e "$DATA/standby.signal" ] || fail "$2 is a standby"
 	[ "$(control 'Database cluster state')" = "shut down" ] || fail "$2 was not shut down in order"
-	in_time "$2" # the last thing before
+	stopped_for=
+	[ ! -e "$KEEP/$2.stopped-for" ] || read -r stopped_for <"$KEEP/$2.stopped-for" || true
+	[ "$stopped_for" = "${POINTSMAN_ATTEMPT:-}" ] || fail "$2 was stopped by another attempt or by hand, and another server may be primary: it is not started"
+	in_time "$2 is not started" # the last thing before
 	start_server 9>&- >/dev/null || fail "$2 did not start: $(tail -n 1 "$LOG" 2>&1)"
 }
 
