@@ -50,4 +50,5 @@ type Settlement struct {
 	RetryAt time.Time // not sent; try again then
 	Parked  bool      // given up on, visibly
 	Problem string
+	Tell    []Event // what the log says of it; written with it, or neither is
 }

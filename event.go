@@ -65,6 +65,8 @@ const (
 	EvStepOverdue   EventType = "step.overdue" // a person's step was not done in time, and its owner is told again
 
 	EvPageTriggered    EventType = "page.triggered"
+	EvPageDelivered    EventType = "page.delivered"   // the pager has taken it
+	EvPageUndelivered  EventType = "page.undelivered" // the pager has not taken it within PageWithin; it is tried on
 	EvPageAcknowledged EventType = "page.acknowledged"
 	EvPageResolved     EventType = "page.resolved"
 

@@ -68,10 +68,12 @@ type Switch struct {
 	Text    string // one sentence: who, since when, measured when
 }
 
-// Deps are what the bot needs of the rest of the program. Log, Metrics and Transport may be nil.
+// Deps are what the bot needs of the rest of the program. Log, Metrics and Transport may be nil, and Pages where there is no
+// pager: then cards say that nobody can be paged.
 type Deps struct {
 	Store     Decider
 	Read      Reader
+	Pages     Pages
 	Notes     Noter
 	People    People
 	Desk      Desk
@@ -127,7 +129,7 @@ func New(cfg Config, d Deps) (*Bot, error) {
 	api := slack.New(keys.bot, options...)
 	m := newMetrics(d.Metrics)
 	b := &Bot{cfg: cfg, api: api, log: d.Log}
-	b.Sender = &Sender{api: api, channel: cfg.Channel, read: d.Read, now: d.Now, pace: newPace(cfg.PostsPerSecond), metrics: m, log: d.Log}
+	b.Sender = &Sender{api: api, channel: cfg.Channel, read: d.Read, pages: d.Pages, now: d.Now, pace: newPace(cfg.PostsPerSecond), metrics: m, log: d.Log}
 	b.Handler = &Handler{
 		deps: d, api: api, team: cfg.Team, channel: cfg.Channel, signing: keys.signing, metrics: m, log: d.Log,
 		replies: newReplies(cfg, api, client, d.Log), refused: newRefusals(d.Notes, d.Log), played: newReplays(), often: newOften(),

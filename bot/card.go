@@ -56,6 +56,7 @@ func (c caps) draw(v View) []slack.Block {
 		}
 		out = append(out, small(also))
 	}
+	out = append(out, c.notPaged(v)...)
 	for _, s := range v.Held[:min(len(v.Held), c.lists)] {
 		out = append(out, section("🔒 "+md(s, c.text)))
 	}
@@ -107,11 +108,8 @@ func (c caps) about(v View) []string {
 	if v.Truncated > 0 {
 		out = append(out, plural(v.Truncated, "alert")+" left out by Alertmanager")
 	}
-	switch v.Page {
-	case pointsman.PageTriggered:
-		out = append(out, "📟 paged")
-	case pointsman.PageAcknowledged:
-		out = append(out, "📟 page acknowledged")
+	if s := paged(v); s != "" {
+		out = append(out, s)
 	}
 	return out
 }

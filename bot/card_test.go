@@ -62,6 +62,7 @@ func accepts(t *testing.T, v View) {
 func (s *tale) drawn(name string) []slack.Block {
 	s.t.Helper()
 	v := ViewOf(s.state, s.now)
+	v.Paging = s.page
 	blocks := Card(v)
 	golden(s.t, "card_"+name, blocks)
 	limits(s.t, blocks)
@@ -170,7 +171,13 @@ func TestCard(t *testing.T) {
 			return s.must(c)
 		},
 		"three_alerts": func(s *tale) *tale { return s.ready().must(webhook(threeAlerts()...)) },
-		"paged":        func(s *tale) *tale { return s.ready().after(6 * time.Minute).must(pointsman.Tick{Incident: "INC-7"}) },
+		"paging":       func(s *tale) *tale { return s.undecided(pointsman.Paging{}) },
+		"paged":        func(s *tale) *tale { return s.undecided(pointsman.Paging{Taken: true}) },
+		"not_paged":    func(s *tale) *tale { return s.undecided(pointsman.Paging{Late: true, Problem: "pagerduty answered 500"}) },
+		"page_given_up": func(s *tale) *tale {
+			return s.undecided(pointsman.Paging{GivenUp: true, Problem: "pagerduty answered 400: invalid event"})
+		},
+		"nobody_to_page": func(s *tale) *tale { return s.undecided(pointsman.Paging{Nobody: true}) },
 	}
 	for name, told := range stories {
 		t.Run(name, func(t *testing.T) {

@@ -67,7 +67,6 @@ var threadIcons = map[pointsman.EventType]string{
 	pointsman.EvStepFailed:        "⛔",
 	pointsman.EvStepUnknown:       "❔",
 	pointsman.EvStepOverdue:       "⏰",
-	pointsman.EvPageTriggered:     "📟",
 	pointsman.EvTargetAlarm:       "🚨",
 	pointsman.EvDeliveryLost:      "📪",
 }
@@ -88,11 +87,14 @@ func (s *Sender) Plan(ev pointsman.Logged) []pointsman.Delivery {
 		return nil
 	}
 	var out []pointsman.Delivery
-	if !unseen[ev.Type] {
+	if !unseen[ev.Type] || lostPage(ev) {
 		// Every edit of a card is urgent: it shows the newest state and takes the place of an unsent older one, which may
 		// have been the approval itself.
 		out = append(out, delivery(ev, destCard, pointsman.Urgent, said{Type: ev.Type}))
 		out[0].Newest = true
+	}
+	if text, loud, ok := s.pageLine(ev); ok {
+		return append(out, delivery(ev, destThread, pointsman.Normal, said{Type: ev.Type, Text: text, Broadcast: loud}))
 	}
 	if icon, ok := threadIcons[ev.Type]; ok {
 		out = append(out, delivery(ev, destThread, pointsman.Normal, said{

@@ -19,6 +19,7 @@ type Sender struct {
 	api     *slack.Client
 	channel string
 	read    Reader
+	pages   Pages            // nil: nobody can be paged
 	now     func() time.Time // the store's clock
 	pace    *pace
 	metrics *metrics
@@ -51,7 +52,10 @@ func (s *Sender) card(ctx context.Context, d pointsman.Delivery, what said) (str
 	if err != nil {
 		return "", fmt.Errorf("state of %s: %w", d.Incident, err)
 	}
-	v := ViewOf(st, s.now())
+	v, err := viewOf(ctx, st, s.pages, s.now)
+	if err != nil {
+		return "", err
+	}
 	show := slack.MsgOptionCompose(slack.MsgOptionText(Text(v), false), slack.MsgOptionBlocks(Card(v)...),
 		slack.MsgOptionMetadata(note(d)), slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())
 	// A card that an earlier attempt may have posted is looked for, because a second one could not be taken back.

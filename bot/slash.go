@@ -216,7 +216,10 @@ func (h *Handler) incident(ctx context.Context, id string) outcome {
 	if err != nil {
 		return outcome{err: err}
 	}
-	v := ViewOf(st, h.deps.Now())
+	v, err := viewOf(ctx, st, h.deps.Pages, h.deps.Now)
+	if err != nil {
+		return outcome{err: err}
+	}
 	v.Quiet = true
 	blocks := Card(v)
 	if link := h.link(ctx, id); link != "" && len(blocks) < maxBlocks {

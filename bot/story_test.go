@@ -28,11 +28,12 @@ type tale struct {
 	state pointsman.State
 	now   time.Time
 	log   []pointsman.Event
+	page  pointsman.Paging // how far the newest page has come
 }
 
 func begin(t *testing.T) *tale {
 	t.Helper()
-	return &tale{t: t, state: pointsman.State{Incident: pointsman.Incident{ID: "INC-7"}}, now: night}
+	return &tale{t: t, state: pointsman.State{Incident: pointsman.Incident{ID: "INC-7"}}, now: night, page: pointsman.Paging{Taken: true}}
 }
 
 func (s *tale) do(cmd pointsman.Command) pointsman.Answer {

@@ -32,6 +32,7 @@ type View struct {
 	Truncated int
 	Reopened  int
 	Page      pointsman.PageState
+	Paging    pointsman.Paging
 	Times     []string // "waiting for approval 1m 2s"
 
 	Held      []string       // freeze and locks of people that keep runs away, with what ends them

@@ -38,9 +38,8 @@ func (r *dispatch) deliver(d pointsman.Delivery) {
 	if err != nil {
 		r.Log.Log(r.work, loudness(d, err), "delivery not made", "way", d.Follower, "incident", d.Incident, "attempt", d.Attempts, "dur", time.Since(began), "parked", what.Parked, "err", err)
 	}
-	// Told before it is stored: after a crash in between it is told twice, never not at all.
-	if what.Parked && !r.tellLost(r.work, lost{delivery: d, why: what.Problem}) {
-		what = pointsman.Settlement{RetryAt: r.Now().Add(longestWait), Problem: what.Problem}
+	if what.Parked {
+		what.Tell = r.ofLost(r.work, lost{delivery: d, why: what.Problem})
 	}
 	r.store(d, what)
 	if !what.RetryAt.IsZero() {
@@ -90,6 +89,7 @@ func (r *dispatch) send(d pointsman.Delivery) (ref string, err error) {
 
 // store repeats until the outcome is in the outbox: what was said must not be said again because a database restarts.
 func (r *dispatch) store(d pointsman.Delivery, what pointsman.Settlement) {
+	what.Tell = append(what.Tell, r.ofPage(d, what)...)
 	for again := 50 * time.Millisecond; ; again = min(2*again, 2*time.Second) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.work), 5*time.Second)
 		err := r.Outbox.Settle(ctx, d, what)

@@ -325,14 +325,14 @@ func TestDispatcher(t *testing.T) {
 				t.Error(d)
 			}
 		},
-		"a loss is not stored before it is on record": func(t *testing.T, m *commstest.Memory) {
+		"a loss is stored together with its record": func(t *testing.T, m *commstest.Memory) {
 			w := &way{name: "slack", send: func(context.Context, pointsman.Delivery) error {
 				return comms.Permanent(errors.New("channel_is_archived"))
 			}}
 			say(t, m, "card 1")
 			var mended atomic.Bool
 			m.Fault = func(call string) error {
-				if call == "Note" && !mended.Load() {
+				if call == "Settle" && !mended.Load() {
 					return errors.New("the database does not answer")
 				}
 				return nil
@@ -340,6 +340,9 @@ func TestDispatcher(t *testing.T) {
 			defer run(t, m, comms.Dispatcher{Ways: []comms.Way{w}})()
 			time.Sleep(time.Minute)
 			synctest.Wait()
+			if log, _ := m.Events(t.Context(), "", 1, 10); len(log) != 0 {
+				t.Errorf("log %v, while the row is not stored", log)
+			}
 			mended.Store(true)
 			time.Sleep(time.Minute)
 			synctest.Wait()

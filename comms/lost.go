@@ -20,6 +20,7 @@ type lostData struct {
 	Destination string `json:"destination,omitempty"`
 	Seq         int64  `json:"seq"` // the event that was to be told
 	Attempts    int    `json:"attempts,omitempty"`
+	Page        bool   `json:"page,omitempty"` // it was to wake somebody
 }
 
 // planner guards a way's Plan.
@@ -49,33 +50,46 @@ func (p *planner) plan(ev pointsman.Logged) (out []pointsman.Delivery) {
 	return p.way.Plan(ev)
 }
 
-// tellLost writes into the log what was not said, and why, so that other ways and the report show it. The loss of a
-// message about a loss is only logged: two broken ways must not tell of each other for ever. It reports whether all of it
-// is on record.
+// tellLost writes into the log what was not said, and why, so that other ways and the report show it. It reports whether all
+// of it is on record.
 func (r *dispatch) tellLost(ctx context.Context, list ...lost) (told bool) {
 	told = true
 	for _, l := range list {
-		d := l.delivery
-		said, about := r.said(ctx, d)
-		r.Log.Error("delivery given up", "way", d.Follower, "incident", d.Incident, "attempt", d.Attempts, "destination", d.Destination, "err", l.why)
-		if about == pointsman.EvDeliveryLost {
+		events := r.ofLost(ctx, l)
+		if len(events) == 0 {
 			continue
 		}
-		data, err := json.Marshal(lostData{Way: d.Follower, Destination: d.Destination, Seq: d.Seq, Attempts: d.Attempts})
-		if err != nil {
-			data = nil
-		}
-		err = r.Journal.Note(ctx, pointsman.Event{
-			Version: 1, Type: pointsman.EvDeliveryLost,
-			Actor: pointsman.Actor{Door: pointsman.DoorEngine}, Incident: d.Incident, Reason: l.why, Data: data,
-			Text: fmt.Sprintf("not said through %s%s, given up after %s: %s. It was: %s", d.Follower, to(d), pointsman.Count(d.Attempts, "attempt"), l.why, said),
-		})
-		if err != nil {
-			r.Log.Error("loss of a delivery not written to the log", "way", d.Follower, "incident", d.Incident, "err", err)
+		if err := r.Journal.Note(ctx, events...); err != nil {
+			r.Log.Error("loss of a delivery not written to the log", "way", l.delivery.Follower, "incident", l.delivery.Incident, "err", err)
 			told = false
 		}
 	}
 	return told
+}
+
+// ofLost is what the log says of a loss. The loss of a message about a loss is only logged: two broken ways must not tell of
+// each other for ever.
+func (r *dispatch) ofLost(ctx context.Context, l lost) []pointsman.Event {
+	d := l.delivery
+	said, about := r.said(ctx, d)
+	r.Log.Error("delivery given up", "way", d.Follower, "incident", d.Incident, "attempt", d.Attempts, "destination", d.Destination, "err", l.why)
+	if about == pointsman.EvDeliveryLost {
+		return nil
+	}
+	_, page := r.wakes(d)
+	not := "not said"
+	if page {
+		not = "NOT PAGED"
+	}
+	data, err := json.Marshal(lostData{Way: d.Follower, Destination: d.Destination, Seq: d.Seq, Attempts: d.Attempts, Page: page})
+	if err != nil {
+		data = nil
+	}
+	return []pointsman.Event{{
+		Version: 1, Type: pointsman.EvDeliveryLost,
+		Actor: pointsman.Actor{Door: pointsman.DoorEngine}, Incident: d.Incident, Reason: l.why, Data: data,
+		Text: fmt.Sprintf("%s through %s%s, given up after %s: %s. It was: %s", not, d.Follower, to(d), pointsman.Count(d.Attempts, "attempt"), l.why, said),
+	}}
 }
 
 func to(d pointsman.Delivery) string {

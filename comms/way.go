@@ -28,7 +28,8 @@ type Outbox interface {
 	// Claim leases the due heads of lanes to owner, urgent ones first, for the time that Dispatcher.Lease names. Queues that
 	// are full are left out.
 	Claim(ctx context.Context, owner string, limit int, full ...pointsman.Queue) ([]pointsman.Delivery, error)
-	// Settle stores what became of an attempt. An Error with CodeConflict says that another owner has it.
+	// Settle stores what became of an attempt, and what the log is told of it. An Error with CodeConflict says that another
+	// owner has it.
 	Settle(ctx context.Context, d pointsman.Delivery, what pointsman.Settlement) error
 }
 

@@ -124,31 +124,45 @@ func scanDelivery(r Row) (pointsman.Delivery, error) {
 	return d, err
 }
 
-// Settle stores what became of a claimed delivery. Sent is stored whoever says it, because it is a fact. A retry or a
-// parking counts only from the attempt that is under way; else the error has CodeConflict. The event is part of the name: a
-// database that has lost the end of its log could give the number to another delivery.
+// Settle stores what became of a claimed delivery, together with what the log is told of it. Sent is stored whoever says it,
+// because it is a fact. A retry or a parking counts only from the attempt that is under way; else the error has CodeConflict.
 func (s *Store) Settle(ctx context.Context, d pointsman.Delivery, what pointsman.Settlement) error {
-	var n int64
-	var err error
-	switch {
-	case what.Sent:
-		n, err = s.db.direct.Exec(ctx, `UPDATE deliveries SET state = 'sent', ref = $1, problem = '', owner = '', leased_until = 0
-			WHERE id = $2 AND state <> 'sent' AND event_id = $3`, what.Ref, d.ID, d.EventID)
-	case what.Parked:
-		n, err = s.db.direct.Exec(ctx, `UPDATE deliveries SET state = 'parked', problem = $1, owner = '', leased_until = 0
-			WHERE id = $2 AND state = 'pending' AND attempts = $3 AND event_id = $4`, what.Problem, d.ID, int64(d.Attempts), d.EventID)
-	default:
-		n, err = s.db.direct.Exec(ctx, `UPDATE deliveries SET due_at = $1, problem = $2, owner = '', leased_until = 0
-			WHERE id = $3 AND state = 'pending' AND attempts = $4 AND event_id = $5`, micros(what.RetryAt), what.Problem, d.ID, int64(d.Attempts), d.EventID)
+	n, err := int64(1), error(nil)
+	stmt, args := settling(d, what)
+	if len(what.Tell) == 0 {
+		n, err = s.db.direct.Exec(ctx, stmt, args...)
+	} else {
+		err = s.transact(ctx, func(w *work) error {
+			w.about = "settle"
+			w.writes.one(stmt, args...)
+			w.events = append(w.events, what.Tell...) // a copy: another attempt starts from the caller's events again
+			return nil
+		})
+	}
+	if err == nil && n == 0 || errors.Is(err, errMoved) {
+		return pointsman.Errorf(pointsman.CodeConflict, "delivery %d was settled or claimed by another meanwhile", d.ID)
 	}
 	if err != nil {
 		return fmt.Errorf("settle delivery %d: %w", d.ID, err)
 	}
-	if n == 0 {
-		return pointsman.Errorf(pointsman.CodeConflict, "delivery %d was settled or claimed by another meanwhile", d.ID)
-	}
 	s.wake() // the next one of the lane may go
 	return nil
+}
+
+// settling is the statement that stores the outcome. The event is part of the delivery's name: a database that has lost the
+// end of its log could give the number to another delivery.
+func settling(d pointsman.Delivery, what pointsman.Settlement) (stmt string, args []any) {
+	switch {
+	case what.Sent:
+		return `UPDATE deliveries SET state = 'sent', ref = $1, problem = '', owner = '', leased_until = 0
+			WHERE id = $2 AND state <> 'sent' AND event_id = $3`, []any{what.Ref, d.ID, d.EventID}
+	case what.Parked:
+		return `UPDATE deliveries SET state = 'parked', problem = $1, owner = '', leased_until = 0
+			WHERE id = $2 AND state = 'pending' AND attempts = $3 AND event_id = $4`, []any{what.Problem, d.ID, int64(d.Attempts), d.EventID}
+	}
+	return `UPDATE deliveries SET due_at = $1, problem = $2, owner = '', leased_until = 0
+		WHERE id = $3 AND state = 'pending' AND attempts = $4 AND event_id = $5`,
+		[]any{micros(what.RetryAt), what.Problem, d.ID, int64(d.Attempts), d.EventID}
 }
 
 // Ref returns what the other side called the last delivery that was sent to that destination about that incident.

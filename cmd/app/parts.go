@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions"
 	"github.com/pointsman/pointsman/actions/builtin"
 	"github.com/pointsman/pointsman/actions/postgres"
@@ -17,6 +18,7 @@ import (
 	"github.com/pointsman/pointsman/comms"
 	"github.com/pointsman/pointsman/comms/pagerduty"
 	"github.com/pointsman/pointsman/configs"
+	"github.com/pointsman/pointsman/store"
 )
 
 // parts are the rooms that depend on what is configured: kinds with their targets, ways out, doors.
@@ -86,10 +88,22 @@ func shareSamples(a *App, s postgres.Sharer) func(context.Context) error {
 }
 
 func newBot(cfg *configs.Config, a *App, s *switches) (*bot.Bot, error) {
+	var pages bot.Pages
+	if cfg.PagerDuty.Enabled() {
+		pages = paging{a.store}
+	}
 	return bot.New(cfg.Slack, bot.Deps{
-		Store: a.store, Read: a.store, Notes: a.store, People: a.catalog, Desk: a.catalog, Switches: forBot{s}, Holds: holds{a.store, a.catalog}, Now: a.store.Now,
+		Store: a.store, Read: a.store, Pages: pages, Notes: a.store, People: a.catalog, Desk: a.catalog, Switches: forBot{s}, Holds: holds{a.store, a.catalog}, Now: a.store.Now,
 		Log: a.log.With("room", "bot"), Metrics: a.reg,
 	})
+}
+
+// paging asks for the pages that go to PagerDuty.
+type paging struct{ *store.Store }
+
+// Paging implements bot.Pages.
+func (p paging) Paging(ctx context.Context, incident string) (pointsman.Paging, error) {
+	return p.Store.Paging(ctx, pagerduty.Name, incident)
 }
 
 // forBot gives the kill switches in the bot's own words.

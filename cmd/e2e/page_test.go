@@ -36,7 +36,7 @@ func TestPage(t *testing.T) {
 	s.alarm(firing(missing))
 	card := s.room.WaitMessage("BackupMissing").WaitText("Proposed: Backup missing or too old")
 	paged("triggered")
-	card.WaitText("paged")
+	card.WaitText("📟 paged")
 	s.refused(card, "U0EVE", "Eve Lind has none of the roles")
 	paged("triggered")
 	card.Now().Click(t.Context(), "U0ANA", "Approve")
@@ -68,5 +68,27 @@ func TestPage(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"trigger", "acknowledge", "resolve", "trigger", "resolve"}, slices.Compact(told)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestNotPaged: PagerDuty does not take the page, and whoever reads the card must not wait for the person who is not being woken.
+func TestNotPaged(t *testing.T) {
+	t.Parallel()
+	s := open(t, setting{pager: true, edit: func(c *configs.Config) {
+		c.Route.Escalate = alerts.Escalate{After: time.Second, Service: "dba"} // a file may not say so little
+	}})
+	s.pager.Fail(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "90") // so that the minute need not be waited for
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	s.alarm(firing(map[string]string{"alertname": "BackupMissing", "severity": "critical"}))
+	card := s.room.WaitMessage("BackupMissing").WaitText("NOT PAGED: pagerduty answered 503; it is tried on.")
+	card.WaitReply("📟 Paging: INC-1 has no decision")
+	said := card.WaitReply("🚨 NOT PAGED: pagerduty answered 503; it is tried on (service:dba)")
+	if !said.Broadcast {
+		t.Error("said in the thread only")
+	}
+	if strings.Contains(card.Now().Visible(), "📟") {
+		t.Errorf("and the card speaks of a page:\n%s", card.Now().Visible())
 	}
 }

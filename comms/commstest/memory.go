@@ -69,17 +69,24 @@ func (m *Memory) Note(_ context.Context, events ...pointsman.Event) error {
 		return err
 	}
 	m.mu.Lock()
-	before := int64(len(m.log))
-	for _, ev := range events {
-		m.log = append(m.log, pointsman.Logged{Seq: int64(len(m.log)) + 1, Event: ev})
-	}
-	told := m.attend(before)
+	told := m.append(events)
 	m.wake()
 	m.mu.Unlock()
 	for _, tell := range told {
 		tell()
 	}
 	return nil
+}
+
+func (m *Memory) append(events []pointsman.Event) (told []func()) {
+	before := int64(len(m.log))
+	for _, ev := range events {
+		m.log = append(m.log, pointsman.Logged{Seq: int64(len(m.log)) + 1, Event: ev})
+	}
+	if len(events) == 0 {
+		return nil
+	}
+	return m.attend(before)
 }
 
 // Events returns the events of an incident, or of all if it is empty.
@@ -200,11 +207,19 @@ func (m *Memory) Settle(_ context.Context, d pointsman.Delivery, what pointsman.
 	if err := m.fault("Settle"); err != nil {
 		return err
 	}
+	told, err := m.settle(d, what)
+	for _, tell := range told {
+		tell()
+	}
+	return err
+}
+
+func (m *Memory) settle(d pointsman.Delivery, what pointsman.Settlement) (told []func(), err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.rows[d.ID-1]
 	if r.State == "sent" || !what.Sent && (r.State != "pending" || r.Attempts != d.Attempts) {
-		return pointsman.Errorf(pointsman.CodeConflict, "delivery %d was settled or claimed by another meanwhile", d.ID)
+		return nil, pointsman.Errorf(pointsman.CodeConflict, "delivery %d was settled or claimed by another meanwhile", d.ID)
 	}
 	r.owner, r.until, r.Problem = "", time.Time{}, what.Problem
 	switch {
@@ -215,8 +230,9 @@ func (m *Memory) Settle(_ context.Context, d pointsman.Delivery, what pointsman.
 	default:
 		r.DueAt = what.RetryAt
 	}
+	told = m.append(what.Tell)
 	m.wake()
-	return nil
+	return told, nil
 }
 
 // Rows returns the deliveries of a way in the order in which they were planned.

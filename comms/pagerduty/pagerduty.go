@@ -41,7 +41,7 @@ type Way struct {
 	client *api.Client
 }
 
-var _ comms.Way = (*Way)(nil)
+var _ comms.Pager = (*Way)(nil)
 
 // New makes the way out. site tells two installations apart that page the same service; it becomes part of the dedup
 // key. link returns where a browser leads a person to an incident, or nothing; it may be nil. now is the store's clock. transport and
@@ -72,8 +72,20 @@ func New(cfg Config, site string, link func(incident string) string, now func() 
 	return w, nil
 }
 
+// Name is the way's own: stored with every delivery and never renamed.
+const Name = "pagerduty"
+
 // Name implements comms.Way.
-func (w *Way) Name() string { return "pagerduty" }
+func (w *Way) Name() string { return Name }
+
+// Wakes implements comms.Pager: what acknowledges or resolves a page wakes nobody.
+func (w *Way) Wakes(d pointsman.Delivery) (wanted time.Time, yes bool) {
+	var p page
+	if json.Unmarshal(d.Payload, &p) != nil {
+		return time.Time{}, false
+	}
+	return p.At, p.Action == "trigger"
+}
 
 // Plan implements comms.Way.
 func (w *Way) Plan(ev pointsman.Logged) []pointsman.Delivery {

@@ -60,6 +60,8 @@ func Run(t *testing.T, fresh func(testing.TB) store.Config) {
 		{"a way that is switched on again does not say what is long over", switchedOn},
 		{"a delivery at work stays with its attempt", prolonged},
 		{"the last ref of a destination is remembered", refs},
+		{"an outcome and what the log is told of it are stored together", toldWithOutcome},
+		{"how far the newest page has come", pagings},
 		{"what has served is deleted, and nothing else", pruned},
 		{"a cursor never skips an event", cursors},
 		{"the chain holds after concurrent commits", chain},
