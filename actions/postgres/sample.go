@@ -68,6 +68,7 @@ func (m *memory) saw(s Situation) Sample {
 	known := m.last[s.Cluster.Name]
 	writable := s.in(Writable)
 	switch {
+	case len(writable) == 1 && !s.ours(writable[0], known): // teaches nothing of this cluster
 	case len(writable) == 1:
 		known = known.next(writable[0])
 	case len(writable) == 0 && known.Known() && s.reading(known.Primary).State.Gone():
@@ -78,6 +79,29 @@ func (m *memory) saw(s Situation) Sample {
 	}
 	return known
 }
+
+// ours reports whether the one writer is a server of the cluster that is known. An address may lead to another cluster's primary,
+// where our role and our table are too; what was known would be lost, and the right nodes called wrong. A cluster that was built
+// anew is believed where another of its nodes says the same.
+func (s Situation) ours(w Reading, known Sample) bool {
+	if w.SystemID == "" || w.SystemID == known.SystemID {
+		return true
+	}
+	agree := 0
+	for _, r := range s.Readings {
+		switch {
+		case r.Node == w.Node || r.SystemID == "":
+		case r.SystemID != w.SystemID:
+			return false
+		default:
+			agree++
+		}
+	}
+	return known.SystemID == "" || agree > 0 || len(s.Cluster.Nodes) == 1
+}
+
+// is reports whether the sample was learned of the very server that answered.
+func (s Sample) is(r Reading) bool { return s.Primary == r.Node && s.SystemID == r.SystemID }
 
 // briefly is the longest silence before a server is seen stopped that is told as a part of the loss. Behind a longer one the
 // figure could be nothing but the silence's length, and it would be asked for anew when the fence has stopped the server.

@@ -64,13 +64,14 @@ func (c *Clusters) sampleOnce(ctx context.Context, cluster Cluster, conn *pgx.Co
 	}
 	s, kept := c.look(ctx, cluster, cluster.nodeNames()...)
 	writers := s.in(Writable)
+	one := len(writers) == 1 && s.Sample.is(writers[0]) // nothing is written to a server of another cluster
 	for name, conn := range kept {
-		if len(writers) != 1 || writers[0].Node != name {
+		if !one || writers[0].Node != name {
 			c.lines.keep(conn)
 			delete(kept, name)
 		}
 	}
-	if len(writers) != 1 {
+	if !one {
 		c.log.Debug("no primary to sample", "cluster", cluster.Name, "writers", len(writers))
 		return nil, ""
 	}
@@ -88,8 +89,7 @@ func (c *Clusters) resample(ctx context.Context, cluster Cluster, conn *pgx.Conn
 		return err
 	}
 	r.At = c.Clock.Now()
-	c.samples.saw(Situation{Cluster: cluster, Readings: []Reading{r}, At: r.At})
-	if r.State != Writable {
+	if s := c.samples.saw(Situation{Cluster: cluster, Readings: []Reading{r}, At: r.At}); r.State != Writable || !s.is(r) {
 		return fmt.Errorf("%s is no primary any more", node)
 	}
 	c.beat(ctx, cluster, conn, node)

@@ -122,7 +122,7 @@ func (s Situation) othersStopped(primary string) bool {
 // standbys tells once that none follows the new primary, and once that one does again.
 func (v *vigil) standbys(ctx context.Context, s Situation) {
 	one := s.in(Writable)
-	if len(one) != 1 || s.Sample.ChangedAt.IsZero() || s.Sample.Primary != one[0].Node || v.w.Clusters.Clock.Now().Sub(s.Sample.ChangedAt) < min(grace, 5*v.cluster.SampleEvery) {
+	if len(one) != 1 || s.Sample.ChangedAt.IsZero() || !s.Sample.is(one[0]) || v.w.Clusters.Clock.Now().Sub(s.Sample.ChangedAt) < min(grace, 5*v.cluster.SampleEvery) {
 		return
 	}
 	switch p := one[0]; {
