@@ -177,7 +177,11 @@ func (s Situation) following(primary string) []pointsman.Fact {
 			Guard: "G29", Kind: pointsman.Warn, Name: "standby " + r.Node, Value: "follows " + primary, Limit: "follows " + primary,
 			Source: r.Node + ": pg_stat_wal_receiver", At: r.At, Result: pointsman.Pass,
 		}
-		if r.Receiver.Status != "streaming" || r.Timeline < p.Timeline {
+		switch {
+		case !r.Stats:
+			f.Value, f.Result, f.Clears = "not told", pointsman.Unknown, noStats
+			f.Text = fmt.Sprintf("whether %s follows %s cannot be told: Pointsman's role there may not read pg_stat_wal_receiver", r.Node, primary)
+		case r.Receiver.Status != "streaming" || r.Timeline < p.Timeline:
 			f.Value, f.Result = "does not follow "+primary, pointsman.Fail
 			f.Text = fmt.Sprintf("%s does not follow %s: it has no stream", r.Node, primary)
 			if r.Receiver.Status == "streaming" {

@@ -148,6 +148,19 @@ func (s Situation) beside(old, candidate string) []Reading {
 	return out
 }
 
+// standbysOf is G29 of a primary by its own word. Where it does not tell who follows it, none shows, which is not none.
+func (s Situation) standbysOf(state string, p Reading) pointsman.Fact {
+	f := withoutStandby(state, p.Followers, s)
+	switch {
+	case p.State != Writable:
+		f.Result, f.Value, f.Text = pointsman.Unknown, "not told", fmt.Sprintf("who follows %s cannot be told: it %s", p.Node, p.State.Words())
+	case !p.Stats:
+		f.Result, f.Value, f.Clears = pointsman.Unknown, "not told", noStats
+		f.Text = fmt.Sprintf("who follows %s cannot be told: Pointsman's role there may not read other roles' statistics", p.Node)
+	}
+	return f
+}
+
 // withoutStandby begins its sentence with what is or will be so.
 func withoutStandby(state string, left int, s Situation) pointsman.Fact {
 	f := pointsman.Fact{Guard: "G29", Kind: pointsman.Warn, Name: "standbys left", Value: fmt.Sprint(left), Limit: "at least 1", Source: "all nodes", At: s.At, Result: pointsman.Pass}

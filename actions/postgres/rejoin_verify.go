@@ -110,7 +110,7 @@ func (j rejoining) judgeRejoined(args RejoinArgs) pointsman.Evidence {
 		lag, caughtUp = j.behind(r, primary, limits)
 		ev.Facts = append(ev.Facts, lag)
 	}
-	ev.Facts = append(ev.Facts, withoutStandby(primary.Node, len(j.streaming()), j.Situation))
+	ev.Facts = append(ev.Facts, withoutStandby(primary.Node+" runs without a standby", len(j.streaming()), j.Situation))
 	ev.Facts = append(ev.Facts, j.slotsLeft(j.node)...)
 	ev.Holds = caughtUp && len(pointsman.Refusals(ev.Facts)) == 0
 	return ev

@@ -200,7 +200,7 @@ func (w switching) others() []Reading {
 // left is G29. The old primary comes back by postgres.rejoin, for which the same hook is needed; without a hook nothing
 // is begun anyway.
 func (w switching) left() pointsman.Fact {
-	f := withoutStandby(w.candidate, len(w.others()), w.Situation)
+	f := withoutStandby(w.candidate+" will have no standby", len(w.others()), w.Situation)
 	if f.Result == pointsman.Fail {
 		f.Text = fmt.Sprintf("%s will have no standby until %s is back: rejoin it in the same run", w.candidate, w.old)
 		f.Clears = "a step postgres.rejoin after this one"
@@ -255,7 +255,7 @@ func (w switching) judgeSwitched(memo SwitchoverMemo) pointsman.Evidence {
 		}
 		ev.Facts = append(ev.Facts, f)
 	}
-	ev.Facts = append(ev.Facts, withoutStandby(w.candidate, r.Followers, w.Situation))
+	ev.Facts = append(ev.Facts, w.standbysOf(w.candidate+" runs without a standby", r))
 	ev.Holds = len(pointsman.Refusals(ev.Facts)) == 0
 	return ev
 }

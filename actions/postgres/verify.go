@@ -170,7 +170,7 @@ func (a Verify) Verify(ctx context.Context, in actions.Input) (pointsman.Evidenc
 	for i, e := range points {
 		ev.Facts = append(ev.Facts, s.arrived(e.name, args.Candidate, memo.Token, seen[i], faults[i]))
 	}
-	ev.Facts = append(ev.Facts, s.writers(), s.identity(), withoutStandby(args.Candidate+" runs without a standby", s.reading(args.Candidate).Followers, s))
+	ev.Facts = append(ev.Facts, s.writers(), s.identity(), s.standbysOf(args.Candidate+" runs without a standby", s.reading(args.Candidate)))
 	ev.Facts = append(ev.Facts, s.following(args.Candidate)...)
 	ev.Holds = len(pointsman.Refusals(ev.Facts)) == 0
 	return ev, nil

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -70,5 +71,36 @@ func TestVigil_ends_alarms_that_are_not_its_own(t *testing.T) {
 	}
 	if strings.Contains(log.String(), "takes writes again") {
 		t.Errorf("an end that nobody waited for was logged:\n%s", &log)
+	}
+}
+
+// TestWithoutStandby_is_told_only_where_it_is_seen: a role that may not see who follows sees nobody.
+func TestWithoutStandby_is_told_only_where_it_is_seen(t *testing.T) {
+	t.Parallel()
+	s := dead()
+	blind := primary("pg-2", 2, 0x5000000)
+	blind.Stats = false
+	s.set(blind)
+	s.Sample = Sample{Primary: "pg-2", SystemID: "7001", ChangedAt: time.Now().Add(-time.Hour)}
+	said := 0
+	v := vigil{cluster: s.Cluster}
+	v.w.Clusters = New(Config{v.cluster}, nil)
+	v.w.Desk = deskFunc(func(pointsman.Report) (pointsman.Answer, error) { said++; return pointsman.Answer{}, nil })
+	if v.standbys(t.Context(), s); said > 0 {
+		t.Error("a false alarm")
+	}
+	if f := s.standbysOf("pg-2 runs without a standby", blind); f.Result != pointsman.Unknown || f.Clears != noStats {
+		t.Errorf("%+v, want that nobody can tell", f)
+	}
+	far := standby("pg-3", 0x5000000)
+	far.Stats = false
+	s.set(far)
+	if all := s.following("pg-2"); len(all) != 1 || all[0].Result != pointsman.Unknown || all[0].Clears != noStats {
+		t.Errorf("%+v, want that nobody can tell", all)
+	}
+	blind.Stats = true
+	s.set(blind)
+	if v.standbys(t.Context(), s); said != 1 {
+		t.Errorf("said %d times that none follows, want once", said)
 	}
 }

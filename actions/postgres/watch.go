@@ -126,6 +126,7 @@ func (v *vigil) standbys(ctx context.Context, s Situation) {
 		return
 	}
 	switch p := one[0]; {
+	case !p.Stats: // none shows, which is not none
 	case p.Followers == 0 && !v.alone:
 		v.alone = v.say(ctx, v.report(pointsman.SeenNote, fmt.Sprintf("%s RUNS WITHOUT A STANDBY: if %s is lost too, there is nothing to fail over to%s", v.cluster.Name, p.Node, s.lagging(p.Node))))
 	case p.Followers > 0 && v.alone:
