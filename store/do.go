@@ -56,7 +56,7 @@ func (s *Store) decide(ctx context.Context, w *work, cmd pointsman.Command) (poi
 	if err := w.save(change{l, after}); err != nil {
 		return pointsman.Result{}, err
 	}
-	if err := s.engage(ctx, w, l, after); err != nil {
+	if err := s.engage(w, l, after); err != nil {
 		return pointsman.Result{}, err
 	}
 	w.events = events

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -34,8 +33,18 @@ func (e *employed) present() (owner string, lease time.Duration, ok bool) {
 	return e.owner, e.lease, e.owner != "" && !e.asked.IsZero() && time.Since(e.asked) < e.lease/2
 }
 
-// give keeps what was leased to the worker until it asks.
-func (e *employed) give(claims []pointsman.Claim) {
+// give keeps what was leased to the worker until it asks, and wakes it.
+func (s *Store) give(claims []pointsman.Claim) {
+	if len(claims) == 0 {
+		return
+	}
+	s.worker.keep(claims)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hand()
+}
+
+func (e *employed) keep(claims []pointsman.Claim) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.ready = append(e.ready, claims...)
@@ -70,7 +79,7 @@ func (e *employed) dismiss() []pointsman.Claim {
 }
 
 // engage leases the runs that a command has queued to the worker of this process.
-func (s *Store) engage(ctx context.Context, w *work, l *loaded, after pointsman.State) error {
+func (s *Store) engage(w *work, l *loaded, after pointsman.State) error {
 	owner, lease, ok := s.worker.present()
 	if !ok {
 		return nil
@@ -87,13 +96,11 @@ func (s *Store) engage(ctx context.Context, w *work, l *loaded, after pointsman.
 		if c.Run, err = s.carried(doc); err != nil {
 			continue // a newer version carries it out
 		}
-		now := w.now
+		until, from := micros(w.now.Add(lease)), "0"
 		if s.db.leaseSQL != "" {
-			if now, err = databaseTime(ctx, w.Tx); err != nil {
-				return err
-			}
+			until, from = lease.Microseconds(), "("+s.db.leaseSQL+")"
 		}
-		w.writes.one(`UPDATE runs SET epoch = $1, owner = $2, lease_until = $3 WHERE id = $4 AND epoch = 0`, c.Epoch, owner, micros(now.Add(lease)), r.ID)
+		w.writes.one(`UPDATE runs SET epoch = $1, owner = $2, lease_until = `+from+` + CAST($3 AS BIGINT) WHERE id = $4 AND epoch = 0`, c.Epoch, owner, until, r.ID)
 		w.employing = append(w.employing, c)
 	}
 	return nil

@@ -84,23 +84,24 @@ func (s *Store) incident(ctx context.Context, w *work, sub pointsman.Subject, l 
 		}
 		return err
 	}
-	byKey := func() error {
-		return l.head(w.QueryRow(ctx, `SELECT due_at, doc FROM incidents WHERE key = $1 AND (state = 'open' OR resolved_at >= $2)
-			ORDER BY CASE WHEN state = 'open' THEN 0 ELSE 1 END, number DESC LIMIT 1`+s.db.forUpdate,
-			indexed(sub.Key), micros(w.now.Add(-pointsman.ReopenWithin))))
-	}
-	err := byKey()
+	const byKey = `SELECT due_at, doc FROM incidents WHERE key = $1 AND (state = 'open' OR resolved_at >= $2)
+		ORDER BY CASE WHEN state = 'open' THEN 0 ELSE 1 END, number DESC LIMIT 1`
+	args := []any{indexed(sub.Key), micros(w.now.Add(-pointsman.ReopenWithin))}
+	err := l.head(w.QueryRow(ctx, byKey+s.db.forUpdate, args...))
 	if !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
+	var b batch
 	var next int64
-	if err := w.QueryRow(ctx, `SELECT n + 1 FROM counters WHERE name = 'incident'`+s.db.forUpdate).Scan(&next); err != nil {
+	b.query(func(r Row) error { return r.Scan(&next) }, `SELECT n + 1 FROM counters WHERE name = 'incident'`+s.db.forUpdate)
+	if !s.db.alone { // somebody may have opened it while we waited for the counter
+		b.query(l.head, byKey, args...)
+	}
+	if err := send(ctx, w.Tx, b); err != nil {
 		return err
 	}
-	if s.db.forUpdate != "" { // SQLite has one writer, so nothing can have changed
-		if err := byKey(); !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
+	if l.state.Incident.ID != "" {
+		return errMoved
 	}
 	l.take(next)
 	return nil

@@ -78,6 +78,8 @@ type Store struct {
 
 	mu      sync.Mutex
 	changed chan struct{}
+	handed  chan struct{}
+	waking  bool // the loops are woken soon
 	closed  bool
 	stop    context.CancelFunc
 	ended   sync.WaitGroup
@@ -100,7 +102,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, log: log, self: rand.Text(), changed: make(chan struct{}), deliveryLease: cmp.Or(cfg.DeliveryLease, defaultDeliveryLease), kinds: cfg.Kinds}
+	s := &Store{db: db, log: log, self: rand.Text(), changed: make(chan struct{}), handed: make(chan struct{}), deliveryLease: cmp.Or(cfg.DeliveryLease, defaultDeliveryLease), kinds: cfg.Kinds}
 	err = db.migrate(ctx)
 	if err == nil {
 		err = s.inspect(ctx)

@@ -37,7 +37,7 @@ func (s *Store) transact(ctx context.Context, fn func(*work) error) error {
 		switch {
 		case err == nil:
 			s.know(w.end)
-			s.worker.give(w.employing)
+			s.give(w.employing)
 			w.attending.tell(w.end.Seq)
 			if len(w.events) > 0 || w.nudge {
 				s.wake()

@@ -148,7 +148,7 @@ func (a *App) build(snap *snapshot) error {
 	}
 	a.holds = &actions.Holds{Store: a.store, Warden: warden, Log: log}
 	a.engine = &actions.Engine{
-		Ledger: a.store, Kinds: registry, Catalog: a.catalog, Warden: warden, History: a.store, Owner: owner, Lease: cfg.Timings.Lease, Beat: cfg.Timings.Heartbeat,
+		Ledger: work{a.store}, Kinds: registry, Catalog: a.catalog, Warden: warden, History: a.store, Owner: owner, Lease: cfg.Timings.Lease, Beat: cfg.Timings.Heartbeat,
 		Sweep: cfg.Timings.Sweep, CheckTimeout: cfg.Timings.CheckTimeout, Tries: cfg.Timings.Tries, Grace: 20 * time.Second, Log: log,
 	}
 	a.store.Employ(owner, cfg.Timings.Lease)

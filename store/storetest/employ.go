@@ -19,7 +19,13 @@ func employed(t *testing.T, s *story) {
 	}
 	s.nothingHere(t)
 
+	handed := s.Handed()
 	run := s.queued("b")
+	select {
+	case <-handed: // by the commit itself
+	default:
+		t.Error("the worker was not woken with the commit that leased a run to it")
+	}
 	s.nothingToClaim("it is leased to the worker here")
 	c := s.claim("here")
 	if diff := cmp.Diff(pointsman.Claim{Run: run, Epoch: 1}, c, cmpopts.IgnoreFields(pointsman.Claim{}, "Since"), cmpopts.EquateEmpty()); diff != "" || c.Since.IsZero() {
