@@ -48,6 +48,9 @@ func (t *turn) voteGate(c CastVote) Answer {
 	if v, twice := q.before(c.By, c.Verdict); twice {
 		return Answer{Code: CodeDuplicate, Text: fmt.Sprintf("you approved the gate of %s at %s already; it has %s", r.ID, Clock(v.At), q.standing()), ID: r.ID}
 	}
+	if q.policy.ReasonRequired && strings.TrimSpace(c.Reason) == "" {
+		return answer(CodeInvalid, "the gate of %s needs a reason", r.ID)
+	}
 	t.acknowledgePage(c.By)
 	s := &r.Steps[i]
 	s.Gate.Votes = append(s.Gate.Votes, Vote{
@@ -94,9 +97,6 @@ func mayOpen(r Run, q poll, c CastVote) (Answer, bool) {
 	}
 	if ok, why := q.eligible(c.By, c.Verdict); !ok {
 		return answer(CodeNotAllowed, "%s", why), false
-	}
-	if q.policy.ReasonRequired && strings.TrimSpace(c.Reason) == "" {
-		return answer(CodeInvalid, "the gate of %s needs a reason", r.ID), false
 	}
 	return Answer{}, true
 }

@@ -31,6 +31,9 @@ func (t *turn) vote(c CastVote) Answer {
 	if v, twice := p.poll().before(c.By, c.Verdict); twice {
 		return Answer{Code: CodeDuplicate, Text: fmt.Sprintf("you approved %s at %s already; it has %s", p.ID, Clock(v.At), t.standing(p)), ID: p.ID}
 	}
+	if p.Policy.ReasonRequired && c.Verdict == Approve && strings.TrimSpace(c.Reason) == "" && strings.TrimSpace(p.Reason) == "" {
+		return answer(CodeInvalid, "%s needs a reason", p.Runbook) // a question and no refusal: the door asks for it and votes again
+	}
 	t.acknowledgePage(c.By)
 	if c.Verdict == Deny {
 		return t.deny(p, c)
@@ -64,9 +67,6 @@ func (t *turn) mayVote(p *Proposal, c CastVote) (Answer, bool) {
 	}
 	if ok, why := p.poll().eligible(c.By, c.Verdict); !ok {
 		return answer(CodeNotAllowed, "%s", why), false
-	}
-	if p.Policy.ReasonRequired && c.Verdict == Approve && strings.TrimSpace(c.Reason) == "" && strings.TrimSpace(p.Reason) == "" {
-		return answer(CodeInvalid, "%s needs a reason", p.Runbook), false
 	}
 	if c.Verdict == Approve {
 		if l, held := t.locked(p); held {

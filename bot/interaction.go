@@ -110,13 +110,18 @@ func (h *Handler) click(ctx context.Context, cb slack.InteractionCallback, a sla
 	return h.say(to, "This button does nothing any more; look at the card again.")
 }
 
-// do gives the command to the store and its answer to the person, in the words of the answer.
+// do gives the command to the store and its answer to the person.
 func (h *Handler) do(ctx context.Context, cmd pointsman.Command, to reader) outcome {
 	res, err := h.deps.Store.Do(ctx, cmd)
 	if err != nil {
 		return h.undecided(to, err)
 	}
-	return h.say(to, mark(res.Answer)+sentence(res.Answer.Text))
+	return h.answered(res.Answer, to)
+}
+
+// answered tells the person what the store answered, in its words.
+func (h *Handler) answered(a pointsman.Answer, to reader) outcome {
+	return h.say(to, mark(a)+sentence(a.Text))
 }
 
 func mark(a pointsman.Answer) string {
@@ -138,15 +143,17 @@ func sentence(s string) string {
 }
 
 // approve votes, after asking for a reason where the policy wants one and nobody gave one yet.
+// approve counts the vote, and asks for a reason where the policy wants one: nobody who clicks should wait for a look at what
+// nearly no runbook wants.
 func (h *Handler) approve(ctx context.Context, cb slack.InteractionCallback, r route, by pointsman.Actor, to reader, once string) outcome {
-	st, err := h.deps.Read.State(ctx, pointsman.IncidentOf(r.ID))
-	if err != nil {
+	res, err := h.deps.Store.Do(ctx, ballot(r, pointsman.Approve, "", by, once))
+	switch {
+	case err != nil:
 		return h.undecided(to, err)
-	}
-	if wantsReason(st, r.ID) && by.Known() {
+	case res.Answer.Code == pointsman.CodeInvalid && wantsReason(res.State, r.ID):
 		return h.ask(ctx, cb.TriggerID, form{Do: doApprove, Route: r.String()}, by, to)
 	}
-	return h.do(ctx, ballot(r, pointsman.Approve, "", by, once), to)
+	return h.answered(res.Answer, to)
 }
 
 func wantsReason(st pointsman.State, id string) bool {
