@@ -234,6 +234,18 @@ func (w *Watcher) All() []Status {
 	return out
 }
 
+// Look reads the named switch now. The error says why it could not be read; what was known of it before is no answer then.
+func (w *Watcher) Look(ctx context.Context, name string) (Status, error) {
+	s, ok := w.switches[name]
+	if !ok {
+		return Status{}, fmt.Errorf("there is no kill switch %q", name)
+	}
+	if _, err := s.look(ctx); err != nil {
+		return Status{}, err
+	}
+	return s.status(), nil
+}
+
 // look reads the switch now. A failed read changes nothing that is known but its problem: errors are never kept
 // instead of a value, and a value is never kept longer than StaleAfter.
 func (s *watched) look(ctx context.Context) (row, error) {

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/pointsman/pointsman"
@@ -13,7 +14,8 @@ import (
 const patience = time.Minute
 
 // Engage engages the named switch. It is one decision: the vote is cast as soon as the plan is there, also after the
-// request has ended. The answer is "accepted" only where the row was read back as engaged.
+// request has ended. The answer is "accepted" only where the row was read back as engaged, and that it is engaged already is
+// said only of a row that was read after the order was given.
 func (s *switches) Engage(ctx context.Context, name, reason string, by pointsman.Actor, once string) (pointsman.Answer, error) {
 	if ans, ok := s.reasonable(name, reason); !ok {
 		return ans, nil
@@ -22,15 +24,16 @@ func (s *switches) Engage(ctx context.Context, name, reason string, by pointsman
 	if err != nil || id == "" {
 		return ans, err
 	}
+	o := order{proposal: id, name: name, reason: reason, by: by, once: once, older: ans.Code == pointsman.CodeDuplicate}
 	cast := make(chan voted, 1) // nobody may be left to take it
 	go func() {
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
-		ans, err := s.voteWhenReady(late, id, name, reason, by, once)
-		if err != nil {
-			s.log.ErrorContext(late, "kill switch not voted for", "switch", name, "proposal", id, "err", err)
+		v := s.voteWhenReady(late, o)
+		if v.err != nil {
+			s.log.ErrorContext(late, "kill switch not voted for", "switch", name, "proposal", id, "err", v.err)
 		}
-		cast <- voted{ans, err}
+		cast <- v
 	}()
 	wait, cancel := context.WithTimeout(ctx, s.within(by.Door))
 	defer cancel()
@@ -39,18 +42,28 @@ func (s *switches) Engage(ctx context.Context, name, reason string, by pointsman
 	}
 	select {
 	case v := <-cast:
-		if v.err != nil || v.ans.Code != pointsman.CodeAccepted {
+		if v.run == "" {
 			return v.ans, v.err
 		}
-		return s.await(wait, v.ans.ID, name), nil
+		return s.await(wait, v, name), nil
 	case <-wait.Done():
-		go s.followUp(context.WithoutCancel(ctx), cast, id, name, by)
+		go s.followUp(context.WithoutCancel(ctx), cast, o)
 		return beingEngaged(name, id), nil
 	}
 }
 
+// order is the order to engage a switch, as it stands on a proposal.
+type order struct {
+	proposal, name, reason string
+	by                     pointsman.Actor
+	once                   string
+	older                  bool // the proposal was there before the order: asked for by somebody else, or by the same order given before
+}
+
 // voted is what became of the vote.
 type voted struct {
+	run string // that the vote queued, or that was queued before; empty where there is none
+	own bool   // this vote queued it, so whatever became of it came after the order
 	ans pointsman.Answer
 	err error
 }
@@ -66,7 +79,7 @@ func (s *switches) within(door pointsman.Door) time.Duration {
 
 // barred says why the vote of an engage will not count, while its checks may still hang: whoever may not give the order
 // must not go away believing that it was taken. It asks the policy that the plan will carry. It is empty where the vote
-// will count, and where that cannot be told: then the vote tells.
+// will count, and where the plan is there or it cannot be told: then the vote tells.
 func (s *switches) barred(ctx context.Context, id string, by pointsman.Actor) string {
 	st, err := s.store.State(ctx, pointsman.IncidentOf(id))
 	if err != nil {
@@ -74,7 +87,7 @@ func (s *switches) barred(ctx context.Context, id string, by pointsman.Actor) st
 	}
 	p, ok := st.Proposal(id)
 	rb, known := s.runbook(p.Runbook)
-	if !ok || !known || p.State != pointsman.ProposalChecking {
+	if !ok || !known || !p.Open() || votable(p) {
 		return ""
 	}
 	_, why := rb.Approval.Eligible(by, p.Requester)
@@ -83,20 +96,20 @@ func (s *switches) barred(ctx context.Context, id string, by pointsman.Actor) st
 
 // followUp waits for the vote of somebody who was told that the switch is being engaged, and tells everybody where the
 // vote was not the decision. Where there was no vote at all, orders tells it.
-func (s *switches) followUp(ctx context.Context, cast <-chan voted, id, name string, by pointsman.Actor) {
+func (s *switches) followUp(ctx context.Context, cast <-chan voted, o order) {
 	v := <-cast
-	if v.err != nil || v.ans.OK() && v.ans.Code != pointsman.CodeCounted {
+	if v.err != nil || v.run != "" || v.ans.OK() {
 		return
 	}
-	s.log.WarnContext(ctx, "kill switch not engaged by its order", "switch", name, "proposal", id, "by", by.String(), "why", v.ans.Text)
+	s.log.WarnContext(ctx, "kill switch not engaged by its order", "switch", o.name, "proposal", o.proposal, "by", o.by.String(), "why", v.ans.Text)
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	_, err := s.store.Do(ctx, pointsman.WriteUpdate{
-		Incident: pointsman.IncidentOf(id), By: pointsman.Actor{Door: pointsman.DoorEngine}, Once: orderOnce(id),
-		Text: fmt.Sprintf("%s is NOT known to be engaged: %s ordered it, and the approval did not decide: %s. See %s on its card", name, by, v.ans.Text, id),
+		Incident: pointsman.IncidentOf(o.proposal), By: pointsman.Actor{Door: pointsman.DoorEngine}, Once: orderOnce(o.proposal),
+		Text: fmt.Sprintf("%s is NOT known to be engaged: %s ordered it, and the approval did not decide: %s. See %s on its card", o.name, o.by, v.ans.Text, o.proposal),
 	})
 	if err != nil {
-		s.log.ErrorContext(ctx, "kill switch not engaged, and not told", "switch", name, "proposal", id, "err", err)
+		s.log.ErrorContext(ctx, "kill switch not engaged, and not told", "switch", o.name, "proposal", o.proposal, "err", err)
 	}
 }
 
@@ -105,35 +118,27 @@ func beingEngaged(name, id string) pointsman.Answer {
 }
 
 // voteWhenReady approves the plan in the name of whoever asked for it. Voting twice with the same once is one vote.
-func (s *switches) voteWhenReady(ctx context.Context, id, name, reason string, by pointsman.Actor, once string) (pointsman.Answer, error) {
-	p, err := s.checked(ctx, id)
+func (s *switches) voteWhenReady(ctx context.Context, o order) voted {
+	p, err := s.fresh(ctx, o.proposal, o.by, o.older)
 	if err != nil {
-		return pointsman.Answer{}, err
+		return voted{err: err}
 	}
-	if p.Already != "" {
-		return pointsman.Answer{Code: pointsman.CodeDuplicate, Text: fmt.Sprintf("%s is engaged already: %s", name, p.Already), ID: p.ID}, nil
+	if p.State == pointsman.ProposalReady && p.Already != "" {
+		return voted{ans: pointsman.Answer{Code: pointsman.CodeDuplicate, Text: fmt.Sprintf("%s is engaged already: %s", o.name, p.Already), ID: p.ID}}
 	}
-	res, err := s.store.Do(ctx, pointsman.CastVote{Proposal: p.ID, Digest: p.Digest, Verdict: pointsman.Approve, Reason: reason, By: by, Once: suffixed(once, "vote")})
-	return res.Answer, err
-}
-
-// await waits a moment for the run's end, so that the answer is what was read back, not what was hoped for.
-func (s *switches) await(ctx context.Context, run, name string) pointsman.Answer {
-	for {
-		changed := s.store.Changed()
-		st, err := s.store.State(ctx, pointsman.IncidentOf(run))
-		if err == nil {
-			switch r, _ := st.Run(run); r.State {
-			case pointsman.RunDone:
-				return pointsman.Answer{Code: pointsman.CodeAccepted, ID: run, Text: fmt.Sprintf("%s is engaged and was read back as engaged (%s)", name, run)}
-			case pointsman.RunParked, pointsman.RunVoided:
-				return pointsman.Answer{Code: pointsman.CodeConflict, ID: run, Text: fmt.Sprintf("%s is NOT known to be engaged: %s", name, r.Note)}
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return beingEngaged(name, run)
-		case <-changed:
-		}
+	res, err := s.store.Do(ctx, pointsman.CastVote{Proposal: p.ID, Digest: p.Digest, Verdict: pointsman.Approve, Reason: o.reason, By: o.by, Once: suffixed(o.once, "vote")})
+	if err != nil {
+		return voted{err: err}
 	}
+	v := voted{ans: res.Answer, own: res.Answer.Code == pointsman.CodeAccepted}
+	decided, _ := res.State.Proposal(p.ID)
+	switch {
+	case strings.Contains(res.Answer.ID, "/R"):
+		v.run = res.Answer.ID
+	case res.Answer.Code == pointsman.CodeDecided: // two people gave the order at the same time, and the other one's vote was first
+		v.run = decided.Run
+	case res.Answer.OK():
+		v.ans.Code = pointsman.CodeUnderway // a vote that counts engages nothing while others are missing
+	}
+	return v
 }

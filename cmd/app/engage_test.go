@@ -1,11 +1,14 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,8 +26,10 @@ func (directory) offer(runbook string, _ []string) (pointsman.Offer, error) {
 // engaging is a door with one kill switch, whose check comes back when ready is called.
 type engaging struct {
 	*testing.T
-	db  *store.Store
-	url string
+	db   *store.Store
+	url  string
+	door *switches
+	row  *atomic.Pointer[api.SwitchStatus] // as it is now; nil where it cannot be read
 }
 
 // risky is the policy of the shipped runbook.
@@ -40,7 +45,14 @@ func newEngaging(t *testing.T, now *pointsman.Policy, wait time.Duration) engagi
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	door := &api.Server{Store: db, People: directory{}, Switches: &switches{
+	row := &atomic.Pointer[api.SwitchStatus]{}
+	order := &switches{
+		look: func(context.Context, string) (api.SwitchStatus, error) {
+			if now := row.Load(); now != nil {
+				return *now, nil
+			}
+			return api.SwitchStatus{}, errors.New("connection refused")
+		},
 		store: db, offer: directory{}.offer, log: slog.New(slog.DiscardHandler), wait: wait,
 		runbook: func(name string) (pointsman.Runbook, bool) {
 			if now == nil {
@@ -49,21 +61,27 @@ func newEngaging(t *testing.T, now *pointsman.Policy, wait time.Duration) engagi
 			return pointsman.Runbook{Name: name, Approval: *now}, true
 		},
 		status: func() []api.SwitchStatus { return []api.SwitchStatus{{Name: "payouts"}} },
-	}}
+	}
 	e := echo.New()
-	door.Register(e)
+	(&api.Server{Store: db, People: directory{}, Switches: order}).Register(e)
 	srv := httptest.NewServer(e)
 	t.Cleanup(srv.Close)
-	return engaging{t, db, srv.URL}
+	return engaging{t, db, srv.URL, order, row}
 }
 
 func (e engaging) engage(want int) pointsman.Answer {
+	e.Helper()
+	return e.named("1", want)
+}
+
+// named gives the order under a name of its own.
+func (e engaging) named(once string, want int) pointsman.Answer {
 	e.Helper()
 	req, err := http.NewRequestWithContext(e.Context(), http.MethodPost, e.url+"/api/v1/kill-switches/payouts/engage", strings.NewReader(`{"reason":"payments are doubled"}`))
 	if err != nil {
 		e.Fatal(err)
 	}
-	req.Header = http.Header{"Authorization": {"Bearer token-of-ana"}, "Content-Type": {"application/json"}, "Idempotency-Key": {"1"}}
+	req.Header = http.Header{"Authorization": {"Bearer token-of-ana"}, "Content-Type": {"application/json"}, "Idempotency-Key": {once}}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		e.Fatal(err)
@@ -79,6 +97,12 @@ func (e engaging) engage(want int) pointsman.Answer {
 // ready is the end of the check: the plan with its policy.
 func (e engaging) ready(policy pointsman.Policy) {
 	e.Helper()
+	e.found(pointsman.Ready{Generation: 1}, policy)
+}
+
+// found is the end of a check with what it found.
+func (e engaging) found(c pointsman.Ready, policy pointsman.Policy) {
+	e.Helper()
 	raw, err := pointsman.Plan{
 		Version: 1, Runbook: engageRunbook, Title: "Engage a kill switch", Incident: "INC-1", Target: pointsman.Target{Kind: "killswitch", Name: "payouts"},
 		Policy: policy, Steps: []pointsman.PlanStep{{Name: "engage", Kind: "killswitch.engage", Timeout: time.Second, Summary: "engage payouts"}},
@@ -86,9 +110,17 @@ func (e engaging) ready(policy pointsman.Policy) {
 	if err != nil {
 		e.Fatal(err)
 	}
-	if _, err := e.db.Do(e.Context(), pointsman.Ready{Proposal: "INC-1/P1", Generation: 1, Plan: raw}); err != nil {
-		e.Fatal(err)
+	c.Proposal, c.Plan = "INC-1/P1", raw
+	e.do(c)
+}
+
+func (e engaging) do(cmd pointsman.Command) pointsman.State {
+	e.Helper()
+	res, err := e.db.Do(e.Context(), cmd)
+	if err != nil || !res.Answer.OK() {
+		e.Fatalf("%T: %+v %v", cmd, res.Answer, err)
 	}
+	return res.State
 }
 
 // said waits until the log holds an event of the type, and returns its text.

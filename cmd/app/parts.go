@@ -12,6 +12,7 @@ import (
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions"
 	"github.com/pointsman/pointsman/actions/builtin"
+	"github.com/pointsman/pointsman/actions/killswitch"
 	"github.com/pointsman/pointsman/actions/postgres"
 	"github.com/pointsman/pointsman/bot"
 	"github.com/pointsman/pointsman/cmd/api"
@@ -49,6 +50,10 @@ func newParts(cfg *configs.Config, a *App) (parts, error) {
 	built.Switches.OnChange = a.switchChanged
 	p.switches = &switches{
 		store: a.store, offer: a.catalog.Offer, runbook: a.catalog.Runbook, status: func() []api.SwitchStatus { return statuses(built) },
+		look: func(ctx context.Context, name string) (api.SwitchStatus, error) {
+			st, err := built.Switches.Look(ctx, name)
+			return status(st), err
+		},
 		wait: doorWait, log: a.log.With("room", "switches"),
 	}
 	if len(cfg.Targets.KillSwitch) > 0 {
@@ -121,9 +126,13 @@ func (f forBot) Status(context.Context) ([]bot.Switch, error) {
 func statuses(b *builtin.List) []api.SwitchStatus {
 	var out []api.SwitchStatus
 	for _, s := range b.Switches.All() {
-		out = append(out, api.SwitchStatus{Name: s.Name, Engaged: s.Engaged(), Stale: s.State == "stale", Reason: s.Reason, Text: s.Text()})
+		out = append(out, status(s))
 	}
 	return out
+}
+
+func status(s killswitch.Status) api.SwitchStatus {
+	return api.SwitchStatus{Name: s.Name, Engaged: s.Engaged(), Stale: s.State == killswitch.Stale, Reason: s.Reason, Text: s.Text()}
 }
 
 // site tells installations apart that page the same service: by their address, and where none is configured by the database,

@@ -40,8 +40,10 @@ type switches struct {
 	offer   func(runbook string, args []string) (pointsman.Offer, error)
 	runbook func(name string) (pointsman.Runbook, bool)
 	status  func() []api.SwitchStatus
-	wait    time.Duration // for the outcome of an engage, at every door but Slack's
-	log     *slog.Logger
+	// look reads the row now.
+	look func(ctx context.Context, name string) (api.SwitchStatus, error)
+	wait time.Duration // for the outcome of an engage, at every door but Slack's
+	log  *slog.Logger
 }
 
 // Status returns every kill switch as last read.
@@ -58,15 +60,18 @@ func (s *switches) Release(ctx context.Context, name, reason string, by pointsma
 	}
 	wait, cancel := context.WithTimeout(ctx, readBack)
 	defer cancel()
-	p, err := s.checked(wait, id)
+	p, err := s.fresh(wait, id, by, ans.Code == pointsman.CodeDuplicate)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return pointsman.Answer{Code: pointsman.CodeCounted, ID: id, Text: id + " is still being checked; others approve it when its card is ready"}, nil
 	case err != nil:
 		return pointsman.Answer{}, err
-	}
-	if p.State != pointsman.ProposalReady {
+	case !p.Open(): // the same order was given before
+		return pointsman.Answer{Code: pointsman.CodeDecided, ID: id, Text: fmt.Sprintf("%s, which asked for the release of %s, is %s already; ask again, under another name", id, name, p.State)}, nil
+	case p.State != pointsman.ProposalReady:
 		return pointsman.Answer{Code: pointsman.CodeNotAllowed, Text: fmt.Sprintf("%s cannot be released now: %s", name, refusal(p)), ID: p.ID}, nil
+	case p.Already != "":
+		return pointsman.Answer{Code: pointsman.CodeDuplicate, Text: fmt.Sprintf("%s is released already: %s", name, p.Already), ID: p.ID}, nil
 	}
 	return pointsman.Answer{Code: pointsman.CodeAccepted, ID: p.ID, Text: fmt.Sprintf("the release of %s waits for %s, plan %s, as %s", name, p.Policy, pointsman.ShortDigest(p.Digest), p.ID)}, nil
 }
@@ -107,6 +112,24 @@ func (s *switches) request(ctx context.Context, runbook, name, reason string, by
 	}
 	return res.Answer.ID, res.Answer, nil
 }
+
+// fresh waits for the checks of an order. The proposal may be older than the order: what its checks found then, a switch that
+// stood already or a guard that refused, may be over by now, so it is looked at again before that is anybody's answer.
+func (s *switches) fresh(ctx context.Context, id string, by pointsman.Actor, older bool) (pointsman.Proposal, error) {
+	p, err := s.checked(ctx, id)
+	again := p.State == pointsman.ProposalExpired || p.Open() && !votable(p)
+	if err != nil || !older || !again {
+		return p, err
+	}
+	// Without a name: the same order, given once more, is answered from a look of its own.
+	if _, err := s.store.Do(ctx, pointsman.Recheck{Proposal: id, By: by}); err != nil {
+		return p, err
+	}
+	return s.checked(ctx, id)
+}
+
+// votable reports whether the plan takes approvals.
+func votable(p pointsman.Proposal) bool { return p.State == pointsman.ProposalReady && p.Already == "" }
 
 // checked waits for the end of the proposal's checks. The error is the context's where they take longer.
 func (s *switches) checked(ctx context.Context, id string) (pointsman.Proposal, error) {

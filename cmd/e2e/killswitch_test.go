@@ -94,6 +94,13 @@ func TestKillSwitch(t *testing.T) {
 		if status, text := s.answer("eli", "/api/v1/kill-switches/refunds/engage", map[string]string{"reason": "somebody steals refunds"}); !strings.Contains(text, "engaged already") {
 			t.Errorf("engaged twice: %d %s", status, text)
 		}
+		// Eli's proposal, which found it engaged, is open for a quarter of an hour. A false alarm, released by hand; then it is real.
+		s.run(`UPDATE kill_switch_state SET engaged = false, reason = 'false alarm', updated_at = now() WHERE id = 3`)
+		status, text = s.answer("dee", "/api/v1/kill-switches/refunds/engage", map[string]string{"reason": "they are stolen again"})
+		if status != http.StatusOK && status != http.StatusAccepted || !strings.Contains(text, "refunds is ") || !strings.Contains(text, ordered) {
+			t.Errorf("engaged again: %d %s", status, text)
+		}
+		s.row(3, true, "they are stolen again")
 	})
 	if st := s.now("INC-1"); !st.Runs[0].Holds || st.Runs[0].State != pointsman.RunRunning {
 		t.Errorf("the failover did not hold its lock meanwhile: %s", brief(st))
