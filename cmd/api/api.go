@@ -71,6 +71,7 @@ type Server struct {
 	Switches Switches
 	Exporter Exporter
 	Holds    Holds
+	Names    Names
 
 	refused *refusals
 }
@@ -78,7 +79,7 @@ type Server struct {
 // Register mounts the routes.
 func (s *Server) Register(e *echo.Echo) {
 	s.refused = newRefusals(s.Log)
-	g := e.Group("/api/v1", s.identify)
+	g := e.Group("/api/v1", s.identify, s.bound)
 	g.GET("/incidents", s.incidents)
 	g.GET("/incidents/:id", s.incident)
 	g.GET("/incidents/:id/events", s.events)

@@ -17,6 +17,7 @@ import (
 // desk is everything behind the door, noting what reached it.
 type desk struct {
 	done  []pointsman.Command
+	names map[string]string
 	notes []pointsman.Event
 	state pointsman.State
 	fails error // of every command
@@ -50,6 +51,16 @@ func (d *desk) Note(_ context.Context, events ...pointsman.Event) error {
 	return nil
 }
 
+func (d *desk) Bind(_ context.Context, once, asked string) (bool, error) {
+	if d.names == nil {
+		d.names = map[string]string{}
+	}
+	if _, given := d.names[once]; !given {
+		d.names[once] = asked
+	}
+	return d.names[once] == asked, nil
+}
+
 var ana = pointsman.Person{ID: "ana", Name: "Ana", Roles: []string{"dba"}}
 
 func (d *desk) ByToken(token string) (pointsman.Person, bool) {
@@ -75,7 +86,7 @@ func (d *desk) Explain(map[string]string) string { return "" }
 func (d *desk) ask(t *testing.T, method, path, body, token string, uid *uint32) (int, pointsman.Answer) {
 	t.Helper()
 	e := echo.New()
-	(&Server{Store: d, Log: d, People: d, Holds: d, Desk: d}).Register(e)
+	(&Server{Store: d, Log: d, People: d, Holds: d, Desk: d, Names: d}).Register(e)
 	ctx := t.Context()
 	if uid != nil {
 		ctx = context.WithValue(ctx, peerKey{}, *uid)
@@ -129,7 +140,7 @@ func TestAFloodOfStrangersCannotFillTheLog(t *testing.T) {
 	t.Parallel()
 	d := &desk{}
 	e := echo.New()
-	(&Server{Store: d, Log: d, People: d, Holds: d, Desk: d}).Register(e)
+	(&Server{Store: d, Log: d, People: d, Holds: d, Desk: d, Names: d}).Register(e)
 	for range 200 {
 		rec := httptest.NewRecorder()
 		e.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/v1/incidents", nil))

@@ -63,7 +63,7 @@ func newEngaging(t *testing.T, now *pointsman.Policy, wait time.Duration) engagi
 		status: func() []api.SwitchStatus { return []api.SwitchStatus{{Name: "payouts"}} },
 	}
 	e := echo.New()
-	(&api.Server{Store: db, People: directory{}, Switches: order}).Register(e)
+	(&api.Server{Store: db, People: directory{}, Switches: order, Names: db}).Register(e)
 	srv := httptest.NewServer(e)
 	t.Cleanup(srv.Close)
 	return engaging{t, db, srv.URL, order, row}

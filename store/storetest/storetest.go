@@ -83,6 +83,7 @@ func Run(t *testing.T, fresh func(testing.TB) store.Config) {
 		{"what a newer version wrote is shown and left alone", newerDocuments},
 		{"a run with a kind that is not known is left to a newer version", newerKinds},
 		{"what is to be checked is read in parts, in order", checkedInPages},
+		{"a name belongs to the request that it was first given to", names},
 		{"waiting loops wake up at a commit", waking},
 		{"texts from outside that a database would refuse are stored", hostile},
 	}
