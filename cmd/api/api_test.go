@@ -158,15 +158,16 @@ func TestWhatIsNotKnownIsNotCalledNothing(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		err  error
+		code pointsman.Code // by which the command line tells that the order has to be repeated under its name
 		says string
 	}{
-		{errors.New("commit: connection reset by peer"), "it is not known whether this was done, the store did not answer; look before you repeat it: commit: connection reset by peer"},
-		{pointsman.Errorf(pointsman.CodeNewer, "INC-1 was written by a newer pointsman"), "nothing was changed: INC-1 was written by a newer pointsman"},
+		{errors.New("commit: connection reset by peer"), CodeUnknown, "it is not known whether this was done, the store did not answer; look before you repeat it: commit: connection reset by peer"},
+		{pointsman.Errorf(pointsman.CodeNewer, "INC-1 was written by a newer pointsman"), pointsman.CodeNewer, "nothing was changed: INC-1 was written by a newer pointsman"},
 	} {
 		d := &desk{fails: tc.err}
 		status, ans := d.ask(t, http.MethodPost, "/api/v1/incidents/INC-1/update", `{"text":"we fail over"}`, "the-token-of-ana", nil)
-		if status != http.StatusServiceUnavailable || ans.Text != tc.says {
-			t.Errorf("%d %q, want %q", status, ans.Text, tc.says)
+		if status != http.StatusServiceUnavailable || ans.Code != tc.code || ans.Text != tc.says {
+			t.Errorf("%d %s %q, want %s %q", status, ans.Code, ans.Text, tc.code, tc.says)
 		}
 	}
 }

@@ -19,6 +19,9 @@ func (s *Server) do(c echo.Context, cmd pointsman.Command) error {
 	return answered(c, res.Answer, err)
 }
 
+// CodeUnknown: whether the command was carried out is not known; its word is lost between us and the store.
+const CodeUnknown pointsman.Code = "unknown"
+
 // answered gives the answer to a command. After an error nobody knows whether it was carried out: the store may have done
 // it, and only its word that it did is lost.
 func answered(c echo.Context, ans pointsman.Answer, err error) error {
@@ -27,7 +30,7 @@ func answered(c echo.Context, ans pointsman.Answer, err error) error {
 	}
 	if err != nil {
 		return c.JSON(http.StatusServiceUnavailable, pointsman.Answer{
-			Code: "unavailable", Text: "it is not known whether this was done, the store did not answer; look before you repeat it: " + err.Error(),
+			Code: CodeUnknown, Text: "it is not known whether this was done, the store did not answer; look before you repeat it: " + err.Error(),
 		})
 	}
 	return c.JSON(Status(ans.Code), ans)

@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/cmd/api"
 )
 
 // defaultSocket is where a packaged server listens.
@@ -155,6 +156,9 @@ func (c *client) send(ctx context.Context, method, path string, body io.Reader) 
 			return nil, c.lost(err)
 		}
 		return nil, err
+	}
+	if ans.Code == api.CodeUnknown { // the server does not know either
+		return nil, fmt.Errorf("%s; repeat it with --once %s: the server does it once", ans.Text, c.once)
 	}
 	return nil, errors.New(ans.Text)
 }
