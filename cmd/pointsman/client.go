@@ -195,8 +195,12 @@ func (c *client) answer(cmd *cobra.Command, path string, in any) error {
 	if err := c.call(cmd.Context(), http.MethodPost, path, in, &ans); err != nil {
 		return err
 	}
+	underway := ans.Code == pointsman.CodeUnderway
+	if ans.Text == "" || !ans.OK() && !underway { // 200 of whoever else answers there
+		return c.lost(errors.New("what came back is no answer of pointsman"))
+	}
 	fmt.Fprintln(cmd.OutOrStdout(), ans.Text)
-	if ans.Code == pointsman.CodeUnderway {
+	if underway {
 		return exitError{exitUnderway} // `engage … && echo stopped` must not say what nobody knows
 	}
 	return nil

@@ -36,6 +36,7 @@ func TestALostAnswerIsNotCalledNotDone(t *testing.T) {
 		"the connection breaks":          {0, ""},
 		"the proxy gives up":             {http.StatusGatewayTimeout, "<html>504</html>"},
 		"the answer breaks in its midst": {http.StatusOK, `{"code":"acce`},
+		"something else answers":         {http.StatusOK, `{}`},
 		"the store breaks off":           {http.StatusServiceUnavailable, `{"code":"unknown","text":"it is not known whether this was done, the store did not answer; look before you repeat it: commit: EOF"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
