@@ -2,8 +2,10 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -48,10 +50,19 @@ func unavailable(c echo.Context, err error) error {
 // maxBody is far above what a person writes.
 const maxBody = 1 << 20
 
-// body decodes the JSON body into v and answers 400 itself where it cannot.
+// body decodes the JSON body into v and answers 400 itself where it cannot. A key that nobody knows is refused: whoever wrote
+// until in the place of for would lock without an end.
 func body(c echo.Context, v any) (bool, error) {
-	c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, maxBody)
-	if err := (&echo.DefaultBinder{}).BindBody(c, v); err != nil {
+	d := json.NewDecoder(http.MaxBytesReader(c.Response(), c.Request().Body, maxBody))
+	d.DisallowUnknownFields()
+	err := d.Decode(v)
+	if errors.Is(err, io.EOF) {
+		return true, nil // no body: nothing is said
+	}
+	if kind := c.Request().Header.Get(echo.HeaderContentType); err == nil && !strings.HasPrefix(kind, echo.MIMEApplicationJSON) {
+		err = fmt.Errorf("it is called %q, want %s", kind, echo.MIMEApplicationJSON) // what a page in a browser may send unasked is never called so
+	}
+	if err != nil {
 		return false, c.JSON(http.StatusBadRequest, pointsman.Answer{Code: pointsman.CodeInvalid, Text: "the body is not the expected JSON: " + err.Error()})
 	}
 	return true, nil

@@ -38,7 +38,7 @@ func (s *Server) protect(c echo.Context) error {
 	}
 	if in.For != "" {
 		d, err := time.ParseDuration(in.For)
-		if err != nil {
+		if err != nil || d <= 0 { // zero means until somebody ends it, which is said by leaving it out
 			return c.JSON(http.StatusUnprocessableEntity, pointsman.Answer{Code: pointsman.CodeInvalid, Text: "for " + in.For + " is no duration such as 2h or 90m"})
 		}
 		cmd.For = d

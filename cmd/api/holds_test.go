@@ -39,3 +39,19 @@ func TestProtectSaysWhatThePersonSaid(t *testing.T) {
 		t.Fatalf("list: %d", status)
 	}
 }
+
+// Each of these would lock without an end, whatever its owner meant.
+func TestALockThatWasMeantToEndIsNotMadeWithoutAnEnd(t *testing.T) {
+	t.Parallel()
+	uid := uint32(1000)
+	for body, want := range map[string]int{
+		`{"target":"orders","until":"2h","reason":"vacuum full"}`: http.StatusBadRequest,
+		`{"target":"orders","for":"0s","reason":"vacuum full"}`:   http.StatusUnprocessableEntity,
+		`{"target":"orders","for":"-2h","reason":"vacuum full"}`:  http.StatusUnprocessableEntity,
+	} {
+		d := &desk{}
+		if status, ans := d.ask(t, http.MethodPost, "/api/v1/protect/lock", body, "", &uid); status != want || len(d.done) != 0 {
+			t.Errorf("%s: %d %q, %d commands reached the store", body, status, ans.Text, len(d.done))
+		}
+	}
+}

@@ -34,7 +34,7 @@ func holdCommand(verb, use, short string, args int) *cobra.Command {
 			}
 			in := map[string]any{}
 			in["reason"], _ = cmd.Flags().GetString("reason")
-			if d, err := cmd.Flags().GetDuration("for"); err == nil && d != 0 {
+			if d, err := cmd.Flags().GetDuration("for"); err == nil && cmd.Flags().Changed("for") {
 				in["for"] = d.String()
 			}
 			if n, err := cmd.Flags().GetInt64("token"); err == nil {
