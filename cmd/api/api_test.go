@@ -201,6 +201,9 @@ func TestUnknownThingsAreSaid(t *testing.T) {
 	if status, ans := d.ask(t, http.MethodPost, "/api/v1/votes", `{"id":"INC-9"}`, "", &uid); status != http.StatusNotFound || !strings.Contains(ans.Text, "INC-9") {
 		t.Fatalf("%d %q", status, ans.Text)
 	}
+	if status, ans := d.ask(t, http.MethodGet, "/api/v1/incidents/INC-9/events", "", "", &uid); status != http.StatusNotFound || !strings.Contains(ans.Text, "INC-9") {
+		t.Fatalf("%d %q", status, ans.Text)
+	}
 	if status, _ := d.ask(t, http.MethodPost, "/api/v1/votes", `{"id":`, "", &uid); status != http.StatusBadRequest {
 		t.Fatalf("%d", status)
 	}

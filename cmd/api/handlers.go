@@ -97,6 +97,9 @@ func (s *Server) incident(c echo.Context) error {
 }
 
 func (s *Server) events(c echo.Context) error {
+	if _, err := s.Store.State(c.Request().Context(), c.Param("id")); err != nil {
+		return unavailable(c, err) // of an incident that is not there nothing is said, which must not be read as: nothing happened
+	}
 	after, _ := strconv.ParseInt(c.QueryParam("after"), 10, 64) // absent or odd: from the beginning
 	list, err := s.Log.Events(c.Request().Context(), c.Param("id"), after, 1000)
 	if err != nil {
