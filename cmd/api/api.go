@@ -6,7 +6,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -110,7 +109,7 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 				by.Person = p
 			}
 		}
-		if token, ok := strings.CutPrefix(req.Header.Get("Authorization"), "Bearer "); ok {
+		if token, says := Bearer(req); says {
 			p, known := s.People.ByToken(token)
 			if !known {
 				return s.refuse(c, by, "the token is not one of a configured person")

@@ -93,7 +93,10 @@ func (d *desk) ask(t *testing.T, method, path, body, token string, uid *uint32) 
 	}
 	req := httptest.NewRequestWithContext(ctx, method, path, strings.NewReader(body))
 	req.Header.Set("Content-Type", "application/json")
-	if token != "" {
+	switch {
+	case strings.Contains(token, " "): // with a scheme of its own
+		req.Header.Set("Authorization", token)
+	case token != "":
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	rec := httptest.NewRecorder()
@@ -119,6 +122,8 @@ func TestWhoMayEnter(t *testing.T) {
 		"an unknown uid on the socket":                 {"", &stranger, http.StatusUnauthorized, "uid 4711 is not a person"},
 		"a forged token":                               {"the-token-of-anna", nil, http.StatusUnauthorized, "not one of a configured person"},
 		"a forged token does not fall back on the uid": {"forged", &known, http.StatusUnauthorized, "not one of a configured person"},
+		"the scheme in small letters":                  {"bearer the-token-of-ana", nil, http.StatusOK, "done"},
+		"another scheme does not fall back on the uid": {"Basic YW5hOng=", &known, http.StatusUnauthorized, "not one of a configured person"},
 		"neither token nor socket":                     {"", nil, http.StatusUnauthorized, "send a personal token"},
 	} {
 		t.Run(name, func(t *testing.T) {

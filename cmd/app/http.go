@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -85,7 +84,7 @@ const (
 // mayReload: the port is open to Alertmanager and to Slack, and each reload is an entry of the log that is kept for ever.
 // A sidecar that watches the file asks from this machine. Named is who came with a token or through the socket.
 func (h health) mayReload(req *http.Request) (may, named bool) {
-	if token, ok := strings.CutPrefix(req.Header.Get("Authorization"), "Bearer "); ok {
+	if token, says := api.Bearer(req); says {
 		_, known := h.people.ByToken(token)
 		return known, known
 	}
