@@ -2,6 +2,9 @@ package app
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/cmd/api"
 	"github.com/pointsman/pointsman/configs"
 )
 
@@ -22,25 +26,28 @@ func (directory) ByToken(token string) (pointsman.Person, bool) {
 }
 func (directory) ByUID(uint32) (pointsman.Person, bool) { return pointsman.Person{}, false }
 
-// The port is open to Alertmanager and Slack; whoever reaches it must not be able to fill the log with reloads.
+// The port is open to Alertmanager and Slack; whoever reaches it must not be able to fill the log with reloads. A reload
+// changes who may approve, so the record says who made it.
 func TestReloadIsForThisMachineAndForPeople(t *testing.T) {
 	t.Parallel()
 	reloads := 0
+	var by pointsman.Actor
 	e := newEcho(nil)
-	health{people: directory{}, reload: func(context.Context, pointsman.Actor) ([]string, error) { reloads++; return nil, nil }}.register(e)
+	health{people: directory{}, reload: func(_ context.Context, a pointsman.Actor) ([]string, error) { reloads++; by = a; return nil, nil }}.register(e)
 	for _, c := range []struct {
 		name, from string
 		header     http.Header
 		want       int
+		ref        string
 	}{
-		{"a sidecar", "127.0.0.1:4711", nil, http.StatusOK},
-		{"a stranger", "192.0.2.7:4711", nil, http.StatusUnauthorized},
-		{"a stranger who says he is local", "192.0.2.7:4711", http.Header{"X-Forwarded-For": {"127.0.0.1"}}, http.StatusUnauthorized},
-		{"somebody behind a proxy on this machine", "127.0.0.1:4711", http.Header{"X-Forwarded-For": {"192.0.2.7"}}, http.StatusUnauthorized},
-		{"somebody behind a proxy that names him otherwise", "127.0.0.1:4711", http.Header{"Forwarded": {"for=192.0.2.7"}}, http.StatusUnauthorized},
-		{"a page in a browser on this machine", "127.0.0.1:4711", http.Header{"Origin": {"https://evil.example"}}, http.StatusUnauthorized},
-		{"a person", "192.0.2.7:4711", http.Header{"Authorization": {"Bearer token-of-ana"}}, http.StatusOK},
-		{"a wrong token from this machine", "127.0.0.1:4711", http.Header{"Authorization": {"Bearer guessed"}}, http.StatusUnauthorized},
+		{"a sidecar", "127.0.0.1:4711", nil, http.StatusOK, "from 127.0.0.1"},
+		{"a stranger", "192.0.2.7:4711", nil, http.StatusUnauthorized, ""},
+		{"a stranger who says he is local", "192.0.2.7:4711", http.Header{"X-Forwarded-For": {"127.0.0.1"}}, http.StatusUnauthorized, ""},
+		{"somebody behind a proxy on this machine", "127.0.0.1:4711", http.Header{"X-Forwarded-For": {"192.0.2.7"}}, http.StatusUnauthorized, ""},
+		{"somebody behind a proxy that names him otherwise", "127.0.0.1:4711", http.Header{"Forwarded": {"for=192.0.2.7"}}, http.StatusUnauthorized, ""},
+		{"a page in a browser on this machine", "127.0.0.1:4711", http.Header{"Origin": {"https://evil.example"}}, http.StatusUnauthorized, ""},
+		{"a person", "192.0.2.7:4711", http.Header{"Authorization": {"Bearer token-of-ana"}}, http.StatusOK, "token of ana"},
+		{"a wrong token from this machine", "127.0.0.1:4711", http.Header{"Authorization": {"Bearer guessed"}}, http.StatusUnauthorized, ""},
 	} {
 		before := reloads
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/-/reload", nil)
@@ -53,35 +60,74 @@ func TestReloadIsForThisMachineAndForPeople(t *testing.T) {
 		if rec.Code != c.want || (reloads > before) != (c.want == http.StatusOK) {
 			t.Errorf("%s: %d %s, want %d", c.name, rec.Code, rec.Body, c.want)
 		}
+		if c.want == http.StatusOK && (by.Ref != c.ref || by.Known() != (c.name == "a person")) {
+			t.Errorf("%s: the record says %+v", c.name, by)
+		}
 	}
 }
 
-// A proxy beside us that says nothing of whom it brings makes everybody local: the log must not be filled through it. People
-// are not kept from reloading meanwhile.
+// A proxy beside us that says nothing of whom it brings makes everybody local, and the socket is open to every account of the
+// machine: the log must not be filled through either. People are not kept from reloading meanwhile.
 func TestReloadsFromThisMachineArePaced(t *testing.T) {
 	t.Parallel()
-	reloads := 0
-	e := newEcho(nil)
-	health{people: directory{}, reload: func(context.Context, pointsman.Actor) ([]string, error) { reloads++; return nil, nil }}.register(e)
-	ask := func(token string) int {
-		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/-/reload", nil)
-		req.RemoteAddr = "127.0.0.1:4711"
-		if token != "" {
-			req.Header.Set("Authorization", "Bearer "+token)
-		}
-		rec := httptest.NewRecorder()
-		e.ServeHTTP(rec, req)
-		return rec.Code
-	}
-	var last int
-	for range 200 {
-		last = ask("")
-	}
-	if last != http.StatusTooManyRequests || reloads < reloadBurst || reloads > 2*reloadBurst {
-		t.Errorf("%d reloads of 200 were carried out, the last was answered %d", reloads, last)
-	}
-	if code := ask("token-of-ana"); code != http.StatusOK {
-		t.Errorf("a person: %d", code)
+	for name, c := range map[string]struct {
+		socket bool
+		ref    string
+	}{"by the port": {false, "from 127.0.0.1"}, "by the socket": {true, fmt.Sprintf("uid %d", os.Getuid())}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			reloads := 0
+			var by pointsman.Actor
+			e := newEcho(nil)
+			health{people: directory{}, reload: func(_ context.Context, a pointsman.Actor) ([]string, error) { reloads++; by = a; return nil, nil }}.register(e)
+			srv := httptest.NewUnstartedServer(e)
+			if c.socket {
+				dir, err := os.MkdirTemp("", "p") // t.TempDir is too long for the name of a socket
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = os.RemoveAll(dir) })
+				l, err := listenUnix(t.Context(), filepath.Join(dir, "s"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = srv.Listener.Close()
+				srv.Listener, srv.Config.ConnContext = l, api.WithPeer
+			}
+			srv.Start()
+			t.Cleanup(srv.Close)
+			at := srv.Listener.Addr()
+			client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return (&net.Dialer{}).DialContext(ctx, at.Network(), at.String())
+			}}}
+			ask := func(token string) int {
+				t.Helper()
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://pointsman/-/reload", nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if token != "" {
+					req.Header.Set("Authorization", "Bearer "+token)
+				}
+				resp, err := client.Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, _ = io.Copy(io.Discard, resp.Body)
+				_ = resp.Body.Close()
+				return resp.StatusCode
+			}
+			var last int
+			for range 200 {
+				last = ask("")
+			}
+			if last != http.StatusTooManyRequests || reloads < reloadBurst || reloads > 2*reloadBurst || by.Ref != c.ref {
+				t.Errorf("%d reloads of 200 were carried out by %+v, the last was answered %d", reloads, by, last)
+			}
+			if code := ask("token-of-ana"); code != http.StatusOK || by.Person.ID != "ana" {
+				t.Errorf("a person: %d, %+v", code, by)
+			}
+		})
 	}
 }
 

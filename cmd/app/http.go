@@ -53,14 +53,14 @@ func (h health) register(e *echo.Echo) {
 	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(h.reg, promhttp.HandlerOpts{})))
 	pace := rate.NewLimiter(rate.Every(reloadEvery), reloadBurst)
 	e.POST("/-/reload", func(c echo.Context) error {
-		may, named := h.mayReload(c.Request())
+		by, may := h.reloader(c.Request())
 		switch {
 		case !may:
 			return c.String(http.StatusUnauthorized, "Reload from this machine, or send a personal token: Authorization: Bearer TOKEN.\n")
-		case !named && !pace.Allow():
-			return c.String(http.StatusTooManyRequests, fmt.Sprintf("Reloads from this machine come too often; wait %s, use the socket or send a personal token.\n", reloadEvery))
+		case !by.Known() && !pace.Allow():
+			return c.String(http.StatusTooManyRequests, fmt.Sprintf("Reloads from this machine come too often; wait %s, or come as a person: by the socket with your own uid, or with a personal token.\n", reloadEvery))
 		}
-		waiting, err := h.reload(c.Request().Context(), pointsman.Actor{Door: pointsman.DoorHTTP, Ref: "from " + c.RealIP()})
+		waiting, err := h.reload(c.Request().Context(), by)
 		if errors.Is(err, ErrUnrecorded) {
 			return c.String(http.StatusServiceUnavailable, "The configuration is reloaded: "+err.Error()+"\n")
 		}
@@ -75,33 +75,35 @@ func (h health) register(e *echo.Echo) {
 }
 
 // Reloads by a caller who is only known to be on this machine: ten at once and then one every ten seconds. A sidecar needs
-// fewer, and what looks local may come through a proxy beside us that does not say so.
+// fewer, the socket is open to every account of the machine, and what looks local may come through a proxy beside us that
+// does not say so.
 const (
 	reloadBurst = 10
 	reloadEvery = 10 * time.Second
 )
 
-// mayReload: the port is open to Alertmanager and to Slack, and each reload is an entry of the log that is kept for ever.
-// A sidecar that watches the file asks from this machine. Named is who came with a token or through the socket.
-func (h health) mayReload(req *http.Request) (may, named bool) {
+// reloader is who may reload: the port is open to Alertmanager and to Slack, and each reload is an entry of the log that is
+// kept for ever and says who decided who may approve. A sidecar that watches the file asks from this machine, and is nobody.
+func (h health) reloader(req *http.Request) (pointsman.Actor, bool) {
 	if token, says := api.Bearer(req); says {
-		_, known := h.people.ByToken(token)
-		return known, known
+		p, known := h.people.ByToken(token)
+		return pointsman.Actor{Person: p, Door: pointsman.DoorHTTP, Ref: "token of " + p.ID}, known
 	}
-	if _, local := api.PeerUID(req.Context()); local {
-		return true, true
+	if uid, local := api.PeerUID(req.Context()); local {
+		p, _ := h.people.ByUID(uid)
+		return pointsman.Actor{Person: p, Door: pointsman.DoorCLI, Ref: fmt.Sprintf("uid %d", uid)}, true
 	}
 	for _, foreign := range []string{
 		"X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Forwarded", "Via", // behind a proxy everybody is local
 		"Origin", // a page in a browser of this machine, which may be anybody's
 	} {
 		if len(req.Header.Values(foreign)) > 0 {
-			return false, false
+			return pointsman.Actor{}, false
 		}
 	}
 	host, _, err := net.SplitHostPort(req.RemoteAddr)
 	ip := net.ParseIP(host)
-	return err == nil && ip != nil && ip.IsLoopback(), false
+	return pointsman.Actor{Door: pointsman.DoorHTTP, Ref: "from " + host}, err == nil && ip != nil && ip.IsLoopback()
 }
 
 func newEcho(log *slog.Logger) *echo.Echo {
