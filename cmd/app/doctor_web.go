@@ -69,15 +69,15 @@ func examineCertificate(cert, key string) pointsman.Fact {
 	if err != nil {
 		return problemFact(name, err.Error(), "set tls_cert_file and tls_key_file to a certificate and its key, in PEM")
 	}
+	if info, err := os.Stat(key); err == nil && info.Mode().Perm()&0o004 != 0 {
+		return problemFact(name, fmt.Sprintf("everybody on this machine can read the key %s (%v)", key, info.Mode().Perm()), "chmod 600 "+key)
+	}
 	end := pair.Leaf.NotAfter.UTC().Format("2006-01-02")
 	switch left := time.Until(pair.Leaf.NotAfter); {
 	case left <= 0:
 		return problemFact(name, "the certificate ended on "+end+", so Alertmanager and browsers turn away", "renew it; a running server takes it up by itself")
 	case left < renewal:
 		return warnFact(name, "the certificate ends on "+end, "renew it; a running server takes it up by itself")
-	}
-	if info, err := os.Stat(key); err == nil && info.Mode().Perm()&0o004 != 0 {
-		return problemFact(name, fmt.Sprintf("everybody on this machine can read the key %s (%v)", key, info.Mode().Perm()), "chmod 600 "+key)
 	}
 	return readyFact(name, "the certificate is good until "+end)
 }

@@ -28,6 +28,7 @@ func TestTheDoctorLooksAtTheCertificate(t *testing.T) {
 		{"good", 90 * 24 * time.Hour, 0o600, pointsman.Fact{Kind: pointsman.Hard, Result: pointsman.Pass, Text: "the certificate is good until "}},
 		{"ends soon", 13 * 24 * time.Hour, 0o600, pointsman.Fact{Kind: pointsman.Warn, Result: pointsman.Fail, Text: "the certificate ends on "}},
 		{"has ended", -time.Hour, 0o600, pointsman.Fact{Kind: pointsman.Hard, Result: pointsman.Fail, Text: "the certificate ended on "}},
+		{"ends soon, key for everybody", 13 * 24 * time.Hour, 0o644, pointsman.Fact{Kind: pointsman.Hard, Result: pointsman.Fail, Text: "everybody on this machine can read the key "}},
 		{"key for everybody", 90 * 24 * time.Hour, 0o644, pointsman.Fact{Kind: pointsman.Hard, Result: pointsman.Fail, Text: "everybody on this machine can read the key "}},
 	} {
 		cert, key := certificate(t, c.lasts, c.mode)
