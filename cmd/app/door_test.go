@@ -189,3 +189,29 @@ func TestARequestThatHangsDoesNotMakeTheEndAFailure(t *testing.T) {
 		t.Error("the request that hung was answered")
 	}
 }
+
+// Told to stop before it began: the next server must find the address and the socket free.
+func TestAServerThatNeverBeganLeavesNothingOpen(t *testing.T) {
+	t.Parallel()
+	dir, err := os.MkdirTemp("", "p") // t.TempDir is too long for the name of a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	web := configs.Web{Listen: "127.0.0.1:0", Socket: filepath.Join(dir, "s")}
+	s, err := listen(t.Context(), http.NotFoundHandler(), web)
+	if err != nil {
+		t.Fatal(err)
+	}
+	web.Listen = s.tcp.Addr().String()
+	if err := s.stop(0); err != nil {
+		t.Fatal(err)
+	}
+	next, err := listen(t.Context(), http.NotFoundHandler(), web)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := next.stop(0); err != nil {
+		t.Error(err)
+	}
+}

@@ -213,7 +213,21 @@ func (s *server) stop(grace time.Duration) error {
 	defer cancel()
 	err := s.http.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return s.http.Close()
+		err = s.http.Close()
 	}
-	return err
+	return errors.Join(err, s.unlisten())
+}
+
+// unlisten closes what was never served, too: who is told to stop before the start has the addresses open.
+func (s *server) unlisten() error {
+	var errs []error
+	for _, l := range []net.Listener{s.tcp, s.unix} {
+		if l == nil {
+			continue
+		}
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
