@@ -80,10 +80,8 @@ func (c *checker) people() {
 		if len(p.Roles) == 0 {
 			c.warn(at, "%s has no roles and can approve nothing", p.ID)
 		}
-		if p.Slack == "" && p.UnixUID == nil && p.Token == "" && p.TokenFile == "" {
-			c.warn(at, "%s has no account (slack, unix_uid, token_file) and cannot be recognised", p.ID)
-		}
 	}
+	c.doors()
 }
 
 // workspace refuses an account of another workspace than the one of the section slack: the bot turns each of its requests
@@ -173,15 +171,10 @@ func emptyHint(services []string) string {
 // never got the role. A runbook whose kind of target is not configured cannot run and is left out. Of the shipped
 // runbooks, which nobody chose, it is a warning only: whoever needs two of them should not have to staff all.
 func (c *checker) approvals() {
-	if c.known("people") || slices.ContainsFunc(c.faults, func(f pointsman.Fault) bool { return strings.HasPrefix(f.Path, "people[") }) {
-		return // first the people, then what they may do
+	if c.unsound() {
+		return
 	}
-	var people []pointsman.Person
-	var roles []string
-	for _, p := range c.cfg.People {
-		people = append(people, p.noun())
-		roles = append(roles, p.Roles...)
-	}
+	people, roles := c.deciders()
 	nobody := map[string][]string{} // role -> runbooks that need it
 	for _, rb := range c.cfg.Runbooks {
 		if len(rb.Approval.Require) == 0 || c.told[rb.File] || !c.usable(rb) {
@@ -196,7 +189,7 @@ func (c *checker) approvals() {
 		}
 		at := pointsman.Fault{File: rb.File, Line: rb.Line, Path: "approval.require"}
 		if st := rb.Approval.Count(people); !missing && !st.Met {
-			at.Text = fmt.Sprintf("%s needs %s, but the configured people fill only %s places; give more people the roles", rb.Name, rb.Approval, st)
+			at.Text = fmt.Sprintf("%s needs %s, but the configured people fill only %s places%s; give more people the roles", rb.Name, rb.Approval, st, c.unheard())
 			c.unmet(at)
 		}
 		if name := short(rb, people); name != "" {
@@ -206,9 +199,23 @@ func (c *checker) approvals() {
 	}
 	c.gates(people, roles)
 	for role, books := range nobody {
-		f := pointsman.Fault{Path: "people", Text: fmt.Sprintf("nobody has the role %s, so nobody can approve %s; give it to somebody under people[].roles%s", role, listed(books), maybe(role, roles))}
+		f := pointsman.Fault{Path: "people", Text: fmt.Sprintf("%s, so nobody can approve %s; give it to somebody under people[].roles%s", c.nobody(role), listed(books), maybe(role, roles))}
 		c.unmet(c.cfg.Locate(f)[0])
 	}
+}
+
+// unsound: first the people, then what they may do.
+func (c *checker) unsound() bool {
+	return c.known("people") || slices.ContainsFunc(c.faults, func(f pointsman.Fault) bool { return strings.HasPrefix(f.Path, "people[") })
+}
+
+// deciders are the people who can be recognised, and their roles.
+func (c *checker) deciders() (people []pointsman.Person, roles []string) {
+	people = c.cfg.Recognised(c.cfg)
+	for _, p := range people {
+		roles = append(roles, p.Roles...)
+	}
+	return people, roles
 }
 
 func (c *checker) unmet(f pointsman.Fault) {

@@ -48,9 +48,9 @@ func (c *checker) gates(people []pointsman.Person, roles []string) {
 			switch {
 			case missing >= 0:
 				role := s.Approval.Require[missing].Role
-				at.Text = fmt.Sprintf("nobody has the role %s, so nobody can open the gate %s; give it to somebody under people[].roles%s", role, s.Name, maybe(role, roles))
+				at.Text = fmt.Sprintf("%s, so nobody can open the gate %s; give it to somebody under people[].roles%s", c.nobody(role), s.Name, maybe(role, roles))
 			case !st.Met:
-				at.Text = fmt.Sprintf("the gate %s needs %s, but the configured people fill only %s places; give more people the roles", s.Name, s.Approval, st)
+				at.Text = fmt.Sprintf("the gate %s needs %s, but the configured people fill only %s places%s; give more people the roles", s.Name, s.Approval, st, c.unheard())
 			default:
 				continue
 			}

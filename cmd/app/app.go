@@ -64,13 +64,13 @@ func New(ctx context.Context, cfg *configs.Config, opts Options) (_ *App, err er
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &App{opts: opts, log: opts.Log, cfg: cfg, catalog: &Catalog{}, reg: prometheus.NewRegistry()}
+	a := &App{opts: opts, log: opts.Log, cfg: cfg, reg: prometheus.NewRegistry()}
 	a.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	snap, faults, err := compile(cfg)
 	if err != nil || len(faults) > 0 {
 		return nil, errors.Join(err, joined(faults))
 	}
-	a.catalog.now.Store(snap)
+	a.catalog = newCatalog(snap)
 	key, err := LoadKey(cfg.Audit.KeyFile)
 	if err != nil {
 		return nil, err
@@ -144,7 +144,7 @@ func (a *App) build(snap *snapshot) error {
 	warden := &actions.Warden{Records: a.store, Guards: a.catalog.Guards, Drills: a.catalog.Drills, Kinds: registry, CheckTimeout: cfg.Timings.CheckTimeout}
 	a.planner = &actions.Planner{
 		Desk: a.store, Log: log,
-		Resolver: &actions.Resolver{Kinds: registry, Catalog: a.catalog, CheckTimeout: cfg.Timings.CheckTimeout, Warden: warden, Log: log},
+		Resolver: &actions.Resolver{Kinds: registry, Catalog: recognised{a.catalog}, CheckTimeout: cfg.Timings.CheckTimeout, Warden: warden, Log: log},
 	}
 	a.holds = &actions.Holds{Store: a.store, Warden: warden, Log: log}
 	a.engine = &actions.Engine{

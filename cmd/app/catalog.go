@@ -29,7 +29,17 @@ func compile(cfg *configs.Config) (*snapshot, []pointsman.Fault, error) {
 }
 
 // Catalog answers what the rooms ask about the configuration in force.
-type Catalog struct{ now atomic.Pointer[snapshot] }
+type Catalog struct {
+	now     atomic.Pointer[snapshot]
+	started *configs.Config // whose doors are open and whose services are paged: a reload leaves both alone
+}
+
+// newCatalog is the catalog of a program that starts with the configuration.
+func newCatalog(snap *snapshot) *Catalog {
+	c := &Catalog{started: snap.cfg}
+	c.now.Store(snap)
+	return c
+}
 
 // Runbook finds a runbook by name.
 func (c *Catalog) Runbook(name string) (pointsman.Runbook, bool) {
@@ -45,6 +55,11 @@ func (c *Catalog) Runbooks() []pointsman.Runbook {
 
 // People lists everybody who is configured.
 func (c *Catalog) People() []pointsman.Person { return c.now.Load().people.People() }
+
+// recognised is the catalog for those who ask who could approve: of the people only those whom a door that is open recognises.
+type recognised struct{ *Catalog }
+
+func (r recognised) People() []pointsman.Person { return r.now.Load().cfg.Recognised(r.started) }
 
 // Digest is the digest of the configuration in force.
 func (c *Catalog) Digest() string { return c.now.Load().cfg.Digest }
@@ -64,9 +79,8 @@ func (c *Catalog) ByUID(uid uint32) (pointsman.Person, bool) { return c.now.Load
 
 // Explain says in text what an alert with these labels would lead to.
 func (c *Catalog) Explain(labels map[string]string) string {
-	now := c.now.Load()
-	text := now.router.Explain(labels).String()
-	if strings.Contains(text, "\npage ") && len(now.cfg.PagerDuty.Services) == 0 {
+	text := c.now.Load().router.Explain(labels).String()
+	if strings.Contains(text, "\npage ") && len(c.started.PagerDuty.Services) == 0 {
 		text += "\nnobody would be paged: no PagerDuty service is configured\n"
 	}
 	return text
@@ -78,7 +92,8 @@ func (c *Catalog) Drills(key string) bool { return c.now.Load().cfg.Drills(key) 
 // Offer resolves a runbook and what a person typed after it: "orders", "cluster=orders". A word without "=" is the
 // value of the runbook's target, and "mode=drill" says what the run is for.
 func (c *Catalog) Offer(runbook string, args []string) (pointsman.Offer, error) {
-	rb, ok := c.Runbook(runbook)
+	now := c.now.Load() // once: a reload in between must not mix the modes of one configuration with the targets of the other
+	rb, ok := now.cfg.Runbook(runbook)
 	if !ok {
 		return pointsman.Offer{}, pointsman.Errorf(pointsman.CodeNotFound, "there is no runbook %q; known are %s", runbook, c.names())
 	}
@@ -101,25 +116,26 @@ func (c *Catalog) Offer(runbook string, args []string) (pointsman.Offer, error) 
 		return pointsman.Offer{}, err
 	}
 	delete(values, "mode")
-	offer, err := c.now.Load().router.Offer(runbook, values)
-	if err == nil && mode == pointsman.ModeDrill && !c.Drills(offer.Target.Key()) {
+	offer, err := now.router.Offer(runbook, values)
+	if err == nil && mode == pointsman.ModeDrill && !now.cfg.Drills(offer.Target.Key()) {
 		err = pointsman.Errorf(pointsman.CodeInvalid, "no drill may run on %s: its configuration does not say drills: true", cmp.Or(offer.Target.Key(), "a run without a target"))
 	}
 	offer.Mode = mode
 	return offer, err
 }
 
-// onCluster is the offer of a runbook for a cluster, and whom it pages; empty where there is no such runbook.
-func (c *Catalog) onCluster(runbook, cluster string) (pointsman.Offer, pointsman.Escalation) {
+// onCluster is the offer of a runbook for a cluster, and whom it pages; empty where there is no such runbook. The error says
+// why one that is there cannot be offered: an alarm that offers nothing must not do so silently.
+func (c *Catalog) onCluster(runbook, cluster string) (pointsman.Offer, pointsman.Escalation, error) {
 	rb, ok := c.Runbook(runbook)
 	if !ok {
-		return pointsman.Offer{}, pointsman.Escalation{}
+		return pointsman.Offer{}, pointsman.Escalation{}, nil
 	}
 	offer, err := c.Offer(runbook, []string{cluster})
 	if err != nil {
-		return pointsman.Offer{}, rb.Escalation
+		return pointsman.Offer{}, rb.Escalation, err
 	}
-	return offer, rb.Escalation
+	return offer, rb.Escalation, nil
 }
 
 func (c *Catalog) names() string {

@@ -26,8 +26,7 @@ func TestHolds_name_a_configured_target_and_need_a_role(t *testing.T) {
 	cfg.Targets.Service = service.Config{{Name: "api"}}
 	cfg.Guards.Lock = actions.May{Roles: []string{"dba"}}
 	snap := &snapshot{cfg: &cfg}
-	catalog := &Catalog{}
-	catalog.now.Store(snap)
+	catalog := newCatalog(snap)
 	h := holds{db, catalog}
 	by := func(id string, roles ...string) pointsman.Actor {
 		return pointsman.Actor{Person: pointsman.Person{ID: id, Name: id, Roles: roles}, Door: pointsman.DoorCLI}

@@ -57,7 +57,7 @@ func Explain(cfg *configs.Config, labels map[string]string) (string, error) {
 	if err := joinAll(err, faults); err != nil {
 		return "", err
 	}
-	return snap.router.Explain(labels).String(), nil
+	return newCatalog(snap).Explain(labels), nil
 }
 
 // NotAsked says what a dry run cannot know: it lies in the store of the running server.
@@ -75,8 +75,7 @@ func Plan(ctx context.Context, cfg *configs.Config, runbook string, args []strin
 	if err := joinAll(err, faults); err != nil {
 		return pointsman.Proposal{}, err
 	}
-	catalog := &Catalog{}
-	catalog.now.Store(snap)
+	catalog := newCatalog(snap)
 	offer, err := catalog.Offer(runbook, args)
 	if err != nil {
 		return pointsman.Proposal{}, err
@@ -91,7 +90,7 @@ func Plan(ctx context.Context, cfg *configs.Config, runbook string, args []strin
 	}
 	log := slog.New(slog.DiscardHandler)
 	warden := &actions.Warden{Records: blank{}, Guards: catalog.Guards, Drills: catalog.Drills, Kinds: registry, CheckTimeout: cfg.Timings.CheckTimeout}
-	resolver := &actions.Resolver{Kinds: registry, Catalog: catalog, CheckTimeout: cfg.Timings.CheckTimeout, Warden: warden, Log: log}
+	resolver := &actions.Resolver{Kinds: registry, Catalog: recognised{catalog}, CheckTimeout: cfg.Timings.CheckTimeout, Warden: warden, Log: log}
 	cmd := pointsman.Request{Offer: offer, By: pointsman.Actor{Person: pointsman.Person{ID: "dry-run", Name: "dry run"}, Door: pointsman.DoorCLI}}
 	st, _, ans := pointsman.Decide(pointsman.State{Incident: pointsman.Incident{ID: "DRY-RUN"}}, cmd, time.Now())
 	if !ans.OK() {

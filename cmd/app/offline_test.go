@@ -116,8 +116,7 @@ func (tc *tryout) offer(t *testing.T, args ...string) (pointsman.Offer, error) {
 	if err := joinAll(err, faults); err != nil {
 		t.Fatal(err)
 	}
-	c := &Catalog{}
-	c.now.Store(snap)
+	c := newCatalog(snap)
 	return c.Offer("move-api", args)
 }
 

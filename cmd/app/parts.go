@@ -43,7 +43,13 @@ func newParts(cfg *configs.Config, a *App) (parts, error) {
 	if err := built.Clusters.Keep(filepath.Join(filepath.Dir(cfg.Audit.KeyFile), "samples.json")); err != nil {
 		a.log.Warn("what was known of the primaries is lost with the restart", "err", err)
 	}
-	p.kinds, p.loops = built.Kinds(), built.Loops(a.store, a.catalog.onCluster)
+	p.kinds, p.loops = built.Kinds(), built.Loops(a.store, func(runbook, cluster string) (pointsman.Offer, pointsman.Escalation) {
+		offer, pages, err := a.catalog.onCluster(runbook, cluster)
+		if err != nil {
+			a.log.Error("an alarm offers nothing", "runbook", runbook, "err", err)
+		}
+		return offer, pages
+	})
 	if cfg.Storage.Driver == "postgres" && len(cfg.Targets.Postgres) > 0 {
 		p.loops = append(p.loops, shareSamples(a, postgres.Sharer{Clusters: built.Clusters, Shelf: a.store}))
 	}
