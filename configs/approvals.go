@@ -74,9 +74,6 @@ func (c *checker) people() {
 				c.warn(at+".unix_uid", "whoever is root on this machine decides as %s; prefer a personal account", p.ID)
 			}
 		}
-		if n := len(p.Token); n > 0 && n < minToken {
-			c.fault(at+".token", "%s", shortToken(n))
-		}
 		if len(p.Roles) == 0 {
 			c.warn(at, "%s has no roles and can approve nothing", p.ID)
 		}
@@ -189,7 +186,7 @@ func (c *checker) approvals() {
 		}
 		at := pointsman.Fault{File: rb.File, Line: rb.Line, Path: "approval.require"}
 		if st := rb.Approval.Count(people); !missing && !st.Met {
-			at.Text = fmt.Sprintf("%s needs %s, but the configured people fill only %s places%s; give more people the roles", rb.Name, rb.Approval, st, c.unheard())
+			at.Text = fmt.Sprintf("%s needs %s, but the configured people fill only %s places%s; give more people the roles", rb.Name, rb.Approval, st, c.unheard(rb.Approval))
 			c.unmet(at)
 		}
 		if name := short(rb, people); name != "" {

@@ -52,6 +52,7 @@ func (c *checker) all() {
 	c.web()
 	c.timings()
 	c.people()
+	c.tokens()
 	c.targets()
 	c.idle()
 	c.guards()
@@ -61,6 +62,7 @@ func (c *checker) all() {
 	c.heard()
 	c.approvals()
 	c.fences()
+	c.deadlines()
 	c.owners()
 }
 
@@ -109,10 +111,11 @@ func (c *checker) secretFile(name, at string) {
 		c.fault(at, "%s: %s", name, reason(err))
 	case info.IsDir():
 		c.fault(at, "%s is a folder, want a file that holds the secret", name)
-	case info.Size() == 0:
-		c.fault(at, "%s is empty", name)
-	case info.Mode().Perm()&0o004 != 0:
-		c.warn(at, "everybody on this machine can read %s (mode %04o); chmod 600 %s", name, info.Mode().Perm(), name)
+	default:
+		if info.Mode().Perm()&0o004 != 0 {
+			c.warn(at, "everybody on this machine can read %s (mode %04o); chmod 600 %s", name, info.Mode().Perm(), name)
+		}
+		c.legible(name, at)
 	}
 }
 
@@ -176,6 +179,7 @@ func (c *checker) web() {
 	if c.cfg.Alertmanager.ClientCA != "" && w.TLSCert == "" {
 		c.fault("alertmanager.client_ca", "client certificates need TLS on this server; set web.tls_cert_file and web.tls_key_file")
 	}
+	c.clientCA()
 	c.oneOf("log.level", c.cfg.Log.Level, "debug", "info", "warn", "error")
 	c.oneOf("log.format", c.cfg.Log.Format, "text", "json")
 }

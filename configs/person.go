@@ -47,9 +47,10 @@ type tokenOf struct {
 	person int
 }
 
-// Directory builds the lookups and reads the token files; the error names the file.
+// Directory builds the lookups and reads the token files. The error joins what is wrong with each, as pointsman.Fault.
 func (c *Config) Directory() (*Directory, error) {
 	d := &Directory{slack: map[string]int{}, uid: map[uint32]int{}}
+	var faults []pointsman.Fault
 	for i, p := range c.People {
 		d.people = append(d.people, p.noun())
 		if p.Slack != "" {
@@ -61,22 +62,34 @@ func (c *Config) Directory() (*Directory, error) {
 		if p.Token == "" && p.TokenFile == "" {
 			continue
 		}
-		tok, err := ReadSecret(p.Token.Reveal(), p.TokenFile)
-		if err != nil {
-			return nil, fmt.Errorf("token of %s: %w", p.ID, err)
+		if why := d.learn(p, i); why != "" {
+			faults = append(faults, pointsman.Fault{Path: fmt.Sprintf("people[%d].token_file", i), Text: fmt.Sprintf("token of %s: %s", p.ID, why)})
 		}
-		if len(tok) < minToken { // of the one in the file itself this was said with its line
-			return nil, fmt.Errorf("token of %s: %s: %s", p.ID, p.TokenFile, shortToken(len(tok)))
-		}
-		sum := sha256.Sum256([]byte(tok))
-		for _, other := range d.tokens {
-			if other.sum == sum {
-				return nil, fmt.Errorf("%s and %s have the same token; one token is one person", c.People[other.person].ID, p.ID)
-			}
-		}
-		d.tokens = append(d.tokens, tokenOf{sum, i})
+	}
+	if len(faults) > 0 {
+		return nil, joinFaults(c.Locate(faults...))
 	}
 	return d, nil
+}
+
+// learn adds the person's token, or says why it cannot be. When the configuration was checked the same was said of the files
+// as they were then.
+func (d *Directory) learn(p Person, i int) string {
+	token, err := ReadSecret(p.Token.Reveal(), p.TokenFile)
+	if err != nil {
+		return err.Error()
+	}
+	if len(token) < minToken {
+		return p.TokenFile + ": " + shortToken(len(token))
+	}
+	sum := sha256.Sum256([]byte(token))
+	for _, other := range d.tokens {
+		if other.sum == sum {
+			return fmt.Sprintf("it is that of %s too; one token is one person", d.people[other.person].ID)
+		}
+	}
+	d.tokens = append(d.tokens, tokenOf{sum, i})
+	return ""
 }
 
 // People are all of them, in the order of the file.
@@ -104,16 +117,6 @@ func (d *Directory) ByToken(token string) (pointsman.Person, bool) {
 		}
 	}
 	return d.at(found, ok)
-}
-
-// ByID finds the person by the id of the configuration.
-func (d *Directory) ByID(id string) (pointsman.Person, bool) {
-	for i := range d.people {
-		if d.people[i].ID == id {
-			return d.people[i], true
-		}
-	}
-	return pointsman.Person{}, false
 }
 
 func (d *Directory) at(i int, ok bool) (pointsman.Person, bool) {

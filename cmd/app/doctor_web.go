@@ -39,13 +39,6 @@ func examineWeb(ctx context.Context, cfg *configs.Config) []pointsman.Fact {
 		}
 		out = append(out, f)
 	}
-	if cfg.Alertmanager.ClientCA != "" {
-		f := readyFact("alertmanager.client_ca", cfg.Alertmanager.ClientCA+" can be used")
-		if _, err := cfg.Alertmanager.ClientCAs(); err != nil {
-			f = problemFact("alertmanager.client_ca", err.Error(), "write the authority's certificate there, in PEM")
-		}
-		out = append(out, f)
-	}
 	return out
 }
 

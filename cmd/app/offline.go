@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -16,14 +17,11 @@ import (
 // Check holds the whole configuration against what this version knows, without opening or reaching anything.
 func Check(cfg *configs.Config) error {
 	_, faults, err := compile(cfg)
-	if err != nil {
-		return err
+	kinds, unmade := kindsOf(cfg)
+	if unmade == nil {
+		faults = append(faults, lintWith(kinds, cfg.Runbooks)...)
 	}
-	kinds, err := kindsOf(cfg)
-	if err != nil {
-		return err
-	}
-	return joined(append(faults, lintWith(kinds, cfg.Runbooks)...))
+	return errors.Join(err, unmade, joined(faults)) // all of it: what is told one by one costs a night each
 }
 
 func joinAll(err error, faults []pointsman.Fault) error {

@@ -37,7 +37,7 @@ func TestDoctorWarnsAndSaysThatAllIsReady(t *testing.T) {
 // examined says which line is about a setting. Names of lines are matched from their beginning.
 var examined = map[string]string{
 	"web.listen": "web.listen", "web.external_url": "web.external_url", "web.socket": "web.socket", "web.tls_cert_file": "web.tls_cert_file", "web.tls_key_file": "web.tls_cert_file",
-	"storage.path": "store", "storage.dsn": "store", "audit.key_file": "audit key", "alertmanager.client_ca": "alertmanager.client_ca",
+	"storage.path": "store", "storage.dsn": "store", "audit.key_file": "audit key",
 	"slack.bot_token": "slack", "slack.app_token": "slack socket mode", "slack.api_url": "slack", "slack.team": "slack", "slack.channel": "slack", "slack.response_hosts[]": "slack answers",
 	"pagerduty.events_url": "pager", "pagerduty.services[].routing_key": "pager key of dba", "pagerduty.services[].routing_key_file": "pager key of oncall", "pagerduty.services[].routing_key_env": "pager key of oncall",
 	"targets.postgres[].nodes[].dsn": "postgres/orders pg-2 answers", "targets.postgres[].nodes[].advertised": "postgres/orders pg-1 advertised", "targets.postgres[].nodes[].cluster_name": "postgres/orders pg-2 answers",
@@ -60,9 +60,9 @@ var examined = map[string]string{
 
 // unexamined are settings that no look can judge, and those that name nothing outside of the configuration.
 var unexamined = []string{
-	`^slack\.signing_secret$`,                                                    // only a signed request tells
-	`^targets\.patroni\[\]\.(username|password|password_file)$`,                  // only a change tells; that the file is there the configuration says
-	`^alertmanager\.tokens(_file)?\[\]$`, `^people\[\]\.(token|slack|unix_uid)$`, // ours to check, nobody's to ask
+	`^slack\.signing_secret$`,                                                                // only a signed request tells
+	`^targets\.patroni\[\]\.(username|password|password_file)$`,                              // only a change tells; that the file is there the configuration says
+	`^alertmanager\.(tokens(_file)?\[\]|client_ca)$`, `^people\[\]\.(token|slack|unix_uid)$`, // ours to check, nobody's to ask
 	`^(guards|route|timings|log)\.`, `^people\[\]\.(id|name|roles\[\])$`, `^runbooks\[\]$`,
 	`\.(name|environment|drills|match\[\]|driver|enabled|mode|connections|posts_per_second|default_service|insecure_dev|never_promote)$`,
 	`\.(timeout|ladder\[\]|quorum|read_timeout|sample_every|watch_every|poll|stale_after|keep|lag|lost_bytes|lost_time|receiver_silence)$`,
