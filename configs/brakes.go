@@ -23,6 +23,9 @@ func (c *checker) brakes() {
 	if len(c.cfg.Targets.Postgres) > 0 {
 		c.alarmed()
 	}
+	if len(c.cfg.Guards.Freeze.Roles) == 0 && !c.known("guards") {
+		c.warn("guards.freeze", "nobody may freeze everything, which is noticed when somebody wants to; name roles, for example freeze: {roles: [incident-commander]}")
+	}
 	if len(c.cfg.Targets.KillSwitch) == 0 {
 		return
 	}

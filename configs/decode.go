@@ -76,6 +76,9 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 	}
 	d.lines[path] = n.Line
 	if isNull(n) {
+		if v.Kind() == reflect.Bool { // a key without its word counts as said, and nobody can tell what was meant
+			d.fault(n, path, "nothing stands there; write true or false")
+		}
 		return
 	}
 	switch {

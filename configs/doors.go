@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pointsman/pointsman"
@@ -57,10 +58,8 @@ func (c *checker) doors() {
 func (c *checker) nobody(role string) string {
 	var names []string
 	for _, p := range c.cfg.People {
-		for _, r := range p.Roles {
-			if r == role {
-				names = append(names, fmt.Sprintf("%s has it, but %s", p.ID, c.cfg.shut(p)))
-			}
+		if slices.Contains(p.Roles, role) {
+			names = append(names, fmt.Sprintf("%s has it, but %s", p.ID, c.cfg.shut(p)))
 		}
 	}
 	if len(names) == 0 {
@@ -69,16 +68,17 @@ func (c *checker) nobody(role string) string {
 	return fmt.Sprintf("nobody who can be recognised has the role %s (%s)", role, strings.Join(names, "; "))
 }
 
-// unheard ends the sentence about too few people with those who do not count, because no door recognises them.
-func (c *checker) unheard() string {
+// unheard ends the sentence about too few people with those who have a role that is asked for, and whom no door recognises.
+func (c *checker) unheard(policy pointsman.Policy) string {
 	var names []string
 	for _, p := range c.cfg.People {
-		if c.cfg.shut(p) != "" {
-			names = append(names, p.ID)
+		asked := slices.ContainsFunc(policy.Require, func(r pointsman.Requirement) bool { return slices.Contains(p.Roles, r.Role) })
+		if why := c.cfg.shut(p); asked && why != "" {
+			names = append(names, p.ID+": "+why)
 		}
 	}
 	if len(names) == 0 {
 		return ""
 	}
-	return " (not counted, because no door recognises them: " + strings.Join(names, ", ") + ")"
+	return " (not counted, because no door recognises them: " + strings.Join(names, "; ") + ")"
 }

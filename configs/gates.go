@@ -50,7 +50,7 @@ func (c *checker) gates(people []pointsman.Person, roles []string) {
 				role := s.Approval.Require[missing].Role
 				at.Text = fmt.Sprintf("%s, so nobody can open the gate %s; give it to somebody under people[].roles%s", c.nobody(role), s.Name, maybe(role, roles))
 			case !st.Met:
-				at.Text = fmt.Sprintf("the gate %s needs %s, but the configured people fill only %s places%s; give more people the roles", s.Name, s.Approval, st, c.unheard())
+				at.Text = fmt.Sprintf("the gate %s needs %s, but the configured people fill only %s places%s; give more people the roles", s.Name, s.Approval, st, c.unheard(s.Approval))
 			default:
 				continue
 			}

@@ -213,7 +213,7 @@ func TestLoad_warnings_stand_apart(t *testing.T) {
 	for _, w := range warnings {
 		got = append(got, fmt.Sprintf("%d %s", w.Line, w.Path))
 	}
-	want := []string{"0 pagerduty", "0 slack", "4 web.listen", "7 targets.postgres[0]", "7 targets.postgres[0]", "3 approval.require", "9 approval.require", "3 approval.require", "10 approval.require"}
+	want := []string{"0 guards.freeze", "0 pagerduty", "0 slack", "4 web.listen", "7 targets.postgres[0]", "7 targets.postgres[0]", "3 approval.require", "9 approval.require", "3 approval.require", "10 approval.require"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -42,8 +42,8 @@ storage: {driver: sqlite, path: %[1]s/pointsman.db}
 audit: {key_file: %[1]s/audit.key}
 alertmanager: {tokens: [only-for-this-test-0123456789abcdef]}
 people:
-  - {id: ana, name: Ana Ruiz, roles: [dba]}
-  - {id: ben, name: Ben Okafor, roles: [dba]}
+  - {id: ana, name: Ana Ruiz, unix_uid: 1000, roles: [dba]}
+  - {id: ben, name: Ben Okafor, unix_uid: 1001, roles: [dba]}
 targets:
   endpoint:
     - name: api-database

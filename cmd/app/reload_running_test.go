@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -54,7 +55,7 @@ const quiet = "web: {listen: \"127.0.0.1:0\", socket: \"\"}\n"
 // believe that the old one can go.
 func TestAReloadSaysThatAnotherPasswordNeedsARestart(t *testing.T) {
 	t.Parallel()
-	text := quiet + "alertmanager: {tokens: [token-of-the-test]}\ntargets: {killswitch: [{name: trading, environment: staging, dsn: \"postgres://pointsman:OLD@127.0.0.1:1/x\"}]}\n"
+	text := quiet + "alertmanager: {tokens: [token-of-the-test]}\npeople: [{id: ana, token: a-token-of-ana-x, roles: [risk]}]\ntargets: {killswitch: [{name: trading, environment: staging, dsn: \"postgres://pointsman:OLD@127.0.0.1:1/x\"}]}\n"
 	_, offer := offering(t, text)
 	for _, c := range []struct {
 		text string
@@ -75,6 +76,7 @@ func TestAReloadSaysThatAnotherPasswordNeedsARestart(t *testing.T) {
 func TestAReloadIsJudgedAgainstTheServerThatRuns(t *testing.T) {
 	t.Parallel()
 	tokens := "alertmanager: {tokens: [token-of-the-test]}\n"
+	ca, _ := certificate(t, time.Hour, 0o600)
 	slack := "slack: {enabled: true, bot_token: xoxb-1, app_token: xapp-1, team: T0ONE, channel: C0INC, api_url: \"http://127.0.0.1:1/\"}\npeople: [{id: ana, slack: T0ONE/U0ANA}]\n"
 	for name, c := range map[string]struct{ running, offered, says string }{
 		"an open door in the network": {
@@ -82,7 +84,7 @@ func TestAReloadIsJudgedAgainstTheServerThatRuns(t *testing.T) {
 			"everybody who reaches 0.0.0.0:0 could send alerts",
 		},
 		"client certificates without TLS": {
-			quiet + tokens, "web: {listen: \"127.0.0.1:0\", socket: \"\", tls_cert_file: DIR/p.db, tls_key_file: DIR/p.db}\nalertmanager: {client_ca: DIR/ca.pem}\n",
+			quiet + tokens, "web: {listen: \"127.0.0.1:0\", socket: \"\", tls_cert_file: DIR/p.db, tls_key_file: DIR/p.db}\nalertmanager: {client_ca: " + ca + "}\n",
 			"client certificates need TLS on this server",
 		},
 		"people of another workspace": {
@@ -142,5 +144,53 @@ func TestAReloadIsOnRecordAlsoWhenItsCallerIsGone(t *testing.T) {
 	cancel()
 	if _, err := a.Reload(gone, pointsman.Actor{Door: pointsman.DoorHTTP}); err != nil {
 		t.Error(err)
+	}
+}
+
+// What a reload leaves alone until the restart must not count before it: people behind Slack, which is still off, approve
+// nothing, and services of PagerDuty that the file has now page nobody.
+func TestTheCatalogKnowsWhatWasOpenAtTheStart(t *testing.T) {
+	t.Parallel()
+	load := func(text string) *snapshot {
+		t.Helper()
+		file := filepath.Join(t.TempDir(), "pointsman.yaml")
+		err := os.WriteFile(file, []byte(`alertmanager: {tokens: [token-of-the-test]}
+people: [{id: ana, token: a-token-of-ana-x, roles: [dba]}, {id: ben, slack: T0123/U0BEN, roles: [dba]}]
+targets: {service: [{name: api, environment: production, match: ['service="api"'], commands: {restart: ["true"]}}]}
+`+text), 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg, _, err := configs.Load(file, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		snap, faults, err := compile(cfg)
+		if err := joinAll(err, faults); err != nil {
+			t.Fatal(err)
+		}
+		return snap
+	}
+	without, with := load(""), load(`slack: {enabled: true, bot_token: xoxb-1, app_token: xapp-1, team: T0123, channel: C0123ABCD}
+pagerduty: {services: [{name: oncall, routing_key: 0123456789abcdef0123456789abcdef}]}
+`)
+	for _, c := range []struct {
+		name             string
+		started, offered *snapshot
+		people           int
+		paged            bool
+	}{{"opened by a reload", without, with, 1, false}, {"closed by a reload", with, without, 2, true}} {
+		catalog := newCatalog(c.started)
+		catalog.now.Store(c.offered)
+		if got := (recognised{catalog}).People(); len(got) != c.people {
+			t.Errorf("%s: %d people could approve, want %d", c.name, len(got), c.people)
+		}
+		if got := catalog.People(); len(got) != 2 {
+			t.Errorf("%s: %d people are configured", c.name, len(got))
+		}
+		text := catalog.Explain(map[string]string{"alertname": "HighErrorRate", "service": "api"})
+		if !strings.Contains(text, "\npage ") || strings.Contains(text, "nobody would be paged") == c.paged {
+			t.Errorf("%s: %s", c.name, text)
+		}
 	}
 }

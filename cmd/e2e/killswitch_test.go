@@ -100,7 +100,7 @@ func TestKillSwitch(t *testing.T) {
 		if status != http.StatusOK && status != http.StatusAccepted || !strings.Contains(text, "refunds is ") || !strings.Contains(text, ordered) {
 			t.Errorf("engaged again: %d %s", status, text)
 		}
-		s.row(3, true, "they are stolen again")
+		s.row(3, true, "somebody steals refunds") // the reason of the proposal; hers is with her vote
 	})
 	if st := s.now("INC-1"); !st.Runs[0].Holds || st.Runs[0].State != pointsman.RunRunning {
 		t.Errorf("the failover did not hold its lock meanwhile: %s", brief(st))
