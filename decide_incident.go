@@ -64,7 +64,7 @@ func (t *turn) whereItStands() string {
 		case ProposalRefused:
 			return s + fmt.Sprintf(" %s is refused; a person must decide.", orNone(p.Runbook))
 		case ProposalExpired:
-			return s + fmt.Sprintf(" The approval of %s expired; nobody decided.", p.Title)
+			return s + fmt.Sprintf(" %s expired with %s approvals; Check and ask again, on its card, starts anew.", p.Title, t.standing(&p))
 		}
 	}
 	if r, ok := t.lastRun(); ok {

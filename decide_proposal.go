@@ -182,7 +182,7 @@ func (p Proposal) decided() string {
 	case ProposalDenied:
 		return fmt.Sprintf("%s was already denied by %s at %s", p.ID, p.DecidedBy, Clock(p.DecidedAt))
 	case ProposalExpired:
-		return fmt.Sprintf("%s expired at %s, which is not a denial: fresh checks ask again", p.ID, Clock(p.ExpiresAt))
+		return fmt.Sprintf("%s expired at %s, which is not a denial; Check and ask again, on its card, starts anew", p.ID, Clock(p.ExpiresAt))
 	case ProposalWithdrawn:
 		return fmt.Sprintf("%s was withdrawn, nothing will run", p.ID)
 	case ProposalRefused:

@@ -161,7 +161,7 @@ func (t *turn) finish(r *Run, by Actor) {
 	for i := range t.state.Proposals {
 		p := &t.state.Proposals[i]
 		instead := r.Mode != ModeDrill || p.Mode == ModeDrill // what fires beside an exercise still has no decision
-		if p.ID != r.Proposal && p.Open() && p.Target == r.Target && r.Holds && instead {
+		if p.ID != r.Proposal && (p.Open() || p.State == ProposalExpired) && p.Target == r.Target && r.Holds && instead {
 			t.withdraw(p, by, r.Runbook+" was carried out instead")
 		}
 	}

@@ -89,7 +89,8 @@ func (p Proposal) Open() bool {
 }
 
 // Ranked returns the proposals in the order in which a person should look at them: what runs now or was decided,
-// then what could run, then what is still checked, then what a guard refuses; by priority within each.
+// then what could run, then what is still checked, then what may be asked again, then what a guard refuses; by priority
+// within each.
 func Ranked(in []Proposal) []Proposal {
 	out := append([]Proposal(nil), in...)
 	sortStable(out, func(a, b Proposal) bool {
@@ -111,8 +112,10 @@ func rank(p Proposal) int {
 		return 2
 	case p.State == ProposalChecking:
 		return 3
-	case p.State == ProposalRefused:
+	case p.State == ProposalExpired:
 		return 4
+	case p.State == ProposalRefused:
+		return 5
 	}
-	return 5
+	return 6
 }

@@ -14,7 +14,7 @@ func actions(v View, p ProposalView) []slack.BlockElement {
 	if v.Quiet || v.State != pointsman.IncidentOpen {
 		return nil
 	}
-	r := route{ID: p.ID, Digest: p.Digest, Mark: number(p.Generation)}
+	r := p.route()
 	options := incidentOptions(v)
 	if p.Digest != "" {
 		options = append([]*slack.OptionBlockObject{option(doPlan, "Show the whole plan", r)}, options...)
@@ -22,25 +22,33 @@ func actions(v View, p ProposalView) []slack.BlockElement {
 	switch p.State {
 	case pointsman.ProposalReady:
 		deny := button(doDeny, "Deny…", r.String(), slack.StyleDanger)
-		refresh := button(doRecheck, "Refresh checks", r.String(), slack.StyleDefault)
 		if p.Already != "" {
-			return []slack.BlockElement{deny, refresh, menu(options...)}
+			return []slack.BlockElement{deny, recheck(p), menu(options...)}
 		}
-		return []slack.BlockElement{approve(p, "Approve"), deny, refresh, menu(options...)}
-	case pointsman.ProposalRefused:
-		return []slack.BlockElement{button(doRecheck, "Refresh checks", r.String(), slack.StyleDefault), menu(options...)}
-	case pointsman.ProposalExpired:
-		return []slack.BlockElement{button(doRecheck, "Check and ask again", r.String(), slack.StyleDefault), menu(options...)}
+		return []slack.BlockElement{approve(p, "Approve"), deny, recheck(p), menu(options...)}
+	case pointsman.ProposalRefused, pointsman.ProposalExpired:
+		return []slack.BlockElement{recheck(p), menu(options...)}
 	case pointsman.ProposalApproved:
 		return append(steering(p), menu(append(rarer(p), options...)...))
 	}
 	return nil
 }
 
+// route is what a button of the proposal carries.
+func (p ProposalView) route() route { return route{ID: p.ID, Digest: p.Digest, Mark: number(p.Generation)} }
+
+// recheck measures anew; of an approval that expired that is the way to be asked again.
+func recheck(p ProposalView) *slack.ButtonBlockElement {
+	text := "Refresh checks"
+	if p.State == pointsman.ProposalExpired {
+		text = "Check and ask again"
+	}
+	return button(doRecheck, text, p.route().String(), slack.StyleDefault)
+}
+
 // approve asks once more, with the target, the plan and the exact figures that a click accepts.
 func approve(p ProposalView, text string) *slack.ButtonBlockElement {
-	r := route{ID: p.ID, Digest: p.Digest, Mark: number(p.Generation)}
-	return confirmed(button(doApprove, text, r.String(), slack.StylePrimary), "Run "+cut(line(p.Title), 80)+"?", accepted(p), "Approve")
+	return confirmed(button(doApprove, text, p.route().String(), slack.StylePrimary), "Run "+cut(line(p.Title), 80)+"?", accepted(p), "Approve")
 }
 
 // accepted is the text of the dialog. The figures come before the steps: if something must be cut, then not them.

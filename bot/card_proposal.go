@@ -145,7 +145,7 @@ func (c caps) ended(p ProposalView) string {
 		}
 		return s + ". Nothing runs."
 	case pointsman.ProposalExpired:
-		return "⌛ " + name + " expired at " + at(p.Expires) + " with " + md(p.Votes, 20) + ". Expired is not denied: fresh checks ask again."
+		return "⌛ " + name + " expired at " + at(p.Expires) + " with " + md(p.Votes, 20) + ". Expired is not denied: *Check and ask again* starts anew."
 	}
 	return "↩️ " + name + " was withdrawn; nothing runs."
 }
@@ -157,7 +157,9 @@ func (c caps) short(v View, p ProposalView) slack.Block {
 	case pointsman.ProposalChecking:
 		return section("⏳ " + name + "is being checked")
 	case pointsman.ProposalRefused:
-		return section("⛔ " + name + "is refused: " + md(refusal(p), c.text))
+		return again(v, p, "⛔ "+name+"is refused: "+md(refusal(p), c.text))
+	case pointsman.ProposalExpired:
+		return again(v, p, c.ended(p))
 	case pointsman.ProposalApproved:
 		return section("☑️ " + name + "was approved by " + md(p.DecidedBy, 80) + runEnd(p))
 	case pointsman.ProposalReady:
@@ -167,6 +169,15 @@ func (c caps) short(v View, p ProposalView) slack.Block {
 		return c.alternative(v, p, name)
 	}
 	return section(c.ended(p))
+}
+
+// again is a proposal in short with the button that checks it again, without which nobody could. While a run is open nothing
+// else is offered.
+func again(v View, p ProposalView, text string) slack.Block {
+	if v.Quiet || !v.Closable {
+		return section(text)
+	}
+	return slack.NewSectionBlock(mrkdwn(text), nil, slack.NewAccessory(recheck(p)), slack.SectionBlockOptionBlockID(fmt.Sprintf("decide %s %d", p.ID, p.Generation)))
 }
 
 // alternative is a second proposal that could run: what it does on one line, what it costs, and its own button.

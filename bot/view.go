@@ -236,7 +236,7 @@ func order(s pointsman.State) []pointsman.Proposal {
 		if p.State == pointsman.ProposalApproved && ok && r.State.Terminal() && len(r.Left) == 0 { // what is left by hand is looked at first
 			return 1
 		}
-		if !p.Open() && p.State != pointsman.ProposalApproved {
+		if !p.Open() && p.State != pointsman.ProposalApproved && p.State != pointsman.ProposalExpired { // that one may be asked again
 			return 2
 		}
 		return 0
@@ -292,6 +292,8 @@ func standing(v View) (icon, text string) {
 		return icon, p.Title + " waits for approval, " + p.Votes
 	case pointsman.ProposalRefused:
 		return icon, p.Title + " is refused; a person must decide"
+	case pointsman.ProposalExpired:
+		return icon, p.Title + " expired with " + p.Votes + "; it can be asked again"
 	}
 	return icon, p.Title + " is " + string(p.State)
 }

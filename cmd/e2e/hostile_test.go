@@ -220,7 +220,7 @@ func TestClickThatDoesNotCount(t *testing.T) {
 		card := s.room.WaitMessage("BackupVerificationFailed").WaitText("Proposed: Backup verification failed", "[Approve]")
 		id := s.incidents()[0].ID
 		s.state(id, "has expired", func(st pointsman.State) bool { return st.Proposals[0].State == pointsman.ProposalExpired })
-		s.refused(card, "U0BEN", "which is not a denial: fresh checks ask again")
+		s.refused(card, "U0BEN", "which is not a denial; Check and ask again, on its card, starts anew")
 		s.slack.FailNext("chat.update", 0, "")
 		card.WaitText("Expired is not denied", "[Check and ask again]")
 		s.slack.FailSaying("chat.update", "Expired is not denied", fakeslack.ServerError) // nor may the second one be gone too soon
