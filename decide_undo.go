@@ -59,9 +59,9 @@ func (t *turn) endAborted(r *Run, by Actor, why string) Answer {
 	switch {
 	case len(r.Left) == 0:
 	case r.PastReturn():
-		text += "; the point of no return is behind, so nothing was undone. To be finished by hand: " + handOver(r.Left)
+		text += "; the point of no return is behind, so nothing was undone. To be finished by hand: " + handOver(r)
 	default:
-		text += ". To be looked at and undone by hand: " + handOver(r.Left)
+		text += ". To be looked at and undone by hand: " + handOver(r)
 	}
 	t.say(EvRunAborted, by, text, aboutRun(r), reason(why), with(r.Left))
 	t.remember(r)

@@ -173,15 +173,16 @@ func (s RunStep) mayHold() bool {
 	return s.Touched // pending, refused or skipped now, but an earlier attempt may have done it
 }
 
-// handOver says in one sentence what is left, for the note.
-func handOver(left []Left) string {
+// handOver says in one sentence what is left, and where the commands are. They are no part of it: a sentence is cut and put
+// on one line where it is shown, and a command of which the end is missing may do something else.
+func handOver(r *Run) string {
 	var parts []string
-	for _, l := range left {
-		s := fmt.Sprintf("step %s (%s, %s%s)", l.At(), l.Step, l.State, because(l.Note))
+	where := ""
+	for _, l := range r.Left {
+		parts = append(parts, fmt.Sprintf("step %s (%s, %s%s)", l.At(), l.Step, l.State, because(l.Note)))
 		if len(l.Commands) > 0 {
-			s += ": " + strings.Join(l.Commands, "; ")
+			where = "; the commands are on the card, and pointsman incidents " + IncidentOf(r.ID) + " prints them"
 		}
-		parts = append(parts, s)
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, ", ") + where
 }

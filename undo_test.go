@@ -79,7 +79,7 @@ func TestAnUndoingThatIsHeldInTheMiddleGoesOnWithTheRest(t *testing.T) {
 func TestAnUndoingThatIsHeldMayBeEndedWhereItIs(t *testing.T) {
 	t.Parallel()
 	s := heldUndo(t)
-	s.want(s.steer(VerbAbort, dbaA), CodeAccepted, "To be looked at and undone by hand: step 1 (drain, done): systemctl start api")
+	s.want(s.steer(VerbAbort, dbaA), CodeAccepted, "To be looked at and undone by hand: step 1 (drain, done), step 2 (drain-eu, done); the commands are on the card, and pointsman incidents INC-1 prints them")
 	if r := s.runIs(RunAborted, "aborted by ana"); len(r.Left) != 2 {
 		t.Errorf("left: %v", r.Left)
 	}

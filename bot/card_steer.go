@@ -1,7 +1,6 @@
 package bot
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -89,20 +88,21 @@ func (c caps) left(r RunView) []slack.Block {
 	if r.Past {
 		title = "*To be finished by hand* (the point of no return is behind, nothing was undone)"
 	}
-	lines, room := []string{title}, c.text*20
-	for i, l := range r.Left {
-		s := []string{"▫️ " + l.At().String() + ". " + md(l.Step, 60) + ": " + md(became(l.State), 20)}
+	lines, all := []string{title}, printed(pointsman.IncidentOf(r.ID))
+	for _, l := range r.Left {
+		lines = append(lines, "▫️ "+l.At().String()+". "+md(l.Step, 60)+": "+md(became(l.State), 20))
 		if l.Note != "" {
-			s = append(s, md(l.Note, 300))
+			lines = append(lines, md(l.Note, 300))
 		}
 		for _, cmd := range l.Commands {
-			s = append(s, code(cmd, maxValue)) // a part of a command must not be pasted
+			lines = append(lines, command(cmd, all))
 		}
-		if room -= utf8.RuneCountInString(strings.Join(s, "\n")); i > 0 && room < 0 || i > c.steps {
-			lines = append(lines, fmt.Sprintf("_… and %s more; their commands are in the whole plan_", number(len(r.Left)-i)))
-			break
+	}
+	room := c.text * 20
+	for i, l := range lines {
+		if room -= utf8.RuneCountInString(l); room < 0 && i > 2 { // the first step and its first command are there in any case
+			return paragraphs(append(lines[:i:i], "⚠️ *There is more that does not fit here:* "+code(all, 100)+" prints all of it."))
 		}
-		lines = append(lines, s...)
 	}
 	return paragraphs(lines)
 }

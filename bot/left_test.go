@@ -12,7 +12,7 @@ import (
 func TestWhatIsLeftByHandIsWholeOrNotThere(t *testing.T) {
 	t.Parallel()
 	long := "psql -h db-1.internal -p 5432 -d app -c '" + strings.Repeat("SELECT 1; ", 50) + "'"
-	r := RunView{Past: true}
+	r := RunView{ID: "INC-7/R1", Past: true}
 	for n := range 20 {
 		r.Left = append(r.Left, pointsman.Left{N: n + 1, Step: "verify", State: pointsman.StepPending, Commands: []string{long, long}})
 	}
@@ -29,7 +29,7 @@ func TestWhatIsLeftByHandIsWholeOrNotThere(t *testing.T) {
 		if whole, begun := strings.Count(all, "SELECT 1; '`"), strings.Count(all, "`psql"); whole == 0 || whole != begun {
 			t.Errorf("%d commands, %d of them whole", begun, whole)
 		}
-		if !strings.Contains(all, "more; their commands are in the whole plan") {
+		if !strings.Contains(all, "There is more that does not fit here") || !strings.Contains(all, "`pointsman incidents INC-7` prints all of it") {
 			t.Error("nobody is told that there are more")
 		}
 	}

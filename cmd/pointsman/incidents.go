@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -143,9 +144,18 @@ func printLeft(w io.Writer, left []pointsman.Left) {
 			fmt.Fprintf(w, "    # %s\n", clean(l.Note))
 		}
 		for _, cmd := range l.Commands {
-			fmt.Fprintf(w, "    %s\n", clean(cmd))
+			fmt.Fprintf(w, "    %s\n", toPaste(cmd))
 		}
 	}
+}
+
+// toPaste is a command as it is, with its lines. One that holds what a terminal would obey is quoted, and so cannot be taken
+// for the command itself: with those characters left out it would be another one.
+func toPaste(cmd string) string {
+	if shown := strings.ReplaceAll(cmd, "\n", ""); clean(shown) != shown {
+		return "# not as it is, it has characters that cannot be shown: " + strconv.QuoteToASCII(cmd)
+	}
+	return cmd
 }
 
 // printProposal is the card as text: the same evidence, plan and digest.

@@ -39,9 +39,10 @@ func TestWhatAnAbortLeavesIsPrintedAsItIsPasted(t *testing.T) {
 	var out strings.Builder
 	printLeft(&out, []pointsman.Left{
 		{N: 2, Step: "fence", State: pointsman.StepNotUndone, Undo: true, Note: "pg-1 stays fenced", Commands: []string{"psql -h db-1 -c 'SELECT 1'"}},
-		{N: 4, Step: "verify", State: pointsman.StepPending},
+		{N: 4, Step: "verify", State: pointsman.StepPending, Commands: []string{"sh -c 'set -e\nstop  app'", "printf '\x1b[2J'"}},
 	})
-	want := "  to be undone by hand: 2. fence (not_undone)\n    # pg-1 stays fenced\n    psql -h db-1 -c 'SELECT 1'\n  to be done by hand: 4. verify (pending)\n"
+	want := "  to be undone by hand: 2. fence (not_undone)\n    # pg-1 stays fenced\n    psql -h db-1 -c 'SELECT 1'\n  to be done by hand: 4. verify (pending)\n" +
+		"    sh -c 'set -e\nstop  app'\n    # not as it is, it has characters that cannot be shown: \"printf '\\x1b[2J'\"\n"
 	if out.String() != want {
 		t.Errorf("%s", out.String())
 	}
