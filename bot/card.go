@@ -2,6 +2,7 @@ package bot
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/slack-go/slack"
@@ -20,15 +21,36 @@ var fits = []caps{
 
 // Card draws the incident: what fires, the proposal to look at in full, the others in short, and the buttons that make
 // sense in this state. It is pure: the same view gives the same blocks.
-func Card(v View) []slack.Block {
-	var blocks []slack.Block
+func Card(v View) []slack.Block { return drawn(v, maxTotal) }
+
+// drawn is the first card with less text than the limit.
+func drawn(v View, limit int) []slack.Block {
 	for _, c := range fits {
-		blocks = c.draw(v)
-		if len(blocks) <= maxBlocks && textSize(blocks) < maxTotal {
-			break
+		if blocks := c.draw(v); len(blocks) <= maxBlocks && textSize(blocks) < limit {
+			return blocks
 		}
 	}
-	return blocks
+	return bare(v)
+}
+
+// bare is what is left of a card that fits in no size. Slack refuses one that is too long, and the one before it would stand
+// for ever, with buttons that are over. What a person needs to see before an approval is not on it, so nothing is approved here.
+func bare(v View) []slack.Block {
+	c := fits[len(fits)-1]
+	out := []slack.Block{title(v), small(c.about(v)...), section("*" + md(v.Standing, 300) + "*\n⚠️ There is more than a card of Slack takes: " +
+		code(printed(v.ID), 60) + " prints all of it.")}
+	out = append(out, c.notPaged(v)...)
+	if len(v.Proposals) == 0 {
+		return append(out, c.foot(v)...)
+	}
+	el := slices.DeleteFunc(actions(v, v.Proposals[0]), func(e slack.BlockElement) bool {
+		b, ok := e.(*slack.ButtonBlockElement)
+		return ok && (b.ActionID == doApprove || b.ActionID == doAccept)
+	})
+	if len(el) == 0 {
+		return append(out, c.foot(v)...)
+	}
+	return append(out, slack.NewActionBlock("bare "+v.ID, el...))
 }
 
 // Text is what a notification shows, and a client that cannot draw blocks.
@@ -40,12 +62,17 @@ func Text(v View) string {
 	return s + ": " + md(v.Standing, 200)
 }
 
-func (c caps) draw(v View) []slack.Block {
-	title := v.Icon + " " + drill(v.Drill) + cut(line(v.Name), 80)
+// title is the header.
+func title(v View) slack.Block {
+	s := v.Icon + " " + drill(v.Drill) + cut(line(v.Name), 80)
 	if v.Target != "" {
-		title += " · " + cut(line(v.Target), 40)
+		s += " · " + cut(line(v.Target), 40)
 	}
-	out := []slack.Block{header(title + " · " + cut(line(v.ID), 20)), small(c.about(v)...)}
+	return header(s + " · " + cut(line(v.ID), 20))
+}
+
+func (c caps) draw(v View) []slack.Block {
+	out := []slack.Block{title(v), small(c.about(v)...)}
 	if v.Summary != "" {
 		out = append(out, quote(v.Summary, c.text))
 	}

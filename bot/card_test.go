@@ -49,10 +49,15 @@ func golden(t *testing.T, name string, blocks []slack.Block) {
 // accepts posts the card to a Slack that refuses what Slack refuses.
 func accepts(t *testing.T, v View) {
 	t.Helper()
+	posted(t, Text(v), Card(v))
+}
+
+func posted(t *testing.T, text string, blocks []slack.Block) {
+	t.Helper()
 	fake := fakeslack.New(fakeslack.Config{Channels: []fakeslack.ChannelConfig{{ID: "C0INC", Name: "incidents"}}})
 	t.Cleanup(fake.Close)
 	api := slack.New(fake.Config().BotToken, slack.OptionAPIURL("http://slack.example/api/"), slack.OptionHTTPClient(&http.Client{Transport: fakeslack.Transport(fake)}))
-	_, _, err := api.PostMessageContext(t.Context(), "C0INC", slack.MsgOptionText(Text(v), false), slack.MsgOptionBlocks(Card(v)...))
+	_, _, err := api.PostMessageContext(t.Context(), "C0INC", slack.MsgOptionText(text, false), slack.MsgOptionBlocks(blocks...))
 	if err != nil {
 		t.Errorf("Slack refuses the card: %v", err)
 	}
