@@ -18,7 +18,7 @@ func (t *turn) parkAsking(r *Run, refused bool, what, why string, facts []Fact) 
 		return
 	}
 	t.park(r, fmt.Sprintf("%s: %s; one more approver may accept exactly that until %s", what, q.Sentence(), Clock(q.Until)))
-	r.Question = q
+	r.Note, r.Question = what+": "+q.Sentence(), q // the note is still read when the time of the question is over
 }
 
 // accept takes one more approver's yes to exactly what the run asks, and lets the step begin anew, as its own attempt. The

@@ -44,8 +44,11 @@ func TestAGrownFigureIsAskedInPlaceAndOneMoreApproverAcceptsIt(t *testing.T) {
 	s := begin(t)
 	q := s.asksNow(425_984).Question
 	const says = "it would now be loss <= 425,984 B, approved was loss <= 213,792 B"
-	if q == nil || q.Sentence() != says || !strings.Contains(s.state.Runs[0].Note, says+"; one more approver may accept exactly that until 03:15:00 UTC") {
+	if q == nil || q.Sentence() != says || !strings.HasSuffix(s.state.Runs[0].Note, says) {
 		t.Fatalf("asked was %+v, the note is %q", q, s.state.Runs[0].Note)
+	}
+	if said := s.last(EvRunParked); !strings.Contains(said, says+"; one more approver may accept exactly that until 03:15:00 UTC") {
+		t.Errorf("people are told %q", said)
 	}
 	plan := s.state.Runs[0].Digest
 	s.want(s.accepts(dbaA, q.Digest), CodeNotAllowed, "one more approver beside ana: 2 of dba; with you it has 1 of 2") // ana's vote carries the plan already

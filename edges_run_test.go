@@ -230,7 +230,7 @@ func TestAGrownFigureIsAskedAlsoAfterAPause(t *testing.T) {
 	s.runIs(RunPaused, "")
 	s.steer(VerbResume, dbaB)
 	s.do(WakeRun{Run: "INC-1/R1", Epoch: 2, Checked: true, Facts: grown(425_984)})
-	r := s.runIs(RunParked, "one more approver may accept exactly that")
+	r := s.runIs(RunParked, "approved was loss <= 213,792 B")
 	s.want(s.accepts(dbaB, r.Question.Digest), CodeAccepted, "goes on")
 	s.do(WakeRun{Run: "INC-1/R1", Epoch: 3, Checked: true})
 	if r := s.runIs(RunRunning, ""); r.Steps[1].State != StepStarted || len(r.Granted) != 1 || r.Granted[0].Step != 1 {

@@ -61,7 +61,7 @@ func (e *Engine) rechecked(ctx context.Context, run pointsman.Run, plan pointsma
 	}
 	facts := checks{list: found}.facts()
 	for i := range plan.Steps {
-		facts = append(facts, outside(plan, i, found[i].evidence)...)
+		facts = append(facts, outside(plan, i, found[i].evidence, !run.StartedAt.IsZero())...)
 	}
 	facts = append(facts, held...)
 	for i, f := range facts {
@@ -124,31 +124,46 @@ func riskier(plan pointsman.Plan, f pointsman.Fact) *pointsman.Excess {
 // happened is no reason to take this one for done.
 func alreadyDone(at pointsman.Place) string { return fmt.Sprintf("step %s already done", at) }
 
+// What a person can do about what is outside the approval. Before the run has begun its approval is void and its proposal asks
+// for votes on what is there now; a run that has begun gets no other plan.
+const (
+	newPlan    = "approve the new plan"
+	acceptMore = "one more approver may accept it while the card asks; retry measures anew"
+	asPlanned  = "retry when it is so again, or abort"
+	sayDone    = "mark it done if it is as wanted, or abort"
+)
+
 // outside names what a check now chooses or finds differently from the plan.
-func outside(plan pointsman.Plan, i int, ev pointsman.Evidence) []pointsman.Fact {
+func outside(plan pointsman.Plan, i int, ev pointsman.Evidence, begun bool) []pointsman.Fact {
 	var out []pointsman.Fact
 	s := plan.Steps[i]
-	refuse := func(name, value, limit, text string, more *pointsman.Excess) {
+	refuse := func(name, value, limit, text, clears string, more *pointsman.Excess) {
+		switch {
+		case !begun:
+			clears = newPlan
+		case more != nil:
+			clears = acceptMore
+		}
 		out = append(out, pointsman.Fact{
 			Guard: "G6", Kind: pointsman.Hard, Name: name, Value: value, Limit: limit,
-			Source: s.Kind, Result: pointsman.Fail, Text: text, Clears: "approve the new plan", Excess: more,
+			Source: s.Kind, Result: pointsman.Fail, Text: text, Clears: clears, Excess: more,
 		})
 	}
 	for _, name := range slices.Sorted(maps.Keys(ev.Pins)) {
 		if planned, pinned := plan.Pins[name]; pinned && planned != ev.Pins[name] {
-			refuse(name, ev.Pins[name], planned, fmt.Sprintf("the approved plan has %s %s, now it would be %s", name, planned, ev.Pins[name]), nil)
+			refuse(name, ev.Pins[name], planned, fmt.Sprintf("the approved plan has %s %s, now it would be %s", name, planned, ev.Pins[name]), asPlanned, nil)
 		}
 	}
 	for _, b := range ev.Bounds {
 		switch accepted, ok := plan.Bound(b.Name); {
 		case !ok:
-			refuse(b.Name, b.Text, "none", fmt.Sprintf("nobody accepted %s: it was not known when the plan was approved", b.Text), pointsman.Exceeds(b, ""))
+			refuse(b.Name, b.Text, "none", fmt.Sprintf("nobody accepted %s: it was not known when the plan was approved", b.Text), asPlanned, pointsman.Exceeds(b, ""))
 		case b.Max > accepted.Max || math.IsNaN(b.Max):
-			refuse(b.Name, b.Text, accepted.Text, fmt.Sprintf("approved was %s, now it is %s", accepted.Text, b.Text), pointsman.Exceeds(b, accepted.Text))
+			refuse(b.Name, b.Text, accepted.Text, fmt.Sprintf("approved was %s, now it is %s", accepted.Text, b.Text), asPlanned, pointsman.Exceeds(b, accepted.Text))
 		}
 	}
 	if s.Irreversible && ev.Already {
-		refuse(alreadyDone(pointsman.Places(plan.Steps)[i]), "yes", "no", fmt.Sprintf("%s has happened already, by %s", s.Summary, by(ev)), nil)
+		refuse(alreadyDone(pointsman.Places(plan.Steps)[i]), "yes", "no", fmt.Sprintf("%s has happened already, by %s", s.Summary, by(ev)), sayDone, nil)
 	}
 	return out
 }

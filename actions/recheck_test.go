@@ -48,3 +48,24 @@ func TestAnAcceptedRiskMayNotGrow(t *testing.T) {
 		}
 	}
 }
+
+// A run that has begun gets no other plan: who is told to approve one at 3 a.m. looks for a button that is not there.
+func TestWhatIsOutsideTheApprovalSaysWhatCanBeDoneAboutIt(t *testing.T) {
+	t.Parallel()
+	plan := pointsman.Plan{
+		Pins: map[string]string{"candidate": "pg-2"}, Bounds: []pointsman.Bound{{Name: "lost_bytes", Max: 1, Text: "loss <= 1 B"}},
+		Steps: []pointsman.PlanStep{{Name: "promote", Kind: "postgres.promote", Summary: "promote pg-2", Irreversible: true}},
+	}
+	ev := pointsman.Evidence{
+		Pins: map[string]string{"candidate": "pg-3"}, Already: true,
+		Bounds: []pointsman.Bound{{Name: "lost_bytes", Max: 2, Text: "loss <= 2 B"}, {Name: "lost_seconds", Max: math.NaN(), Text: "loss unknown"}},
+	}
+	for begun, want := range map[bool][]string{false: {newPlan, newPlan, newPlan, newPlan}, true: {asPlanned, acceptMore, asPlanned, sayDone}} {
+		facts := outside(plan, 0, ev, begun)
+		for i, f := range facts {
+			if len(facts) != len(want) || f.Clears != want[i] {
+				t.Errorf("begun %t, %d facts: %q says %q", begun, len(facts), f.Text, f.Clears)
+			}
+		}
+	}
+}

@@ -31,7 +31,7 @@ func (c caps) approved(p ProposalView) []slack.Block {
 		out = append(out, c.left(r)...)
 	case pointsman.RunParked:
 		if q := r.Question; q != nil {
-			out = append(out, section("❓ *One more approver may accept this* until "+at(q.Until)+":\n"+md(q.Text, 900)+"\nQuestion "+code(q.Digest, 12)))
+			out = append(out, question(*q))
 		}
 		if len(r.Facts) > 0 {
 			out = append(out, c.evidence("*What is known*", r.Facts))
@@ -52,6 +52,14 @@ func (c caps) approved(p ProposalView) []slack.Block {
 		}
 	}
 	return out
+}
+
+// question asks for one more approver, or says how to be asked again.
+func question(q QuestionView) slack.Block {
+	if q.Over {
+		return section("⌛ Until " + at(q.Until) + " one more approver could accept this. *Retry step…* measures anew and asks again.")
+	}
+	return section("❓ *One more approver may accept this* until " + at(q.Until) + ":\n" + md(q.Text, 900) + "\nQuestion " + code(q.Digest, 12))
 }
 
 // gate asks for the approval in the middle of a run.

@@ -39,7 +39,7 @@ func steering(p ProposalView) []slack.BlockElement {
 		}
 	}
 	var out []slack.BlockElement
-	if q := r.Question; q != nil {
+	if q := r.Question; q != nil && !q.Over {
 		out = append(out, button(doAccept, "Accept "+q.Figures+"…", route{ID: r.ID, Digest: q.Digest, Mark: r.Mark}.String(), slack.StylePrimary))
 	}
 	for _, d := range decisions {

@@ -37,6 +37,23 @@ func (s *tale) losesMore() *tale {
 	return s.after(time.Second).must(pointsman.EndStep{Run: "INC-7/R1", Epoch: 1, Step: 2, State: pointsman.StepRefused, Note: facts[0].Text, Facts: facts})
 }
 
+// askedTooLongAgo lets the time of the question end.
+func askedTooLongAgo(s *tale) *tale { return s.after(20 * time.Minute) }
+
+func TestAQuestionThatIsOverSaysHowToBeAskedAgain(t *testing.T) {
+	t.Parallel()
+	s := askedTooLongAgo(begin(t).steerableRun().stepEnds(0, pointsman.StepDone, "").stepEnds(1, pointsman.StepDone, "").losesMore())
+	shown := textOf(Card(ViewOf(s.state, s.now)))
+	for _, over := range []string{"may accept this", "approve the new plan", `"action_id":"accept"`} {
+		if strings.Contains(shown, over) {
+			t.Errorf("it still says %s: %s", over, shown)
+		}
+	}
+	if !strings.Contains(shown, "*Retry step…* measures anew and asks again") || !strings.Contains(shown, `"action_id":"retry"`) {
+		t.Error(shown)
+	}
+}
+
 func moreLost(at time.Time) []pointsman.Fact {
 	var facts []pointsman.Fact
 	for _, f := range []struct{ name, now, was string }{
@@ -44,7 +61,7 @@ func moreLost(at time.Time) []pointsman.Fact {
 	} {
 		facts = append(facts, pointsman.Fact{
 			Guard: "G6", Kind: pointsman.Hard, Name: f.name, Value: f.now, Limit: f.was, Source: "postgres.promote", At: at, Result: pointsman.Fail,
-			Text: "approved was " + f.was + ", now it is " + f.now, Clears: "approve the new plan", Excess: pointsman.Exceeds(pointsman.Bound{Name: f.name, Max: 425_984, Text: f.now}, f.was),
+			Text: "approved was " + f.was + ", now it is " + f.now, Clears: "one more approver may accept it while the card asks; retry measures anew", Excess: pointsman.Exceeds(pointsman.Bound{Name: f.name, Max: 425_984, Text: f.now}, f.was),
 		})
 	}
 	return facts
@@ -67,9 +84,7 @@ func TestCardOfASteeredRun(t *testing.T) {
 			return s.steerableRun().stepEnds(0, pointsman.StepDone, "").stepEnds(1, pointsman.StepFailed, "the stop hook for pg-1 did not end within 10 s and was killed")
 		},
 		"steer_asks": func(s *tale) *tale { return fenced(s).losesMore() },
-		"steer_asked_too_long_ago": func(s *tale) *tale {
-			return fenced(s).losesMore().after(20 * time.Minute)
-		},
+		"steer_asked_too_long_ago": func(s *tale) *tale { return askedTooLongAgo(fenced(s).losesMore()) },
 		"steer_skipped": func(s *tale) *tale {
 			s.steerableRun().stepEnds(0, pointsman.StepDone, "").stepEnds(1, pointsman.StepFailed, "the stop hook did not end")
 			s.says(ben, pointsman.VerbSkip, "I pulled its plug").must(pointsman.WakeRun{Run: "INC-7/R1", Epoch: 1})

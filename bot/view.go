@@ -114,12 +114,13 @@ type RunView struct {
 	Facts    []pointsman.Fact
 }
 
-// QuestionView is what a parked run asks of one more approver.
+// QuestionView is what a parked run asks of one more approver, or asked until its time was over.
 type QuestionView struct {
 	Text    string // what is more than was approved, with the figures
 	Figures string // the same in short, for the button
 	Digest  string // 12 digits
 	Until   time.Time
+	Over    bool
 }
 
 // GateView is an approval in the middle of a run.

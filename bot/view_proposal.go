@@ -193,13 +193,15 @@ func trying(r pointsman.Run) string {
 	return strings.Join(out, "; ")
 }
 
-// questionView is what the run asks; nil where it asks nothing, or nothing any more.
+// questionView is what the run asks, or asked last; nil where it stands for another reason.
 func questionView(r pointsman.Run, now time.Time) *QuestionView {
-	if r.Refuses(pointsman.VerbAccept, now) != "" {
+	q := r.Question
+	if q == nil || r.State != pointsman.RunParked {
 		return nil
 	}
-	q := r.Question
-	return &QuestionView{Text: q.Sentence(), Figures: q.Figures(), Digest: pointsman.ShortDigest(q.Digest), Until: q.Until}
+	return &QuestionView{
+		Text: q.Sentence(), Figures: q.Figures(), Digest: pointsman.ShortDigest(q.Digest), Until: q.Until, Over: r.Refuses(pointsman.VerbAccept, now) != "",
+	}
 }
 
 // manual is the text of a manual step as its runbook's author wrote it.
