@@ -22,6 +22,12 @@ func (a Alarm) Stands() bool { return a.N > 0 && a.Over.IsZero() }
 // Told says what the alarm is, since when, until when, and which incident tells it.
 func (p Protection) Told() string { return p.told("") }
 
+// Means says what an alarm that stands does to runs on the target, and what ends it.
+func (p Protection) Means() string {
+	return "a run that was open when it came goes no further until a person who has looked lets it go on; it ends when the watch sees its end, or when " +
+		p.Alarm.Incident + " is closed"
+}
+
 func (p Protection) told(then string) string {
 	when := "since " + Moment(p.Alarm.Since)
 	if !p.Alarm.Stands() {

@@ -84,9 +84,7 @@ func (c caps) draw(v View) []slack.Block {
 		out = append(out, small(also))
 	}
 	out = append(out, c.notPaged(v)...)
-	for _, s := range v.Held[:min(len(v.Held), c.lists)] {
-		out = append(out, section("🔒 "+md(s, c.text)))
-	}
+	out = append(out, c.held(v.Held)...)
 	if v.State == pointsman.IncidentResolved {
 		out = append(out, c.resolved(v))
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slack-go/slack"
+
 	"github.com/pointsman/pointsman"
 )
 
@@ -31,16 +33,46 @@ func holdLines(all []pointsman.Protection, now time.Time) []string {
 	var out []string
 	for _, p := range all {
 		if p.Alarm.Stands() {
-			out = append(out, "🚨 "+md(p.Told(), 400))
+			out = append(out, alarmIcon+" "+md(p.Told(), 400)+" · "+md(p.Means(), 300))
 		}
-		if !p.Hold.Lasts(now) {
-			continue
+		if p.Hold.Lasts(now) {
+			out = append(out, fmt.Sprintf("%s %s · token %d · %s", holdIcon(p), md(p.Sentence(), 400), p.Token, md(p.Clears(), 120)))
 		}
-		icon := "🔒"
-		if p.Target == pointsman.Everything {
-			icon = "🧊"
+	}
+	return out
+}
+
+const alarmIcon = "🚨" // an alarm is nobody's lock: something is wrong, and somebody has to look
+
+func holdIcon(p pointsman.Protection) string {
+	if p.Target == pointsman.Everything {
+		return "🧊"
+	}
+	return "🔒"
+}
+
+// heldViews are what keeps the incident's runs away: the alarms of others on its target, and what people hold.
+func heldViews(all []pointsman.Protection, incident string, now time.Time) []HeldView {
+	var out []HeldView
+	for _, p := range all {
+		if p.Alarm.Stands() && p.Alarm.Incident != incident {
+			out = append(out, HeldView{alarmIcon, p.Told(), p.Means()})
 		}
-		out = append(out, fmt.Sprintf("%s %s · token %d · %s", icon, md(p.Sentence(), 400), p.Token, md(p.Clears(), 120)))
+		if p.Hold.Lasts(now) {
+			out = append(out, HeldView{holdIcon(p), p.Sentence(), p.Clears()})
+		}
+	}
+	return out
+}
+
+// held draws them, each with what ends it, however long the reason is.
+func (c caps) held(all []HeldView) []slack.Block {
+	var out []slack.Block
+	for i, h := range all {
+		if i == c.lists {
+			return append(out, small(fmt.Sprintf("_… and %d more; %s lists them all_", len(all)-i, code("/pointsman locks", 30))))
+		}
+		out = append(out, section(h.Icon+" "+md(h.Text, c.text)+" · "+md(h.Ends, 300)))
 	}
 	return out
 }

@@ -35,12 +35,15 @@ type View struct {
 	Paging    pointsman.Paging
 	Times     []string // "waiting for approval 1m 2s"
 
-	Held      []string       // freeze and locks of people that keep runs away, with what ends them
+	Held      []HeldView     // what keeps runs away: a freeze, locks of people, alarms of other incidents
 	Proposals []ProposalView // the first one in full
 	Closable  bool           // a person may close it: no run is open
 	Drill     bool           // an exercise, and nothing fires
 	Quiet     bool           // without buttons, for a private answer
 }
+
+// HeldView is one thing that keeps runs away, and what ends it.
+type HeldView struct{ Icon, Text, Ends string }
 
 // ProposalView is one runbook on the card.
 type ProposalView struct {
@@ -150,13 +153,8 @@ func ViewOf(s pointsman.State, now time.Time) View {
 		v.OpenedBy = inc.OpenedBy.String()
 	}
 	v.Also = alsoFiring(s)
-	for _, p := range s.Protections {
-		if p.Alarm.Stands() && p.Alarm.Incident != inc.ID && inc.State == pointsman.IncidentOpen {
-			v.Held = append(v.Held, p.Told())
-		}
-		if p.Hold.Lasts(now) && inc.State == pointsman.IncidentOpen {
-			v.Held = append(v.Held, p.Sentence()+" ("+p.Clears()+")")
-		}
+	if inc.State == pointsman.IncidentOpen {
+		v.Held = heldViews(s.Protections, inc.ID, now)
 	}
 	for _, p := range order(s) {
 		if p.State == pointsman.ProposalReady && !now.Before(p.ExpiresAt) {

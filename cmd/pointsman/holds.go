@@ -107,7 +107,7 @@ func printHeld(w io.Writer, h pointsman.Held, now time.Time) {
 func holdLines(w io.Writer, all []pointsman.Protection, now time.Time) {
 	for _, p := range all {
 		if p.Alarm.Stands() {
-			fmt.Fprintln(w, clean(p.Told()))
+			fmt.Fprintf(w, "%s: %s\n", clean(p.Told()), p.Means())
 		}
 		if p.Hold.Lasts(now) {
 			fmt.Fprintf(w, "%s (%s)\n", clean(p.Sentence()), p.Clears())
