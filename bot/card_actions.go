@@ -3,6 +3,7 @@ package bot
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/slack-go/slack"
 
@@ -51,20 +52,32 @@ func approve(p ProposalView, text string) *slack.ButtonBlockElement {
 	return confirmed(button(doApprove, text, p.route().String(), slack.StylePrimary), "Run "+cut(line(p.Title), 80)+"?", accepted(p), "Approve")
 }
 
-// accepted is the text of the dialog. The figures come before the steps: if something must be cut, then not them.
+// accepted is the text of the dialog. What is accepted comes before the steps and is not cut for them: a risk without its
+// figure is another one. What fits in no dialog is counted there and stands on the card.
 func accepted(p ProposalView) string {
 	s := "Plan " + p.Digest
 	if p.Target != "" {
 		s = cut(line(p.Target), 60) + ", plan " + p.Digest
 	}
-	if take := append(append([]string(nil), p.Bounds...), p.Risks...); len(take) > 0 {
-		s += ". You accept: " + cut(line(strings.Join(take, "; ")), 190)
+	all := append(append([]string(nil), p.Bounds...), p.Risks...)
+	for n := len(all); n > 0; n-- {
+		take := s + ". You accept: " + line(strings.Join(all[:n], "; "))
+		if rest := len(all) - n; rest > 0 {
+			take += fmt.Sprintf("; and %d more on the card", rest)
+		}
+		if utf8.RuneCountInString(take) <= maxConfirm || n == 1 {
+			s = take
+			break
+		}
 	}
 	steps := flow(p.Steps)
 	for i := range steps {
 		steps[i] = fmt.Sprintf("%d. %s", i+1, steps[i]) // a step's own words have commas
 	}
-	return cut(line(s+". Steps: "+strings.Join(steps, "; ")), maxConfirm)
+	if utf8.RuneCountInString(s) < maxConfirm-40 { // a few letters of a step say nothing
+		s += ". Steps: " + line(strings.Join(steps, "; "))
+	}
+	return cut(s, maxConfirm)
 }
 
 // gateAccepted is the text of the dialog: what goes on when the gate opens.
