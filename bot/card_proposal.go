@@ -161,7 +161,7 @@ func (c caps) short(v View, p ProposalView) slack.Block {
 	case pointsman.ProposalExpired:
 		return again(v, p, c.ended(p))
 	case pointsman.ProposalApproved:
-		return section("☑️ " + name + "was approved by " + md(p.DecidedBy, 80) + runEnd(p))
+		return section(runIcon(p) + " " + name + "was approved by " + md(p.DecidedBy, 80) + runEnd(p))
 	case pointsman.ProposalReady:
 		if p.Already != "" {
 			return section("☑️ " + name + "has nothing to do: " + md(p.Already, c.text))
@@ -209,12 +209,36 @@ func refusal(p ProposalView) string {
 	return p.Problem
 }
 
+// runIcon: a tick is for what was done and verified; beside an aborted run it would be read as that.
+func runIcon(p ProposalView) string {
+	switch {
+	case p.Run == nil:
+		return "☑️"
+	case p.Run.State == pointsman.RunDone:
+		return "✅"
+	case p.Run.State == pointsman.RunAborted:
+		return "⏹️"
+	case p.Run.State.Terminal():
+		return "↩️"
+	}
+	return "▶️"
+}
+
+// runEnd says what became of the run, and of an aborted one what became of its steps.
 func runEnd(p ProposalView) string {
-	if p.Run == nil {
+	r := p.Run
+	if r == nil {
 		return ""
 	}
-	if strings.HasPrefix(p.Run.Note, string(p.Run.State)) {
-		return "; " + md(p.Run.Note, 180) // "aborted by Ana: done by hand"
+	s := "; " + md(string(r.State), 20) + ": " + md(r.Note, 160)
+	if strings.HasPrefix(r.Note, string(r.State)) {
+		s = "; " + md(r.Note, 180) // "aborted by Ana: done by hand"
 	}
-	return "; " + md(string(p.Run.State), 20) + ": " + md(p.Run.Note, 160)
+	if n := inState(p, pointsman.StepUndone); n > 0 {
+		s += "; " + pointsman.Count(n, "step") + " undone"
+	}
+	if len(r.Left) > 0 {
+		s += "; " + pointsman.Count(len(r.Left), "step") + " left to be done by hand: " + code(printed(pointsman.IncidentOf(r.ID)), 60)
+	}
+	return s
 }

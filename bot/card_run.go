@@ -116,7 +116,7 @@ func (c caps) headline(p ProposalView, r RunView) string {
 		return "🛑 " + name + " is *parked and needs a person*" + note
 	case pointsman.RunDone:
 		word := "done and verified"
-		if n := skipped(p); n > 0 {
+		if n := inState(p, pointsman.StepSkipped); n > 0 {
 			word = "done with " + pointsman.Count(n, "step") + " skipped"
 		}
 		return "✅ " + name + " is *" + word + "* in " + pointsman.Span(r.Took) + objective(p.RTO, r.Took)
@@ -138,10 +138,10 @@ func bracketed(step string) string {
 	return n + " (" + name + ")"
 }
 
-func skipped(p ProposalView) int {
+func inState(p ProposalView, state pointsman.StepState) int {
 	n := 0
 	for _, s := range p.Steps {
-		if s.State == pointsman.StepSkipped {
+		if s.State == state {
 			n++
 		}
 	}
