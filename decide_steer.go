@@ -3,6 +3,7 @@ package pointsman
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -169,6 +170,9 @@ func (t *turn) maySteer(r *Run, c Steer) (Answer, bool) {
 		return answer(CodeDecided, "%s is already %s: %s", r.ID, r.State, r.Note), false
 	case c.Mark != "" && c.Mark != r.Mark() && (r.State != RunRunning || !c.Verb.halts()):
 		return answer(CodeChanged, "what you saw was older than the run: %s now; look at the card again", r.Standing()), false
+	case c.Verb == VerbAbort && r.crossed(c.Mark):
+		return answer(CodeChanged, "%s has passed its point of no return since you looked, so an abort is another decision: %s. If you mean that, look at the card again and say so there",
+			r.ID, r.Foretell(VerbAbort)), false
 	case p == nil:
 		return answer(CodeNotFound, "the proposal of %s is gone", r.ID), false
 	}
@@ -185,6 +189,24 @@ func (t *turn) maySteer(r *Run, c Steer) (Answer, bool) {
 		return answer(CodeInvalid, "%s needs a reason; it is what others read afterwards", c.Verb), false
 	}
 	return t.steersman(r, p, c)
+}
+
+// crossed reports whether the run has passed its point of no return since it stood at the mark. Who was told there that an
+// abort takes everything back would be surprised by one that hands half a failover over.
+func (r Run) crossed(mark string) bool {
+	place, attempt, _ := strings.Cut(strings.TrimSuffix(mark, "u"), ".")
+	n, err := strconv.Atoi(place)
+	tried, err2 := strconv.Atoi(attempt)
+	if err != nil || err2 != nil || !r.PastReturn() {
+		return false
+	}
+	for i, s := range r.Steps {
+		at := r.At(i).N
+		if s.Irreversible && s.mayHold() && (at < n || at == n && (s.Touched || tried >= r.attempts(i))) {
+			return false // it was behind, or at work, at the mark
+		}
+	}
+	return true
 }
 
 // halts: the verb only keeps steps from beginning, so it counts wherever the run has come to meanwhile.

@@ -163,15 +163,21 @@ func (r Run) Current() int {
 // for another step is noticed. The attempts of a group are those of all its members, so each of them changes it. Where the
 // run is parked on its way back it is "3.1u": to abort and to resume are other decisions there than before.
 func (r Run) Mark() string {
-	i, attempts := r.Current(), 0
-	for from, to := r.Members(i); from < to && from < len(r.Steps); from++ {
-		attempts += r.Steps[from].Attempt
-	}
-	mark := itoa(r.At(i).N) + "." + itoa(attempts)
+	i := r.Current()
+	mark := itoa(r.At(i).N) + "." + itoa(r.attempts(i))
 	if r.Wish.Verb == VerbAbort && r.State == RunParked {
 		mark += "u"
 	}
 	return mark
+}
+
+// attempts counts those of the step, and in a group those of all members.
+func (r Run) attempts(i int) int {
+	n := 0
+	for from, to := r.Members(i); from < to && from < len(r.Steps); from++ {
+		n += r.Steps[from].Attempt
+	}
+	return n
 }
 
 // Claim is a lease on a run.
