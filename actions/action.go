@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/pointsman/pointsman"
@@ -65,7 +66,7 @@ type Input struct {
 	Params   map[string]string // the plan's parameters
 	Pins     map[string]string // values the plan fixed, such as candidate=pg-2; while proposing, pins chosen by earlier steps
 	Bounds   []pointsman.Bound // accepted upper limits; empty while proposing
-	Promised []string          // kinds of the earlier steps of this plan: what they will have done by then
+	Promised []Promise         // the earlier steps of this plan: what they will have done by then
 	StepN    int               // number of the step, from 1
 	Memo     json.RawMessage   // what Apply left
 	Earlier  json.RawMessage   // what the last attempt before this one left that left something
@@ -76,6 +77,17 @@ type Input struct {
 	// Remember stores a memo before Apply has ended, for an effect of several parts whose middle a successor must
 	// recognise. Only Apply has it, and not outside the engine: it may be nil. An error means that nothing was stored.
 	Remember func(memo json.RawMessage, note string) error
+}
+
+// Promise is an earlier step of the plan, which will have had its effect by then.
+type Promise struct {
+	Kind string
+	With json.RawMessage // its arguments; nil where they are not known yet
+}
+
+// Promises reports whether an earlier step of the plan is of one of the kinds.
+func (in Input) Promises(kinds ...string) bool {
+	return slices.ContainsFunc(in.Promised, func(p Promise) bool { return slices.Contains(kinds, p.Kind) })
 }
 
 // Args decodes the step's arguments strictly into v: an unknown or repeated field is an error that names it.

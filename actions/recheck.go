@@ -39,7 +39,7 @@ func (e *Engine) rechecked(ctx context.Context, run pointsman.Run, plan pointsma
 		in := e.input(run, plan, i, Start)
 		for n, before := range plan.Steps[:i] {
 			if !beside(before, s) && run.Steps[n].State != pointsman.StepSkipped { // what was left out promises nothing
-				in.Promised = append(in.Promised, before.Kind)
+				in.Promised = append(in.Promised, Promise{before.Kind, before.With})
 			}
 		}
 		wg.Go(func() {

@@ -175,7 +175,7 @@ func (r *Resolver) check(ctx context.Context, steps []pointsman.RunbookStep, bas
 			started = true
 			c.list[i].done = true
 			in := base
-			in.StepN, in.Pins, in.Promised = places[i].N, maps.Clone(c.pins), promised(steps, i)
+			in.StepN, in.Pins, in.Promised = places[i].N, maps.Clone(c.pins), promised(steps, i, values)
 			wg.Go(func() {
 				if err := r.one(ctx, s, places[i], in, values, &c.list[i]); err != nil {
 					c.list[i].problem = fmt.Sprintf("step %s (%s): %v", places[i], s.Name, err)
@@ -231,13 +231,19 @@ func missing(args map[string]any, given, pinned map[string]string) []string {
 	})
 }
 
-// promised are the kinds of the steps before step i. What members of its own group do is not there when it begins.
-func promised(steps []pointsman.RunbookStep, i int) []string {
-	var out []string
+// promised are the steps before step i, as far as the values are known. What members of its own group do is not there when it
+// begins.
+func promised(steps []pointsman.RunbookStep, i int, values map[string]string) []Promise {
+	var out []Promise
 	for _, s := range steps[:i] {
-		if !beside(s, steps[i]) {
-			out = append(out, s.Kind)
+		if beside(s, steps[i]) {
+			continue
 		}
+		with, err := fill(s.With, values)
+		if err != nil {
+			with = nil
+		}
+		out = append(out, Promise{s.Kind, with})
 	}
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -52,6 +53,20 @@ func (w *Watcher) of(in actions.Input) (*watched, error) {
 		return nil, err
 	}
 	return w.pick(a.Switch, in)
+}
+
+// promised reports whether an earlier step of the plan does that to this very switch. One whose switch is not known promises
+// nothing: another switch that is engaged is no reason to wait with the look at this one.
+func (w *Watcher) promised(in actions.Input, s *watched, kinds ...string) bool {
+	return slices.ContainsFunc(in.Promised, func(p actions.Promise) bool {
+		if p.With == nil || !slices.Contains(kinds, p.Kind) {
+			return false
+		}
+		earlier := in
+		earlier.With = p.With
+		of, err := w.of(earlier)
+		return err == nil && of == s
+	})
 }
 
 // describe makes "engage the kill switch trading".

@@ -3,7 +3,6 @@ package killswitch
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -53,7 +52,7 @@ func (k release) Check(ctx context.Context, in actions.Input) (pointsman.Evidenc
 	now := fact(s, r, pointsman.Pass)
 	now.Kind, now.Limit = pointsman.Hard, "engaged"
 	switch {
-	case slices.Contains(in.Promised, KindEngage):
+	case k.w.promised(in, s, KindEngage):
 		ev.Pins = map[string]string{pin(s): byThisRun}
 		if !r.Engaged {
 			now.Result, now.BeforeN = pointsman.Later, in.StepN

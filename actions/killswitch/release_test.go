@@ -1,6 +1,7 @@
 package killswitch_test
 
 import (
+	"encoding/json"
 	"errors"
 	"testing"
 
@@ -128,11 +129,29 @@ func TestRelease(t *testing.T) {
 			t.Errorf("evidence %+v, error %v, want unreadable to refuse", ev, err)
 		}
 	})
+	t.Run("after an engage of another switch it is judged as it is now", func(t *testing.T) {
+		t.Parallel()
+		pg, trading := server(t, table+released)
+		payouts := trading
+		payouts.Name, payouts.ID = "payouts", 2
+		w := watcher(t, trading, payouts)
+		in := input("planned maintenance")
+		in.With, in.Promised = json.RawMessage(`{"switch":"payouts"}`), []actions.Promise{{Kind: killswitch.KindEngage, With: json.RawMessage(`{"switch":"trading"}`)}, {Kind: killswitch.KindEngage}}
+		exec(t, pg, `INSERT INTO kill_switch_state VALUES (2, true, 'INC-3/R1: a wrong payee', '2026-11-20T03:00:00Z')`)
+		ev, err := kind(t, w, killswitch.KindRelease).Check(t.Context(), in)
+		if err != nil || ev.Pins["row of payouts"] != "2026-11-20T03:00:00Z" {
+			t.Errorf("pins %v, error %v: the row that is there is what is approved", ev.Pins, err)
+		}
+		in.With = json.RawMessage(`{"switch":"payouts","want":"released"}`)
+		if ev, err = kind(t, w, killswitch.KindVerify).Check(t.Context(), in); err != nil || ev.Facts[0].Result != pointsman.Fail {
+			t.Errorf("evidence %+v, error %v: nothing in the plan releases it", ev, err)
+		}
+	})
 	t.Run("after an engage of the same run it releases that and nothing else", func(t *testing.T) {
 		t.Parallel()
 		pg, k, eng := setup(t, released)
 		in := input("planned maintenance")
-		in.Promised = []string{killswitch.KindEngage}
+		in.Promised = []actions.Promise{{Kind: killswitch.KindEngage, With: json.RawMessage(`{}`)}}
 		ev, err := k.Check(t.Context(), in)
 		if err != nil || len(pointsman.Refusals(ev.Facts)) > 0 {
 			t.Fatalf("evidence %+v, error %v: it is not due yet", ev, err)

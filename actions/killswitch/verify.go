@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/pointsman/pointsman"
@@ -77,7 +76,7 @@ func (k verify) Check(ctx context.Context, in actions.Input) (pointsman.Evidence
 	f := fact(s, r, pointsman.Pass)
 	if a.Want != "" && r.Engaged != (a.Want == string(Engaged)) {
 		f.Limit, f.Result = a.Want, pointsman.Fail
-		if slices.Contains(in.Promised, KindEngage) || slices.Contains(in.Promised, KindRelease) {
+		if k.w.promised(in, s, KindEngage, KindRelease) {
 			f.Result, f.BeforeN = pointsman.Later, in.StepN
 		}
 	}

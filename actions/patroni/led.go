@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -20,7 +19,7 @@ type proof struct {
 
 // moves reports whether an earlier step of the plan moves the leadership, and so whether what is looked for is not there yet.
 func moves(in actions.Input) bool {
-	return slices.Contains(in.Promised, "patroni.switchover") || slices.Contains(in.Promised, "patroni.failover")
+	return in.Promises("patroni.switchover", "patroni.failover")
 }
 
 // led judges the cluster after it was given its leader. Before that, which a plan may be made for, it is due later.

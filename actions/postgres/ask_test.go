@@ -28,7 +28,7 @@ func TestOfWhichFiguresOneMoreApproverMayBeAsked(t *testing.T) {
 		"more sessions":           {tooMany(pointsman.Bound{Name: Sessions, Max: 16, Text: "sessions to end <= 16"}, crowd{Groups: []sessionGroup{{N: 17}}}, "pg-1"), "sessions to end <= 32", 32},
 		"more is to be rewound":   {diverged(func(*rejoining) {}), "rewound <= 1,000 B", 1000},
 		"an unknown fork":         {diverged(func(j *rejoining) { j.found.Fork = 0 }), "", 0},
-		"a loss by a switch-over": {diverged(func(j *rejoining) { j.promised = []string{"postgres.switchover"} }), "", 0},
+		"a loss by a switch-over": {diverged(func(j *rejoining) { j.moves = true }), "", 0},
 	} {
 		switch x := c.fact.Excess; {
 		case c.text == "" && x != nil:

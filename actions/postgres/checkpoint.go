@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -117,7 +116,7 @@ func (a Checkpoint) Check(ctx context.Context, in actions.Input) (pointsman.Evid
 	if err != nil {
 		return pointsman.Evidence{}, fmt.Errorf("%s does not tell its last checkpoint: %w", args.Node, err)
 	}
-	return f.judge(args.Node, slices.Contains(in.Promised, "postgres.promote"), in.StepN), nil
+	return f.judge(args.Node, in.Promises("postgres.promote"), in.StepN), nil
 }
 
 // judge is pure. The missing right only warns: the server makes a checkpoint by itself some minutes later, and a

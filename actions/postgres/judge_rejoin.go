@@ -21,7 +21,8 @@ type rejoining struct {
 	found     Inspection
 	fault     error // why the hook found nothing
 	followers []follower
-	promised  []string          // kinds of the earlier steps of the plan
+	moves     bool              // an earlier step of the plan is the switchover
+	promotes  bool              // an earlier step of the plan promotes
 	accepted  []pointsman.Bound // by an approval; nothing while proposing
 	applying  bool
 	stepN     int
@@ -66,7 +67,7 @@ func (j rejoining) nobody() pointsman.Evidence {
 // has is said with its figure.
 func (j rejoining) judge() pointsman.Evidence {
 	facts := []pointsman.Fact{j.writers(), j.identity(), j.livingPrimary(), j.ownRun(), j.configured()}
-	if slices.Contains(j.promised, "postgres.switchover") && j.reading(j.node).State == Writable {
+	if j.moves && j.reading(j.node).State == Writable {
 		f := j.serving()
 		f.Result, f.Value, f.BeforeN = pointsman.Later, "primary until the switchover", j.stepN
 		f.Text = fmt.Sprintf("that %s is stopped will be checked before step %d", j.node, j.stepN)
@@ -144,7 +145,7 @@ func (j rejoining) ownRun() pointsman.Fact {
 		Guard: "G16", Kind: pointsman.Hard, Name: "run of its own", Value: "yes", Limit: "not the run of a failover",
 		Source: "plan", At: j.At, Result: pointsman.Pass,
 	}
-	if slices.Contains(j.promised, "postgres.promote") {
+	if j.promotes {
 		f.Result, f.Value = pointsman.Fail, "after postgres.promote"
 		f.Text = fmt.Sprintf("%s may hold the only copy of the last transactions: it is not touched in the run that promotes another node", j.node)
 		f.Clears = "rejoin it in a run of its own"
@@ -231,7 +232,7 @@ func (j rejoining) divergence() pointsman.Fact {
 		j.node, commits(in.Commits, in.Counted, "committed transaction"), primary.Node, pointsman.Bytes(n), in.Fork, in.Last, in.Timeline, keepName(j.node, in))
 	f.Clears = "accept it, and look into the kept WAL afterwards"
 	switch bound, ok := (pointsman.Plan{Bounds: j.accepted}).Bound(DivergedBytes); {
-	case slices.Contains(j.promised, "postgres.switchover"):
+	case j.moves:
 		f.Kind = pointsman.Hard // after a planned switchover there is nothing to lose, so something is wrong
 		f.Clears = "rejoin it in a run of its own"
 	case j.applying && (!ok || size > bound.Max):

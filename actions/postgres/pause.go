@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -159,7 +158,7 @@ func (a Resume) Check(ctx context.Context, in actions.Input) (pointsman.Evidence
 		return pointsman.Evidence{}, err
 	}
 	ev := j.checkPaused(ctx, false)
-	if slices.Contains(in.Promised, "pgbouncer.pause") {
+	if in.Promises("pgbouncer.pause") {
 		ev.Already, ev.AlreadyBy = false, "" // they serve now, and will be paused by then
 	}
 	return ev, nil

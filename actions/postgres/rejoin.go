@@ -101,7 +101,7 @@ func (a Rejoin) Check(ctx context.Context, in actions.Input) (pointsman.Evidence
 	if err != nil {
 		return pointsman.Evidence{}, err
 	}
-	j := rejoining{Situation: s, node: args.Node, promised: in.Promised, accepted: in.Bounds, stepN: in.StepN}
+	j := rejoining{Situation: s, node: args.Node, moves: in.Promises("postgres.switchover"), promotes: in.Promises("postgres.promote"), accepted: in.Bounds, stepN: in.StepN}
 	if j.node == "" {
 		j.node = j.choose()
 	}
@@ -195,7 +195,7 @@ func (a Rejoin) halt(ctx context.Context, task nodeTask, args RejoinArgs, in act
 // fresh looks, inspects and judges right before an effect.
 func (a Rejoin) fresh(ctx context.Context, cluster Cluster, args RejoinArgs, in actions.Input) (rejoining, pointsman.Evidence) {
 	s, _ := a.c.look(ctx, cluster)
-	j := rejoining{Situation: s, node: args.Node, promised: in.Promised, accepted: in.Bounds, applying: true}.inspect(ctx)
+	j := rejoining{Situation: s, node: args.Node, moves: in.Promises("postgres.switchover"), promotes: in.Promises("postgres.promote"), accepted: in.Bounds, applying: true}.inspect(ctx)
 	return j, j.judge()
 }
 

@@ -417,7 +417,7 @@ func TestRejoin(t *testing.T) {
 		}
 		w.promoteStandby(t)
 		in := input(rejoinArgs)
-		in.Promised = []string{"postgres.check", "postgres.promote"}
+		in.Promised = []actions.Promise{{Kind: "postgres.check"}, {Kind: "postgres.promote"}}
 		ev, err := w.kind(t, "postgres.rejoin").Check(t.Context(), in)
 		if err != nil {
 			t.Fatal(err)

@@ -112,7 +112,7 @@ func (a Repoint) Check(ctx context.Context, in actions.Input) (pointsman.Evidenc
 	views := j.look(ctx)
 	ev := judgeRepoint(j, views)
 	ev.Facts = append(ev.Facts, j.resumable(views)...)
-	if slices.Contains(in.Promised, "postgres.promote") {
+	if in.Promises("postgres.promote") {
 		ev.Facts = append(ev.Facts, pointsman.Fact{
 			Guard: "G18", Kind: pointsman.Hard, Name: "endpoint " + j.args.To, Value: "not due yet", Limit: Writable.Words(), Source: j.args.To,
 			At: time.Now(), Result: pointsman.Later, BeforeN: in.StepN,

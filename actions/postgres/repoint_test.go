@@ -223,7 +223,9 @@ func TestVerify_says_before_the_approval_that_a_pooler_is_left_behind(t *testing
 	w, pooler := pooled(t)
 	verify := func(promised ...string) (facts []string) {
 		in := input(`{"cluster":"orders","candidate":"pg-2"}`)
-		in.Promised = append([]string{"postgres.check", "postgres.fence", "postgres.promote"}, promised...)
+		for _, kind := range append([]string{"postgres.check", "postgres.fence", "postgres.promote"}, promised...) {
+			in.Promised = append(in.Promised, actions.Promise{Kind: kind})
+		}
 		ev, err := w.kind(t, "postgres.verify").Check(t.Context(), in)
 		if err != nil {
 			t.Fatal(err)

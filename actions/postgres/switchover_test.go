@@ -51,7 +51,7 @@ func TestSwitchover(t *testing.T) {
 		}
 		// The old primary comes back without a rewind, in the same run.
 		back := input(rejoinArgs)
-		back.Promised = []string{"postgres.switchover"}
+		back.Promised = []actions.Promise{{Kind: "postgres.switchover"}}
 		if out, _ := w.stepIn(t, "postgres.rejoin", back); !strings.Contains(out.Note, "nothing had to be rewound") {
 			t.Errorf("note %q", out.Note)
 		}
@@ -63,7 +63,7 @@ func TestSwitchover(t *testing.T) {
 		in := w.planned(t, "postgres.switchover", switchArgs)
 		for _, step := range []struct{ kind, with string }{{"postgres.verify", promoteArgs}, {"postgres.rejoin", rejoinArgs}} {
 			later := input(step.with)
-			later.Phase, later.Pins, later.Promised, later.StepN = actions.Propose, in.Pins, []string{"postgres.switchover", "postgres.verify"}, 3
+			later.Phase, later.Pins, later.Promised, later.StepN = actions.Propose, in.Pins, []actions.Promise{{Kind: "postgres.switchover"}, {Kind: "postgres.verify"}}, 3
 			ev, err := w.kind(t, step.kind).Check(t.Context(), later)
 			if err != nil || ev.Already {
 				t.Fatalf("%s: already %t, error %v", step.kind, ev.Already, err)

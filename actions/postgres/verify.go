@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/pointsman/pointsman"
@@ -82,7 +81,7 @@ func (a Verify) Check(ctx context.Context, in actions.Input) (pointsman.Evidence
 		table.Clears = fmt.Sprintf("on the primary: CREATE TABLE %s (id int PRIMARY KEY, at timestamptz, token text), and GRANT SELECT, INSERT, UPDATE on it", cluster.HeartbeatTable)
 	}
 	ev := pointsman.Evidence{Facts: []pointsman.Fact{table}}
-	if slices.Contains(in.Promised, "postgres.promote") {
+	if in.Promises("postgres.promote") {
 		for _, e := range cluster.endpoints() {
 			ev.Facts = append(ev.Facts, pointsman.Fact{
 				Guard: "G22", Kind: pointsman.Hard, Name: "write through " + e.name,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions"
 	"github.com/pointsman/pointsman/actions/postgres/ini"
 	"github.com/pointsman/pointsman/actions/swap"
 )
@@ -14,8 +15,8 @@ import (
 // leftBehind finds poolers that would still lead to another node after the promotion, because no step of the plan leads
 // them to the new primary: clients would wait before a dead server, and the run would park here, after the point of no
 // return. A step that is none of PostgreSQL's, such as a command or a person's, may do it; then nothing is said.
-func (c Cluster) leftBehind(candidate string, promised []string) []pointsman.Fact {
-	if slices.ContainsFunc(promised, func(kind string) bool { return !strings.HasPrefix(kind, "postgres.") }) {
+func (c Cluster) leftBehind(candidate string, promised []actions.Promise) []pointsman.Fact {
+	if slices.ContainsFunc(promised, func(p actions.Promise) bool { return !strings.HasPrefix(p.Kind, "postgres.") }) {
 		return nil
 	}
 	n, _ := c.node(candidate)
