@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -56,11 +57,25 @@ func environment(names []string) (env, secrets []string) {
 			continue
 		}
 		env = append(env, name+"="+v)
-		if len(v) >= 8 && !strings.HasPrefix(v, "/") { // a path such as HOME is none, and its absence would garble the text
+		if len(v) >= 8 && !paths(v) && name != "HOME" && name != "PATH" {
 			secrets = append(secrets, v)
 		}
 	}
 	return env, secrets
+}
+
+// paths reports whether the value is a list of paths that are there. They are no secrets, and without them what a command says
+// would be garbled. To begin as one is not enough: so do some tokens.
+func paths(v string) bool {
+	for _, p := range filepath.SplitList(v) {
+		if !filepath.IsAbs(p) || filepath.Clean(p) != p {
+			return false
+		}
+		if _, err := os.Stat(p); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 var (

@@ -205,6 +205,18 @@ func TestRunKeepsSecrets(t *testing.T) {
 	}
 }
 
+// One in 64 tokens in base64 begins as a path does. A path that is there says what went wrong, and is no secret.
+func TestRunKeepsASecretThatBeginsAsAPath(t *testing.T) {
+	const token = "/aGVsbG8+d29ybGQ/9xQ=="
+	home := t.TempDir()
+	t.Setenv("API_KEY_OF_US", token)
+	t.Setenv("API_FOLDERS", home+":/")
+	k := kind(t, service.KindRun, api(`echo "$API_KEY_OF_US is not taken in $API_FOLDERS"; exit 1`, "API_KEY_OF_US", "API_FOLDERS"))
+	if _, err := apply(t, k, 10*time.Second); err == nil || !strings.HasSuffix(err.Error(), "<redacted> is not taken in "+home+":/") {
+		t.Errorf("said %v", err)
+	}
+}
+
 func TestRunGivesNoVariableThatIsNotNamed(t *testing.T) {
 	t.Setenv("NOT_NAMED", "other-secret")
 	out, err := apply(t, kind(t, service.KindRun, service.Target{Name: "api", Commands: map[string][]string{"restart": {"env"}}}), 10*time.Second)
