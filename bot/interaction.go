@@ -29,14 +29,16 @@ func (h *Handler) interaction(ctx context.Context, cb slack.InteractionCallback)
 	}
 	switch cb.Type {
 	case slack.InteractionTypeBlockActions:
-		if len(cb.ActionCallback.BlockActions) != 1 {
-			return outcome{} // Slack sends one
+		if n := len(cb.ActionCallback.BlockActions); n != 1 { // Slack sends one
+			return h.say(to, fmt.Sprintf("This click names %d buttons, so nothing was carried out. Click again.", n))
 		}
 		return h.click(ctx, cb, *cb.ActionCallback.BlockActions[0], by, to)
 	case slack.InteractionTypeViewSubmission:
 		return h.submitted(ctx, cb, by)
+	case slack.InteractionTypeViewClosed:
+		return outcome{} // nobody waits for an answer to that
 	}
-	return outcome{} // a closed form, a menu that asks for options: nothing of ours
+	return h.say(to, "I do nothing with a request of this kind ("+string(cb.Type)+"), so nothing was carried out.")
 }
 
 var tooOften = fmt.Sprintf("More than %d requests in a short time; this one was not carried out. Try again in %s.", clickBurst, pointsman.Span(clickEvery))
