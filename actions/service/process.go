@@ -64,6 +64,20 @@ func (p process) run(ctx context.Context) (ended, error) {
 	return end, nil
 }
 
+// signalGroup asks the group to end, or kills it.
+func signalGroup(pid int, kill bool) error {
+	sig := syscall.SIGTERM
+	if kill {
+		sig = syscall.SIGKILL
+	}
+	if err := syscall.Kill(-pid, sig); errors.Is(err, syscall.ESRCH) {
+		return os.ErrProcessDone
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
 // start starts the command if its time is not over. An error says that it does not run.
 func start(ctx context.Context, cmd *exec.Cmd) error {
 	g, err := behind(cmd)

@@ -1,27 +1,9 @@
 package service
 
-import (
-	"errors"
-	"os"
-	"syscall"
-)
+import "syscall"
 
 // ownGroup puts a child in a group of its own, and lets it die with us: a command must not go on after a crash while
 // a successor already decides what became of it.
 func ownGroup() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-}
-
-// signalGroup asks the group to end, or kills it.
-func signalGroup(pid int, kill bool) error {
-	sig := syscall.SIGTERM
-	if kill {
-		sig = syscall.SIGKILL
-	}
-	if err := syscall.Kill(-pid, sig); errors.Is(err, syscall.ESRCH) {
-		return os.ErrProcessDone
-	} else if err != nil {
-		return err
-	}
-	return nil
 }
