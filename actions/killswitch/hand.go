@@ -51,9 +51,6 @@ func (k verify) ByHand(in actions.Input) (do, undo []string) {
 	return s.psql(s.shown()), nil
 }
 
-// newer moves the time of the row on, whatever the server's clock says.
-const newer = `updated_at = GREATEST(pg_catalog.clock_timestamp(), updated_at OPERATOR(pg_catalog.+) interval '1 microsecond')`
-
 // engaging are the statements of engage, the second for a row that is missing.
 func (s Switch) engaging(in actions.Input) []string {
 	reason := reasonByHand(in)

@@ -76,6 +76,9 @@ func server(host string, port int) string {
 	return net.JoinHostPort(host, strconv.Itoa(port))
 }
 
+// newer moves the time of the row on, whatever the server's clock says.
+const newer = `updated_at = GREATEST(pg_catalog.clock_timestamp(), updated_at OPERATOR(pg_catalog.+) interval '1 microsecond')`
+
 // written is what a change of the row leaves.
 type written struct {
 	row
@@ -88,8 +91,8 @@ type written struct {
 func (s Switch) engage(ctx context.Context, reason string) (written, error) {
 	var w written
 	err := s.change(ctx, &w, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `UPDATE `+s.table()+` SET engaged = true, reason = $2,
-			updated_at = GREATEST(pg_catalog.clock_timestamp(), updated_at OPERATOR(pg_catalog.+) interval '1 microsecond') WHERE id OPERATOR(pg_catalog.=) $1 AND engaged IS NOT TRUE`, s.ID, reason)
+		tag, err := tx.Exec(ctx, `UPDATE `+s.table()+` SET engaged = true, reason = $2, `+newer+`
+			WHERE id OPERATOR(pg_catalog.=) $1 AND engaged IS NOT TRUE`, s.ID, reason)
 		if err != nil || tag.RowsAffected() > 0 {
 			return err
 		}
@@ -105,8 +108,7 @@ func (s Switch) engage(ctx context.Context, reason string) (written, error) {
 func (s Switch) release(ctx context.Context, approved row, reason string) (written, error) {
 	var w written
 	err := s.change(ctx, &w, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `UPDATE `+s.table()+` SET engaged = false, reason = $3,
-			updated_at = GREATEST(pg_catalog.clock_timestamp(), updated_at OPERATOR(pg_catalog.+) interval '1 microsecond')
+		tag, err := tx.Exec(ctx, `UPDATE `+s.table()+` SET engaged = false, reason = $3, `+newer+`
 			WHERE id OPERATOR(pg_catalog.=) $1 AND engaged IS TRUE AND updated_at IS NOT DISTINCT FROM $2`, s.ID, stamp(approved.UpdatedAt), reason)
 		if err != nil || tag.RowsAffected() == 1 {
 			return err
