@@ -3,7 +3,6 @@ package killswitch
 import (
 	"cmp"
 	"fmt"
-	"net"
 	"strings"
 
 	"github.com/pointsman/pointsman/actions"
@@ -86,19 +85,7 @@ func (s Switch) psql(statements ...string) []string {
 		}
 		return out
 	}
-	var hosts, ports []string
-	for _, at := range dsn.Hosts(cfg) {
-		host, port, err := net.SplitHostPort(at)
-		if err != nil {
-			continue // Hosts joined it
-		}
-		hosts, ports = append(hosts, host), append(ports, port)
-	}
-	db := cmp.Or(cfg.Database, cfg.User)
-	if len(hosts) > 1 || strings.ContainsAny(db, "=:") { // psql would read such a name as a connection string
-		db = "dbname='" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(db) + "' target_session_attrs=read-write"
-	}
-	words := []string{"PGTZ=UTC", "psql", "-X", "-v", "ON_ERROR_STOP=1", "-h", strings.Join(hosts, ","), "-p", strings.Join(ports, ","), "-d", db}
+	words := append([]string{"PGTZ=UTC"}, dsn.Psql(cfg, cmp.Or(cfg.Database, cfg.User), "-X", "-v", "ON_ERROR_STOP=1")...)
 	for _, statement := range statements {
 		words = append(words, "-c", statement)
 	}

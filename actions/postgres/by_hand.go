@@ -1,8 +1,8 @@
 package postgres
 
 import (
+	"cmp"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 
@@ -29,32 +29,21 @@ var (
 
 // psql is one statement on the server that the address leads to.
 func (a Address) psql(database, sql string) string {
-	return strings.Join(append(a.client(database), "-c "+actions.Shell(sql)), " ")
+	return a.client(database) + " -c " + actions.Shell(sql)
 }
 
-// client is psql with the way to the server. An address of several hosts leads to the one that takes writes.
-func (a Address) client(database string) []string {
+// client is psql with the way to the server.
+func (a Address) client(database string) string {
 	cfg, err := a.config()
 	if err != nil {
-		return []string{"psql"} // where it leads to stands in a file that cannot be read now
+		return "psql" // where it leads to stands in a file that cannot be read now
 	}
-	if database == "" {
-		database = cfg.Database
-	}
-	hosts := dsn.Hosts(cfg)
-	if len(hosts) > 1 {
-		return []string{"psql", actions.Shell(fmt.Sprintf("postgresql://%s/%s?target_session_attrs=read-write", strings.Join(hosts, ","), database))}
-	}
-	host, port, err := net.SplitHostPort(hosts[0])
-	if err != nil {
-		return []string{"psql", "-d", actions.Shell(database)}
-	}
-	return []string{"psql", "-h", actions.Shell(host), "-p", port, "-d", actions.Shell(database)}
+	return actions.Shell(dsn.Psql(cfg, cmp.Or(database, cfg.Database, cfg.User))...)
 }
 
 // each is the statement that a query writes, once for each of its rows. None waits for a standby that is gone; see localCommit.
 func (n Node) each(query string) string {
-	return "echo " + actions.Shell(query+` \gexec`) + " | PGOPTIONS='-c synchronous_commit=local' " + strings.Join(n.client(maintenance), " ")
+	return "echo " + actions.Shell(query+` \gexec`) + " | PGOPTIONS='-c synchronous_commit=local' " + n.client(maintenance)
 }
 
 // standby asks whether a node still is one.

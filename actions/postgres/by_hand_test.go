@@ -136,7 +136,7 @@ func TestByHand_holds_no_secret(t *testing.T) {
 		}
 	}
 	do, _ := w.byHand(t, "postgres.verify", promoteArgs)
-	if want := "psql 'postgresql://db-1.internal:5432,db-2.internal:5432/app?target_session_attrs=read-write' -c "; !strings.HasPrefix(do[1], want) {
+	if want := "psql -h db-1.internal,db-2.internal -p 5432,5432 -d 'dbname='\\''app'\\'' target_session_attrs=read-write' -c "; !strings.HasPrefix(do[1], want) {
 		t.Errorf("an address of several hosts: %s", do[1])
 	}
 }
