@@ -24,6 +24,14 @@ func (t Target) Key() string {
 	return t.Kind + "/" + t.Name
 }
 
+// Where is the target with its environment, in which a mistake shows first: "postgres/orders (production)".
+func (t Target) Where() string {
+	if t.Environment == "" {
+		return t.Key()
+	}
+	return t.Key() + " (" + t.Environment + ")"
+}
+
 // Plan is a runbook resolved for one incident: concrete steps, chosen candidate, parameters, policy and the bounds a
 // person accepts. It never contains measured values or times, so that the same situation yields the same digest.
 type Plan struct {

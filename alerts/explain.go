@@ -65,7 +65,7 @@ func (e Explanation) String() string {
 			fmt.Fprintf(&b, "severity   %s\n", line(o.Severity, 32))
 		}
 		if o.Target.Key() != "" {
-			fmt.Fprintf(&b, "target     %s\n", where(o.Target))
+			fmt.Fprintf(&b, "target     %s\n", o.Target.Where())
 		}
 		fmt.Fprintf(&b, "updates    %s\n", cadence(o.Update))
 		if o.Escalate.After > 0 {
@@ -91,13 +91,6 @@ func writeOffers(b *strings.Builder, offers []pointsman.Offer) {
 			fmt.Fprintf(b, "       cannot be proposed: %s\n", o.Problem)
 		}
 	}
-}
-
-func where(t pointsman.Target) string {
-	if t.Environment == "" {
-		return t.Key()
-	}
-	return t.Key() + " (" + t.Environment + ")"
 }
 
 func cadence(d time.Duration) string {

@@ -14,7 +14,7 @@ import (
 
 func proposalView(s pointsman.State, p pointsman.Proposal, now time.Time) ProposalView {
 	v := ProposalView{
-		ID: p.ID, Title: cmp.Or(p.Title, p.Runbook), Runbook: p.Runbook, Target: where(p.Target), Mode: p.Mode, State: p.State, Why: why(s, p),
+		ID: p.ID, Title: cmp.Or(p.Title, p.Runbook), Runbook: p.Runbook, Target: p.Target.Where(), Mode: p.Mode, State: p.State, Why: why(s, p),
 		Facts: pressing(p.Facts), Checked: p.CheckedAt, Digest: pointsman.ShortDigest(p.Digest), Generation: p.Generation,
 		Needs: p.Policy.String(), Eligible: p.Eligible, Expires: p.ExpiresAt, Already: p.Already, Problem: p.Problem,
 		Changed: p.Changed, DecidedBy: p.DecidedBy, DecidedAt: p.DecidedAt,
@@ -58,14 +58,6 @@ func (v *ProposalView) resolve(plan pointsman.Plan) {
 	for i, s := range plan.Steps {
 		v.Steps = append(v.Steps, StepView{At: places[i], Group: s.Group.Name, Text: cmp.Or(s.Summary, s.Name), Irreversible: s.Irreversible, State: pointsman.StepPending})
 	}
-}
-
-// where is a target with its environment, in which a mistake shows first.
-func where(t pointsman.Target) string {
-	if t.Environment == "" {
-		return t.Key()
-	}
-	return t.Key() + " (" + t.Environment + ")"
 }
 
 func why(s pointsman.State, p pointsman.Proposal) string {
