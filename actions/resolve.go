@@ -277,9 +277,6 @@ func (r *Resolver) one(ctx context.Context, s pointsman.RunbookStep, at pointsma
 		}
 	}
 	out.undo = undoes(act)
-	if h, ok := act.(Handy); ok {
-		out.byHand, out.undoByHand = h.ByHand(in)
-	}
 	if out.harder, err = harderForm(s, in, values, act); err != nil {
 		return fmt.Errorf("its ungraceful form: %w", err)
 	}
@@ -290,6 +287,15 @@ func (r *Resolver) one(ctx context.Context, s pointsman.RunbookStep, at pointsma
 		ev.Facts = append(ev.Facts, unknownFact(at, s.Name, s.Kind, err))
 	}
 	out.evidence = ev
+	if h, ok := act.(Handy); ok { // behind the check, so that the commands name what it chose
+		pins := maps.Clone(ev.Pins)
+		if pins == nil {
+			pins = map[string]string{}
+		}
+		maps.Copy(pins, in.Pins)
+		in.Pins = pins
+		out.byHand, out.undoByHand = h.ByHand(in)
+	}
 	return nil
 }
 

@@ -35,7 +35,27 @@ func (w *world) wantProblem(res Resolution, says string) {
 	}
 }
 
+// handy are points that a person may set, once it is known which.
+type handy struct{ *points }
+
+func (handy) ByHand(in Input) (do, undo []string) {
+	return []string{"set " + in.Pins["candidate"]}, nil
+}
+
 func TestResolver(t *testing.T) {
+	t.Run("the commands for a person name what the check of the same step chose", func(t *testing.T) {
+		story(t, func(w *world) {
+			w.fence.pin = "track-2"
+			var err error
+			if w.kinds, err = NewRegistry(NewMetrics(nil), handy{w.fence}, w.throw); err != nil {
+				t.Fatal(err)
+			}
+			plan, err := pointsman.DecodePlan(w.resolved().Plan)
+			if err != nil || len(plan.Steps) == 0 || len(plan.Steps[0].ByHand) != 1 || plan.Steps[0].ByHand[0] != "set track-2" {
+				t.Fatalf("%+v, error %v", plan.Steps, err)
+			}
+		})
+	})
 	t.Run("the same situation has the same digest", func(t *testing.T) {
 		story(t, func(w *world) {
 			w.fence.lag, w.throw.lag = 100, 90

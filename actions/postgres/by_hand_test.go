@@ -49,6 +49,19 @@ func paste(t *testing.T, user string, lines []string) string {
 	return out.String()
 }
 
+// pasteWhole does it with all lines at once, as one text at a prompt.
+func pasteWhole(t *testing.T, user string, lines []string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "sh")
+	cmd.Stdin = strings.NewReader(strings.Join(lines, "\n") + "\n")
+	cmd.Env = append(os.Environ(), "PGUSER="+user, "PGOPTIONS=")
+	cmd.WaitDelay = time.Second
+	said, err := cmd.CombinedOutput()
+	return string(said), err
+}
+
 // TestByHand_the_commands_of_a_hand_over_do_what_the_steps_would_have_done: an aborted run leaves a person with them, at night,
 // behind the point of no return.
 func TestByHand_the_commands_of_a_hand_over_do_what_the_steps_would_have_done(t *testing.T) {
@@ -57,14 +70,21 @@ func TestByHand_the_commands_of_a_hand_over_do_what_the_steps_would_have_done(t 
 	t.Run("the_failover", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, lab.PairOptions{}).sampled(t)
+		do, undo := w.byHand(t, "postgres.promote", promoteArgs)
+		if len(undo) > 0 {
+			t.Errorf("a promotion has no way back: %q", undo)
+		}
+		if said, err := pasteWhole(t, lab.Superuser, do); err == nil || !strings.Contains(said, "NOT DONE: pg-2 must be a standby yet, and pg-1 no primary") {
+			t.Errorf("pg-1 takes writes: %s, %v", said, err)
+		}
+		awaitRow(t, w.pair.Standby, "SELECT pg_is_in_recovery()")
 		if err := w.pair.Primary.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		do, undo := w.byHand(t, "postgres.promote", promoteArgs)
-		if len(undo) > 0 || !strings.Contains(do[0], "# pg-1: must say t, or nothing at all") {
-			t.Errorf("a promotion has no way back, and the old primary is looked at first: %q, %q", do, undo)
+		if said, err := pasteWhole(t, lab.Superuser, do); err != nil {
+			t.Errorf("%s, %v", said, err)
 		}
-		paste(t, lab.Superuser, do[1:])
+		awaitRow(t, w.pair.Standby, "SELECT NOT pg_is_in_recovery()")
 		do, _ = w.byHand(t, "postgres.verify", promoteArgs)
 		if said := paste(t, lab.Superuser, do); !strings.Contains(said, "INSERT 0 1") {
 			t.Errorf("no write went through:\n%s", said)
@@ -78,19 +98,50 @@ func TestByHand_the_commands_of_a_hand_over_do_what_the_steps_would_have_done(t 
 		w := newWorld(t, lab.PairOptions{}, func(c *postgres.Cluster) { c.Fence = postgres.Fence{Ladder: []string{"revoke"}} })
 		w.sql(t, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'", "SELECT pg_reload_conf()") // the link that broke
 		do, undo := w.byHand(t, "postgres.fence", revokeArgs)
-		if last := do[len(do)-1]; last != "stop PostgreSQL on pg-1 and keep it from starting again" {
+		if last := do[len(do)-1]; last != "# stop PostgreSQL on pg-1 and keep it from starting again" {
 			t.Errorf("closed databases alone do not keep a server off: %q", last)
 		}
-		paste(t, lab.Superuser, do[:len(do)-1])
+		inside := session(t, w.pair.Primary.DSN(lab.Superuser, "postgres"), "worker") // nobody can close that database
+		paste(t, lab.Superuser, do)
 		if w.closed(t) == "" {
 			t.Error("every database is open")
 		}
-		if !strings.Contains(undo[0], "# pg-2: must say t, or pg-1 stays fenced") {
-			t.Errorf("nobody looks for another primary first: %q", undo)
+		if err := inside.Ping(t.Context()); err == nil {
+			t.Error("a client in the database postgres may write still")
 		}
-		paste(t, lab.Superuser, undo)
-		if closed := w.closed(t); closed != "" {
-			t.Errorf("closed still: %s", closed)
+		if said, err := pasteWhole(t, lab.Superuser, undo); err != nil || w.closed(t) != "" {
+			t.Errorf("closed still: %s; %s, %v", w.closed(t), said, err)
+		}
+		paste(t, lab.Superuser, do)
+		other := session(t, w.pair.Standby.DSN(lab.Superuser, "postgres"), "psql") // its other databases are closed, too
+		if _, err := other.Exec(t.Context(), "SELECT pg_promote(true)"); err != nil {
+			t.Fatal(err)
+		}
+		if said, err := pasteWhole(t, lab.Superuser, undo); err == nil || !strings.Contains(said, "NOT DONE: pg-2 must say that it is a standby") || w.closed(t) == "" {
+			t.Errorf("opened beside another primary: %s, %v", said, err)
+		}
+	})
+
+	t.Run("the_switchover", func(t *testing.T) {
+		t.Parallel()
+		w, _ := switchable(t, lab.PairOptions{})
+		in := w.planned(t, "postgres.switchover", switchArgs)
+		do, undo := w.kind(t, "postgres.switchover").(actions.Handy).ByHand(in)
+		all := strings.Join(do, "\n")
+		for _, want := range []string{"# stop pg-1 in order", "# lead the poolers, or the address of the clients, to pg-2", "SELECT pg_promote"} {
+			if !strings.Contains(all, want) {
+				t.Errorf("%q does not say %q: the plan knows who is who", do, want)
+			}
+		}
+		if said, err := pasteWhole(t, lab.Superuser, do); !strings.Contains(said, "NOT DONE: ") {
+			t.Errorf("pg-1 was not stopped: %s, %v", said, err)
+		}
+		if got := w.poolerAndRoles(t); !strings.Contains(got, "pg-1 false pg-2 true paused 0") {
+			t.Errorf("%s, want nothing changed", got)
+		}
+		// Clients are let go only where a server runs for them.
+		if len(undo) < 4 || !strings.HasPrefix(undo[2], "# with t, start pg-1 again") {
+			t.Errorf("%q", undo)
 		}
 	})
 
@@ -136,8 +187,8 @@ func TestByHand_holds_no_secret(t *testing.T) {
 		}
 	}
 	do, _ := w.byHand(t, "postgres.verify", promoteArgs)
-	if want := "psql -h db-1.internal,db-2.internal -p 5432,5432 -d 'dbname='\\''app'\\'' target_session_attrs=read-write' -c "; !strings.HasPrefix(do[1], want) {
-		t.Errorf("an address of several hosts: %s", do[1])
+	if want := "psql -h db-1.internal,db-2.internal -p 5432,5432 -d 'dbname='\\''app'\\'' target_session_attrs=read-write' -c "; !strings.HasPrefix(do[2], want) {
+		t.Errorf("an address of several hosts: %s", do[2])
 	}
 }
 
@@ -156,7 +207,7 @@ func TestByHand_leaves_the_order_of_the_fence_as_it_is_configured(t *testing.T) 
 	if diff := cmp.Diff(first, again); diff != "" || !slices.Equal(ladder, []string{"revoke", "pooler", "network"}) {
 		t.Errorf("the ladder is %v now\n%s", ladder, diff)
 	}
-	if want := "let clients reach pg-1 again"; !slices.Contains(back, want) {
+	if want := "# let clients reach pg-1 again"; !slices.Contains(back, want) {
 		t.Errorf("no hook takes the network cut back, and nobody is told to: %q", back)
 	}
 }
