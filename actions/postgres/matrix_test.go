@@ -141,6 +141,10 @@ func TestMatrix(t *testing.T) {
 // mayWriteOn is what is said of a primary that nobody has seen stopped.
 const mayWriteOn = "pg-1 fell silent without being seen stopped, and what it has taken since is lost too"
 
+// givesUpSoon is a pair whose standby gives a silent primary up within seconds, and not after a minute. Less would be given up on a
+// busy machine, too.
+var givesUpSoon = lab.PairOptions{Settings: map[string]string{"wal_receiver_timeout": "5s"}}
+
 // impatient lets a hung server be given up within a second or two, for a test.
 func impatient(c *postgres.Cluster) {
 	quickly(c)
@@ -164,7 +168,7 @@ func newScene(t *testing.T, change func(*postgres.Cluster)) *scene {
 		t.Cleanup(server.Close)
 		c.Probes[0].URL = server.URL
 	}
-	s.world = newWorldOf(t, lab.PairOptions{}, func(pair *lab.Pair) {
+	s.world = newWorldOf(t, givesUpSoon, func(pair *lab.Pair) {
 		s.world = &world{pair: pair}
 		s.ours, s.theirs, s.stream = newWire(t, pair.Primary), newWire(t, pair.Primary), newWire(t, pair.Primary)
 	}, wires)

@@ -46,7 +46,9 @@ func landed(t *testing.T, change ...func(*postgres.Cluster)) *shore {
 			t.Error(err)
 		}
 	})
-	s := &shore{newWorld(t, lab.PairOptions{Island: island}, append(change, impatient)...), island}
+	options := givesUpSoon
+	options.Island = island
+	s := &shore{newWorld(t, options, append(change, impatient)...), island}
 	s.onItsOwnSide(t, "CREATE TABLE payments (id int)")
 	s.sampled(t)
 	return s
