@@ -51,12 +51,12 @@ func (t *turn) voteGate(c CastVote) Answer {
 	if q.policy.ReasonRequired && strings.TrimSpace(c.Reason) == "" {
 		return answer(CodeInvalid, "the gate of %s needs a reason", r.ID)
 	}
-	t.acknowledgePage(c.By)
 	s := &r.Steps[i]
 	s.Gate.Votes = append(s.Gate.Votes, Vote{
 		Person: c.By.Person, Door: c.By.Door, Ref: c.By.Ref, Verdict: c.Verdict, Reason: c.Reason, Digest: r.Digest, Mark: r.Mark(), At: t.now,
 	})
 	if c.Verdict == Deny {
+		t.acknowledgePage(c.By)
 		t.shut(r, i, c.By, fmt.Sprintf("denied by %s%s", c.By, because(c.Reason)))
 		return Answer{Code: CodeAccepted, Text: fmt.Sprintf("you denied the gate of %s; it is parked, and retry asks again, abort ends it", r.ID), ID: r.ID}
 	}
@@ -69,8 +69,12 @@ func (t *turn) passGate(r *Run, i int, c CastVote, st Standing) Answer {
 	t.say(EvGateCounted, c.By, fmt.Sprintf("%s approved %s, %s, of %s (%s)%s", c.By, r.Nth(i), s.Name, r.ID, st, because(c.Reason)),
 		atStep(r, i), reason(c.Reason), with(s.Gate.Votes[len(s.Gate.Votes)-1]))
 	if !st.Met {
+		if after := t.state.Incident.Escalate.After; after > 0 && s.Gate.PageAt.IsZero() {
+			s.Gate.PageAt = t.now.Add(after) // somebody was paged already, and another one is needed
+		}
 		return Answer{Code: CodeCounted, Text: fmt.Sprintf("your approval at the gate of %s counts: %s, it needs %s", r.ID, st, s.Gate.Policy), ID: r.ID}
 	}
+	t.acknowledgePage(c.By)
 	t.moveStep(r, i, EvStepDone)
 	s.Gate.OpenedBy = approvers(s.Gate.Votes)
 	s.EndedAt, s.Note = t.now, "opened by "+s.Gate.OpenedBy
@@ -150,7 +154,11 @@ func (t *turn) watchGates(by Actor) {
 		}
 		if !g.PageAt.IsZero() && !g.PageAt.After(t.now) {
 			g.PageAt = time.Time{}
-			t.pageFor(r, by, fmt.Sprintf("%s waits at %s and nobody decides; it needs %s until %s", r.ID, r.one(i), g.Policy, Clock(g.ExpiresAt)))
+			nobody := "nobody decides"
+			if n := len(g.Votes); n > 0 {
+				nobody = "nobody else decides, " + Count(n, "approval") + " so far"
+			}
+			t.pageFor(r, by, fmt.Sprintf("%s waits at %s and %s; it needs %s until %s", r.ID, r.one(i), nobody, g.Policy, Clock(g.ExpiresAt)))
 		}
 	}
 }

@@ -22,7 +22,7 @@ func (t *turn) tick() Answer {
 		}
 	}
 	if inc.State == IncidentOpen && !inc.EscalateAt.IsZero() && !inc.EscalateAt.After(t.now) {
-		t.page(by, fmt.Sprintf("%s has no decision after %s: %s", inc.ID, Span(inc.Escalate.After), inc.Title))
+		t.page(by, t.whyPaged())
 	}
 	t.chase(by)
 	t.watchGates(by)

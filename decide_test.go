@@ -224,7 +224,7 @@ func TestClock(t *testing.T) {
 			t.Fatalf("%d updates, next %s", s.count(EvIncidentUpdate), s.state.Incident.NextUpdate)
 		}
 	})
-	t.Run("nobody decides: paged once, acknowledged by the first decision, resolved with the incident", func(t *testing.T) {
+	t.Run("nobody decides: paged once, acknowledged by the decision, resolved with the incident", func(t *testing.T) {
 		t.Parallel()
 		s := begin(t)
 		p := s.ready(2)
@@ -234,7 +234,7 @@ func TestClock(t *testing.T) {
 		s.now = night.Add(5 * time.Minute)
 		s.do(Tick{Incident: "INC-1"})
 		s.do(Tick{Incident: "INC-1"})
-		s.cast(dbaA, Approve, p.Digest)
+		s.cast(dbaA, Deny, p.Digest)
 		s.do(webhook(primaryDown("f1", night, AlertResolved)))
 		if s.count(EvPageTriggered) != 1 || s.count(EvPageAcknowledged) != 1 || s.count(EvPageResolved) != 1 {
 			t.Fatalf("%d %d %d", s.count(EvPageTriggered), s.count(EvPageAcknowledged), s.count(EvPageResolved))

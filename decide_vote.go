@@ -34,7 +34,6 @@ func (t *turn) vote(c CastVote) Answer {
 	if p.Policy.ReasonRequired && c.Verdict == Approve && strings.TrimSpace(c.Reason) == "" && strings.TrimSpace(p.Reason) == "" {
 		return answer(CodeInvalid, "%s needs a reason", p.Runbook) // a question and no refusal: the door asks for it and votes again
 	}
-	t.acknowledgePage(c.By)
 	if c.Verdict == Deny {
 		return t.deny(p, c)
 	}
@@ -111,7 +110,7 @@ func (t *turn) deny(p *Proposal, c CastVote) Answer {
 	p.Votes = append(p.Votes, t.ballot(p, c))
 	t.moveProposal(p, EvProposalDenied)
 	p.DecidedBy, p.DecidedAt = c.By.String(), t.now
-	t.decidedOn(p)
+	t.denied(p, c.By)
 	t.say(EvProposalDenied, c.By, fmt.Sprintf("%s denied %s%s", c.By, p.ID, because(c.Reason)), about(p), reason(c.Reason), with(p.Votes))
 	t.settleIncident(c.By)
 	return Answer{Code: CodeAccepted, Text: fmt.Sprintf("you denied %s; nothing will run", p.ID), ID: p.ID}
@@ -126,9 +125,9 @@ func (t *turn) denyQueued(p *Proposal, r *Run, c CastVote) Answer {
 	if ok, why := p.poll().eligible(c.By, c.Verdict); !ok {
 		return t.refuseVote(p, c, answer(CodeNotAllowed, "%s", why))
 	}
-	t.acknowledgePage(c.By)
 	p.Votes = append(p.Votes, t.ballot(p, c))
 	t.moveRun(r, EvRunAborted)
+	t.denied(p, c.By)
 	r.EndedAt, r.Note = t.now, fmt.Sprintf("denied by %s before it began%s", c.By, because(c.Reason))
 	t.say(EvRunAborted, c.By, fmt.Sprintf("%s %s; nothing was changed", r.ID, r.Note), aboutRun(r), reason(c.Reason), with(p.Votes))
 	t.settleIncident(c.By)
@@ -146,11 +145,12 @@ func (t *turn) approve(p *Proposal, c CastVote) Answer {
 	t.say(EvVoteCounted, c.By, fmt.Sprintf("%s approved %s, plan %s (%s)%s", c.By, p.ID, ShortDigest(p.Digest), st, because(c.Reason)),
 		about(p), reason(c.Reason), with(map[string]any{"vote": p.Votes[len(p.Votes)-1], "facts": p.Facts}))
 	if !st.Met {
+		t.undecided(p)
 		return Answer{Code: CodeCounted, Text: fmt.Sprintf("your approval of %s counts: %s, it needs %s", p.ID, st, p.Policy), ID: p.ID}
 	}
 	t.moveProposal(p, EvProposalApproved)
 	p.DecidedBy, p.DecidedAt = approvers(p.Votes), t.now
-	t.decidedOn(p)
+	t.decidedOn(p, c.By)
 	t.say(EvProposalApproved, c.By, fmt.Sprintf("%s is approved by %s, plan %s", p.ID, p.DecidedBy, ShortDigest(p.Digest)), about(p), with(p.Votes))
 	run := t.queue(p, c.By)
 	return Answer{Code: CodeAccepted, Text: fmt.Sprintf("%s is approved (%s) and starts now as %s", p.ID, st, run.ID), ID: run.ID}
@@ -212,5 +212,6 @@ func because(reason string) string {
 
 func (t *turn) expire(p *Proposal) {
 	t.moveProposal(p, EvProposalExpired)
+	t.undecided(p)
 	t.say(EvProposalExpired, Actor{Door: DoorClock}, fmt.Sprintf("%s expired with %s approvals; nobody denied it; Check and ask again, on its card, starts anew", p.ID, t.standing(p)), about(p))
 }

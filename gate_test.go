@@ -54,6 +54,7 @@ func TestGates(t *testing.T) {
 		"expired is parked, with a click that comes before the clock":     expiredIsParked(func(s *story) { s.want(s.gate(dbaB, Approve), CodeDecided, "not decided until") }),
 		"a crash while it waits neither loses a vote nor gives more time": surviveACrash,
 		"nobody decides, so somebody is paged as for a proposal":          gatePages,
+		"the first of two votes acknowledges nothing, and one is chased":  gateChasesTheOther,
 		"whoever asked may take it back, and abort ends it": func(s *story) {
 			s.want(s.gate(rob, Deny), CodeAccepted, "parked")
 			s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbAbort, Reason: "seen on the console", By: dbaA}), CodeAccepted, "aborted")
@@ -153,4 +154,23 @@ func gatePages(s *story) {
 	if s.count(EvPageTriggered) != paged+1 || !strings.Contains(s.last(EvPageTriggered), "nobody decides; it needs 2 of dba") {
 		s.t.Fatal(s.last(EvPageTriggered))
 	}
+}
+
+func gateChasesTheOther(s *story) {
+	s.state.Incident.Escalate = Escalation{After: 3 * time.Minute, Service: "dba"}
+	s.gate(dbaB, Deny)
+	s.do(Steer{Run: "INC-1/R1", Verb: VerbRetry, Reason: "seen on the console", By: dbaA})
+	s.do(WakeRun{Run: "INC-1/R1", Epoch: 2})
+	s.do(WaitStep{Run: "INC-1/R1", Epoch: 2, Step: 1})
+	s.log = nil
+	s.tickAt(3 * time.Minute)
+	s.want(s.gate(dbaA, Approve), CodeCounted, "1 of 2")
+	s.paged("triggered 2@dba")
+	s.tickAt(6 * time.Minute)
+	s.paged("triggered 2@dba", "triggered 3@dba")
+	if got := s.last(EvPageTriggered); !strings.Contains(got, "nobody else decides, 1 approval so far; it needs 2 of dba") {
+		s.t.Fatal(got)
+	}
+	s.want(s.gate(dbaB, Approve), CodeAccepted, "goes on")
+	s.paged("triggered 2@dba", "triggered 3@dba", "acknowledged 1@dba 2@dba 3@dba")
 }

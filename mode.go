@@ -80,13 +80,6 @@ func (t *turn) pageFor(r *Run, by Actor, text string) {
 	t.page(by, r.Mode.marked(text))
 }
 
-// decidedOn stops the escalation, but not for a drill: what fires beside an exercise still has no decision.
-func (t *turn) decidedOn(p *Proposal) {
-	if p.Mode != ModeDrill {
-		t.stopEscalation()
-	}
-}
-
 func (t *turn) quiet(r *Run) bool { return r.Mode == ModeDrill && !t.state.Incident.Burning() }
 
 // Drill reports whether the incident is only an exercise as far as anybody knows.

@@ -1,0 +1,82 @@
+package pointsman
+
+import "fmt"
+
+// The clock after which somebody is paged, Incident.EscalateAt, runs until the outage has a decision: an approval that is
+// complete. What else happens to a proposal while alerts fire does not end the waiting:
+//
+//	a vote that others must join   the clock goes on, or starts where somebody was paged already
+//	a denial, others wait          the same
+//	a denial, none waits           it starts anew: whoever denied has that long to find another way
+//	an expiry, others wait         it goes on, or starts
+//	an expiry, none waits          it goes on; where somebody was paged already, they are paged now
+//
+// Without alerts nobody is woken, and an open run pages by itself when it stops.
+
+// undecided keeps somebody being paged after a vote on p, its denial or its expiry. A drill decides nothing of the outage.
+func (t *turn) undecided(p *Proposal) {
+	inc := &t.state.Incident
+	_, running := t.state.OpenRun()
+	if p.Mode == ModeDrill || running || !inc.Burning() || inc.Escalate.After <= 0 {
+		return
+	}
+	later := t.now.Add(inc.Escalate.After)
+	switch _, others := t.waiting(); {
+	case !others && p.State == ProposalExpired && inc.EscalateAt.IsZero():
+		inc.EscalateAt = t.now
+	case !others && p.State != ProposalExpired, inc.EscalateAt.IsZero():
+		inc.EscalateAt = later
+	}
+}
+
+// waiting is the proposal that waits for a decision on the outage, the first by rank, or will when it is checked.
+func (t *turn) waiting() (Proposal, bool) {
+	for _, p := range Ranked(t.state.Proposals) {
+		if p.Mode != ModeDrill && (p.State == ProposalReady || p.State == ProposalChecking) {
+			return p, true
+		}
+	}
+	return Proposal{}, false
+}
+
+// decidedOn takes a decision as one on the outage, but not that on a drill: what fires beside an exercise still has none.
+func (t *turn) decidedOn(p *Proposal, by Actor) {
+	if p.Mode != ModeDrill {
+		t.acknowledgePage(by)
+		t.stopEscalation()
+	}
+}
+
+// denied: one who says no to one proposal has not decided for those that still wait.
+func (t *turn) denied(p *Proposal, by Actor) {
+	if _, others := t.waiting(); !others {
+		t.decidedOn(p, by)
+	}
+	t.undecided(p)
+}
+
+// whyPaged says what nobody has done.
+func (t *turn) whyPaged() string {
+	inc := t.state.Incident
+	p, waits := t.waiting()
+	switch st := t.standing(&p); {
+	case waits && st.Have > 0:
+		return fmt.Sprintf("%s: %s has %s and needs %s until %s: %s", inc.ID, p.Title, st, p.Policy, Clock(p.ExpiresAt), inc.Title)
+	case waits:
+	case t.some(ProposalExpired):
+		return fmt.Sprintf("%s has an approval that expired, and no decision: %s", inc.ID, inc.Title)
+	case t.some(ProposalDenied):
+		return fmt.Sprintf("%s has no runbook left, what was proposed is denied: %s", inc.ID, inc.Title)
+	}
+	return fmt.Sprintf("%s has no decision after %s: %s", inc.ID, Span(inc.Escalate.After), inc.Title)
+}
+
+// some reports whether a proposal of the outage, since it began last, is in the state.
+func (t *turn) some(state ProposalState) bool {
+	for _, p := range t.state.Proposals {
+		if p.Mode != ModeDrill && p.State == state && !p.RequestedAt.Before(t.state.Incident.Since()) {
+			return true
+		}
+	}
+	return false
+}
