@@ -8,7 +8,7 @@ import (
 	"github.com/pointsman/pointsman"
 )
 
-// Explanation is what would come out for one alert: one Outcome per route that takes it.
+// Explanation is what would come out for one alert: one Outcome per incident.
 type Explanation struct {
 	Labels   map[string]string
 	Outcomes []Outcome
@@ -18,6 +18,7 @@ type Explanation struct {
 type Outcome struct {
 	Route    string // "route.routes[1]"
 	Matchers string
+	Also     []string // the other routes that lead to it; what all of them say is joined
 	Key      string
 	Grouped  bool // the key comes from Alertmanager's own grouping
 	Title    string
@@ -34,17 +35,26 @@ func (r *Router) Explain(labels map[string]string) Explanation {
 	a := pointsman.Alert{Status: pointsman.AlertFiring, Labels: labels, Fingerprint: fingerprint(labels)}
 	m := Message{Receiver: "RECEIVER", GroupKey: "GROUPKEY", Alerts: []pointsman.Alert{a}}
 	e := Explanation{Labels: labels}
-	for _, n := range r.root.match(labels) {
-		offers := r.offers(n, labels)
-		g := &group{key: incidentKey(n, a, offers, m)}
-		g.add(n, a, offers)
-		c := g.commands(r, m)[0]
-		e.Outcomes = append(e.Outcomes, Outcome{
-			Route: n.path, Matchers: n.matchers.String(), Key: c.Key, Grouped: strings.HasPrefix(c.Key, "group:"),
+	for _, g := range r.groups(m) {
+		c, first := g.commands(r, m)[0], g.routes[0]
+		o := Outcome{
+			Route: first.path, Matchers: first.matchers.String(), Key: c.Key, Grouped: strings.HasPrefix(c.Key, "group:"),
 			Title: c.Title, Severity: c.Severity, Target: c.Target, Update: c.Update, Escalate: c.Escalate, Offers: c.Offers,
-		})
+		}
+		for _, n := range g.routes[1:] {
+			o.Also = append(o.Also, named(n.path, n.matchers.String()))
+		}
+		e.Outcomes = append(e.Outcomes, o)
 	}
 	return e
+}
+
+// named is a route with what it takes.
+func named(path, matchers string) string {
+	if matchers == "" {
+		return path
+	}
+	return path + "  (" + matchers + ")"
 }
 
 // String is the explanation for people.
@@ -52,9 +62,9 @@ func (e Explanation) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "alert      %s\n", said(e.Labels, sorted(e.Labels)))
 	for _, o := range e.Outcomes {
-		fmt.Fprintf(&b, "\nroute      %s", o.Route)
-		if o.Matchers != "" {
-			fmt.Fprintf(&b, "  (%s)", o.Matchers)
+		fmt.Fprintf(&b, "\nroute      %s", named(o.Route, o.Matchers))
+		for _, also := range o.Also {
+			fmt.Fprintf(&b, "\n       and %s", also)
 		}
 		fmt.Fprintf(&b, "\nincident   %s", o.Key)
 		if o.Grouped {

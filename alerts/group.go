@@ -21,31 +21,35 @@ const maxOffers = 20
 // or several where there are very many alerts. Firing alerts go before resolved ones, so that an incident is never
 // closed by one command and opened again by the next.
 func (r *Router) Commands(m Message) []pointsman.ReceiveAlerts {
-	var order []string
-	groups := map[string]*group{}
+	var out []pointsman.ReceiveAlerts
+	for _, g := range r.groups(m) {
+		out = append(out, g.commands(r, m)...)
+	}
+	return out
+}
+
+func (r *Router) groups(m Message) (all []*group) {
+	byKey := map[string]*group{}
 	for _, a := range m.Alerts {
-		var seen []string // two routes may lead to the same incident
+		var seen []string // two routes may lead to the same incident: both say what comes of it, and the alert is there once
 		for _, n := range r.root.match(a.Labels) {
 			offers := r.offers(n, a.Labels)
 			key := incidentKey(n, a, offers, m)
-			if slices.Contains(seen, key) {
-				continue
-			}
-			seen = append(seen, key)
-			g := groups[key]
+			g := byKey[key]
 			if g == nil {
 				g = &group{key: key}
-				groups[key] = g
-				order = append(order, key)
+				byKey[key], all = g, append(all, g)
 			}
-			g.add(n, a, offers)
+			if !slices.Contains(seen, key) {
+				seen = append(seen, key)
+				g.add(a)
+			}
+			if a.Status != pointsman.AlertResolved { // what is over needs no runbook and wakes nobody
+				g.route(n, offers)
+			}
 		}
 	}
-	var out []pointsman.ReceiveAlerts
-	for _, k := range order {
-		out = append(out, groups[k].commands(r, m)...)
-	}
-	return out
+	return all
 }
 
 // incidentKey says to which incident an alert belongs: by the route's labels, else by the target that its runbook
@@ -98,15 +102,19 @@ type group struct {
 	offers   []pointsman.Offer
 }
 
-func (g *group) add(n *node, a pointsman.Alert, offers []pointsman.Offer) {
+func (g *group) add(a pointsman.Alert) {
 	if a.Status == pointsman.AlertResolved {
 		g.resolved = append(g.resolved, a)
-		return // what is over needs no runbook and wakes nobody
+		return
 	}
+	g.firing = append(g.firing, a)
+}
+
+// route adds what a route says of the incident.
+func (g *group) route(n *node, offers []pointsman.Offer) {
 	if !slices.Contains(g.routes, n) {
 		g.routes = append(g.routes, n)
 	}
-	g.firing = append(g.firing, a)
 	for _, o := range offers {
 		if len(g.offers) < maxOffers && !slices.ContainsFunc(g.offers, func(p pointsman.Offer) bool { return sameOffer(o, p) }) {
 			g.offers = append(g.offers, o)

@@ -308,3 +308,29 @@ func TestRouter_pages_as_soon_as_the_most_urgent_of_several_alerts_asks(t *testi
 		t.Errorf("what is over pages %+v", cmds[0].Escalate)
 	}
 }
+
+// The route of a severity says how often people are told, the route of a team whom to page: an alert of both leads to one
+// incident, of which each says its part.
+func TestRouter_joins_what_two_routes_say_of_one_incident(t *testing.T) {
+	t.Parallel()
+	often := 5 * time.Minute
+	r := router(t, alerts.Route{Routes: []alerts.Route{
+		{Matchers: []string{`severity="critical"`}, Continue: true, UpdateEvery: &often, Runbooks: []string{"postgres-failover"}},
+		{Matchers: []string{`team="dba"`}, Escalate: alerts.Escalate{After: 5 * time.Minute, Service: "dba"}},
+	}})
+	labels := map[string]string{"alertname": "ReplicationLagCritical", "cluster": "orders", "severity": "critical", "team": "dba"}
+	cmds := r.Commands(alerts.Message{Alerts: []pointsman.Alert{{Status: pointsman.AlertFiring, Fingerprint: "f1", Labels: labels}}})
+	if len(cmds) != 1 || len(cmds[0].Alerts) != 1 || len(cmds[0].Offers) != 2 {
+		t.Fatalf("%+v, want one incident with the alert once and the runbooks of both routes", cmds)
+	}
+	if want := (pointsman.Escalation{After: 5 * time.Minute, Service: "dba"}); cmds[0].Escalate != want || cmds[0].Update != often {
+		t.Errorf("told every %s, paged %+v; want every 5m, and %+v", cmds[0].Update, cmds[0].Escalate, want)
+	}
+	told := r.Explain(labels).Outcomes
+	if len(told) != 1 || told[0].Escalate != cmds[0].Escalate || told[0].Update != cmds[0].Update || len(told[0].Offers) != 2 {
+		t.Errorf("routes test says %+v", told)
+	}
+	if diff := cmp.Diff([]string{`route.routes[1]  (team="dba")`}, told[0].Also); diff != "" {
+		t.Error(diff)
+	}
+}
