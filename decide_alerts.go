@@ -43,7 +43,7 @@ func (t *turn) receiveAlerts(c ReceiveAlerts) Answer {
 	t.keepAlerts(by, firing, resolved)
 	inc.Truncated = max(inc.Truncated, c.Truncated)
 	if inc.State == IncidentOpen && len(firing) > 0 {
-		if worse(c.Severity, inc.Severity) {
+		if Worse(c.Severity, inc.Severity) {
 			inc.Severity = c.Severity
 		}
 		for _, o := range c.Offers {
@@ -173,19 +173,4 @@ func (t *turn) setClocks(update time.Duration, esc Escalation) {
 	if esc.After > 0 {
 		inc.EscalateAt = t.now.Add(esc.After)
 	}
-}
-
-// severities from the worst down, in the words that alert rules use.
-var severities = []string{"critical", "page", "error", "high", "warning", "medium", "low", "info"}
-
-func worse(a, b string) bool {
-	pos := func(s string) int {
-		for i, w := range severities {
-			if w == s {
-				return i
-			}
-		}
-		return len(severities)
-	}
-	return pos(a) < pos(b)
 }

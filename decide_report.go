@@ -92,7 +92,7 @@ func (t *turn) alarm(c Report) {
 		t.say(EvIncidentReopened, watcher, fmt.Sprintf("%s reopened: %s", inc.ID, c.Title))
 	}
 	inc.Alarm = c.Text
-	if worse(c.Severity, inc.Severity) {
+	if Worse(c.Severity, inc.Severity) {
 		inc.Severity = c.Severity
 	}
 	if inc.Escalate.Service == "" {

@@ -179,11 +179,9 @@ func title(a pointsman.Alert) string {
 
 // worst is the most severe word among the alerts, lower case, or nothing where nobody says one.
 func worst(in []pointsman.Alert) string {
-	order := []string{"info", "low", "medium", "warning", "high", "error", "page", "critical"}
 	best := ""
 	for _, a := range in {
-		s := strings.ToLower(line(a.Labels["severity"], 32))
-		if best == "" || slices.Index(order, s) > slices.Index(order, best) {
+		if s := strings.ToLower(line(a.Labels["severity"], 32)); pointsman.Worse(s, best) {
 			best = s
 		}
 	}

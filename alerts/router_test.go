@@ -334,3 +334,17 @@ func TestRouter_joins_what_two_routes_say_of_one_incident(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestRouter_takes_a_severity_that_it_does_not_know_for_the_worst(t *testing.T) {
+	t.Parallel()
+	r := router(t, alerts.Route{})
+	for want, severities := range map[string][]string{"p1": {"info", "P1", "warning"}, "sev1": {"sev1", "warning"}, "critical": {"critical", "P1"}, "warning": {"", "warning", "none"}, "": {"", ""}} {
+		var m alerts.Message
+		for _, s := range severities {
+			m.Alerts = append(m.Alerts, pointsman.Alert{Status: pointsman.AlertFiring, Fingerprint: s, Labels: map[string]string{"alertname": "PrimaryDown", "cluster": "orders", "severity": s}})
+		}
+		if got := r.Commands(m)[0].Severity; got != want {
+			t.Errorf("%q make the incident %q, want %q", severities, got, want)
+		}
+	}
+}

@@ -265,12 +265,15 @@ func durations(inc pointsman.Incident) []string {
 }
 
 var severityIcons = map[string]string{
-	"critical": "🔴", "page": "🔴", "error": "🟠", "high": "🟠", "warning": "🟡", "medium": "🟡", "low": "🔵", "info": "🔵",
+	"critical": "🔴", "page": "🔴", "error": "🟠", "high": "🟠", "warning": "🟡", "medium": "🟡", "low": "🔵", "info": "🔵", "none": "🔵",
 }
 
 // standing says in one phrase what the incident waits for, and with which icon.
 func standing(v View) (icon, text string) {
-	icon = cmp.Or(severityIcons[v.Severity], "🔔")
+	icon = "🔔"
+	if v.Severity != "" {
+		icon = cmp.Or(severityIcons[v.Severity], "🔴") // a word that is not known counts as the worst
+	}
 	if v.State == pointsman.IncidentResolved {
 		return "✅", "resolved"
 	}
