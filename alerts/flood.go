@@ -20,8 +20,9 @@ const maxReceivers = 1000
 
 func newFlood(now func() time.Time) *flood { return &flood{since: map[string]time.Time{}, now: now} }
 
-// unreadable opens the incident "oversized webhook" or "unreadable webhook" of the receiver.
-func (f *flood) unreadable(m Message) []pointsman.ReceiveAlerts {
+// unreadable opens the incident "oversized webhook" or "unreadable webhook" of the receiver. What fires behind it may be the
+// worst there is, so somebody is paged when nobody looks.
+func (f *flood) unreadable(m Message, page pointsman.Escalation) []pointsman.ReceiveAlerts {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	start, known := f.since[m.Receiver]
@@ -35,9 +36,9 @@ func (f *flood) unreadable(m Message) []pointsman.ReceiveAlerts {
 	if m.Cut {
 		what, why = "oversized webhook", "Alertmanager sent a webhook in which not one alert fits into the size limit; set max_alerts in the receiver, and look into Alertmanager for what fires"
 	}
-	return []pointsman.ReceiveAlerts{f.command(m, what, pointsman.Alert{
-		StartsAt: start, Status: pointsman.AlertFiring, Annotations: map[string]string{"summary": why},
-	})}
+	c := f.command(m, what, pointsman.Alert{StartsAt: start, Status: pointsman.AlertFiring, Annotations: map[string]string{"summary": why}})
+	c.Escalate = page
+	return []pointsman.ReceiveAlerts{c}
 }
 
 // over ends that incident with the first readable message of the same receiver.

@@ -162,7 +162,7 @@ func (h *Handler) commands(router *Router, m Message) (cmds []pointsman.ReceiveA
 		}
 	}()
 	if len(m.Alerts) == 0 {
-		return h.flood.unreadable(m), nil
+		return h.flood.unreadable(m, router.unread()), nil
 	}
 	return append(router.Commands(m), h.flood.over(m)...), nil
 }

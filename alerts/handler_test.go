@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/labstack/echo/v4"
@@ -255,5 +256,22 @@ func TestReceive_ten_thousand_alerts_of_one_incident(t *testing.T) {
 	got := d.incidents()
 	if len(got) != 1 || got[0].Firing != 5000 || got[0].Total != 10_000 || got[0].Reopened != 0 {
 		t.Errorf("%+v reopened %d", briefly(got), got[0].Reopened)
+	}
+}
+
+// Something fires and cannot be seen. With nobody at the screen it is the page that brings a person to Alertmanager.
+func TestReceive_what_nobody_can_read_pages_as_the_first_route_says(t *testing.T) {
+	t.Parallel()
+	for want, route := range map[pointsman.Escalation]alerts.Route{
+		{After: 15 * time.Minute, Service: "oncall"}: {Escalate: alerts.Escalate{After: 15 * time.Minute, Service: "oncall"}},
+		{After: pointsman.DefaultChase}:              {},
+	} {
+		d := open(t, route)
+		if code, text := d.post(t, strings.NewReader(`{"receiver":"ops","text":"changed with payload"}`)); code != http.StatusOK {
+			t.Fatalf("%d %s", code, text)
+		}
+		if got := d.incidents()[0].Escalate; got != want {
+			t.Errorf("paged %+v, want %+v", got, want)
+		}
 	}
 }

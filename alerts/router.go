@@ -200,6 +200,15 @@ func (r *Router) clocks(routes []*node, offers []pointsman.Offer) (every time.Du
 	return every, byRoute
 }
 
+// unread is when whom to page for what nobody could read: as for every alert, since no label says more, and after a while
+// also where the first route pages nobody.
+func (r *Router) unread() pointsman.Escalation {
+	if esc := r.root.escalate; esc.After > 0 {
+		return esc
+	}
+	return pointsman.Escalation{After: pointsman.DefaultChase, Service: r.root.escalate.Service}
+}
+
 // sooner is the one that pages earlier; one without a time pages never.
 func sooner(a, b pointsman.Escalation) pointsman.Escalation {
 	if b.After > 0 && (a.After == 0 || b.After < a.After) || a == (pointsman.Escalation{}) {
