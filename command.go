@@ -40,7 +40,8 @@ type ReceiveAlerts struct {
 	Severity  string
 	Target    Target
 	Alerts    []Alert
-	Truncated int
+	Truncated int  // alerts that Alertmanager left out
+	Cut       bool // there were more than we read; how many is not known
 	Offers    []Offer
 	Update    time.Duration // how often people are told; zero for never
 	Escalate  Escalation

@@ -41,7 +41,7 @@ func (t *turn) receiveAlerts(c ReceiveAlerts) Answer {
 		inc.First = firing[0]
 	}
 	t.keepAlerts(by, firing, resolved)
-	inc.Truncated = max(inc.Truncated, c.Truncated)
+	inc.Truncated, inc.Cut = max(inc.Truncated, c.Truncated), inc.Cut || c.Cut
 	if inc.State == IncidentOpen && len(firing) > 0 {
 		if Worse(c.Severity, inc.Severity) {
 			inc.Severity = c.Severity

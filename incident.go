@@ -35,6 +35,7 @@ type Incident struct {
 	Firing        int           `json:"firing"` // alerts that fire now
 	Total         int           `json:"total"`  // alerts ever seen, distinct by fingerprint and start
 	Truncated     int           `json:"truncated,omitempty"`
+	Cut           bool          `json:"cut,omitempty"` // there were more alerts than we read
 	Reopened      int           `json:"reopened,omitempty"`
 	First         Alert         `json:"first,omitzero"` // the alert that opened it, or the first that joined it
 	Proposals     int           `json:"proposals"`      // numbers given out

@@ -68,6 +68,6 @@ func (f *flood) command(m Message, what string, a pointsman.Alert) pointsman.Rec
 	a.Fingerprint = fingerprint(a.Labels)
 	return pointsman.ReceiveAlerts{
 		Key: short("webhook:" + m.Receiver), Title: what + " from receiver " + quoted(m.Receiver), Severity: "critical",
-		Alerts: []pointsman.Alert{a}, Truncated: m.Truncated, Update: DefaultUpdateEvery,
+		Alerts: []pointsman.Alert{a}, Truncated: m.Truncated, Cut: m.Cut, Update: DefaultUpdateEvery,
 	}
 }

@@ -138,7 +138,7 @@ func (g *group) commands(r *Router, m Message) []pointsman.ReceiveAlerts {
 	every, esc := r.clocks(g.routes, g.offers)
 	all := slices.Concat(g.firing, g.resolved)
 	base := pointsman.ReceiveAlerts{
-		Key: g.key, Title: title(all[0]), Severity: worst(g.firing), Target: g.target(), Truncated: m.Truncated,
+		Key: g.key, Title: title(all[0]), Severity: worst(g.firing), Target: g.target(), Truncated: m.Truncated, Cut: m.Cut,
 		Offers: g.offers, Update: every, Escalate: esc,
 	}
 	var out []pointsman.ReceiveAlerts

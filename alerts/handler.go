@@ -130,7 +130,6 @@ func (h *Handler) keep(c echo.Context, router *Router, m Message) error {
 	defer cancel()
 	text := pointsman.Count(len(m.Alerts), "alert") + " stored"
 	if m.Cut {
-		m.Truncated = max(m.Truncated, 1)
 		much := fmt.Sprintf("is larger than %d MiB", h.limit>>20)
 		if len(m.Alerts) == maxAlerts {
 			much = fmt.Sprintf("has more than %d alerts", maxAlerts)

@@ -133,6 +133,9 @@ func (c caps) about(v View) []string {
 	if v.Truncated > 0 {
 		out = append(out, plural(v.Truncated, "alert")+" left out by Alertmanager")
 	}
+	if v.Cut {
+		out = append(out, "⚠️ more alerts than Pointsman reads at once: look into Alertmanager")
+	}
 	if s := paged(v); s != "" {
 		out = append(out, s)
 	}

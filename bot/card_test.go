@@ -175,10 +175,17 @@ func TestCard(t *testing.T) {
 			c.Offers = nil
 			return s.must(c)
 		},
+		"cut_webhook": func(s *tale) *tale {
+			c := webhook(primaryDown(pointsman.AlertFiring))
+			c.Cut = true
+			return s.must(c)
+		},
 		"three_alerts": func(s *tale) *tale { return s.ready().must(webhook(threeAlerts()...)) },
 		"paging":       func(s *tale) *tale { return s.undecided(pointsman.Paging{}) },
 		"paged":        func(s *tale) *tale { return s.undecided(pointsman.Paging{Taken: true}) },
-		"not_paged":    func(s *tale) *tale { return s.undecided(pointsman.Paging{Late: true, Problem: "pagerduty answered 500"}) },
+		"not_paged": func(s *tale) *tale {
+			return s.undecided(pointsman.Paging{Late: true, Problem: "pagerduty answered 500"})
+		},
 		"page_given_up": func(s *tale) *tale {
 			return s.undecided(pointsman.Paging{GivenUp: true, Problem: "pagerduty answered 400: invalid event"})
 		},

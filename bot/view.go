@@ -30,6 +30,7 @@ type View struct {
 	Also      []string // other alerts that fire now: "APIDown", "ReplicationLag ×3"
 	Total     int
 	Truncated int
+	Cut       bool
 	Reopened  int
 	Page      pointsman.PageState
 	Paging    pointsman.Paging
@@ -140,7 +141,7 @@ func ViewOf(s pointsman.State, now time.Time) View {
 	inc := s.Incident
 	v := View{
 		ID: inc.ID, Severity: inc.Severity, Target: inc.Target.Key(), Where: inc.Target.Environment, State: inc.State,
-		Since: inc.Since(), Resolved: inc.ResolvedAt, Firing: inc.Firing, Total: inc.Total, Truncated: inc.Truncated,
+		Since: inc.Since(), Resolved: inc.ResolvedAt, Firing: inc.Firing, Total: inc.Total, Truncated: inc.Truncated, Cut: inc.Cut,
 		Drill: s.Drill(), Reopened: inc.Reopened, Page: inc.Page, Times: durations(inc),
 	}
 	v.Name = inc.Title
