@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +29,13 @@ const defaultURL = "https://events.pagerduty.com"
 // tooOld: a page that waited longer wakes somebody for nothing. It happens when nobody ran for so long, or an old backup
 // was restored.
 const tooOld = 12 * time.Hour
+
+// keyWait is how long it takes to look whether somebody has replaced a routing key that is refused. It is read anew at each
+// attempt, and what is parked meanwhile would wake nobody after the cure.
+const keyWait = 30 * time.Second
+
+// aboutKey finds the routing key in PagerDuty's words: "'routing_key' is invalid", "Invalid routing key".
+var aboutKey = regexp.MustCompile(`(?i)(routing|service|integration)[ _-]?key`)
 
 // rateWait is how long PagerDuty is left alone after a 429 without a Retry-After; its limits count by the minute.
 const rateWait = 30 * time.Second
@@ -177,8 +185,9 @@ func (l listener) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// verdict classes an answer. Only a 202 is PagerDuty's word that it took the page and only a 400 that it can never be taken;
-// anything else may come from something in between, a portal that answers 200 to everybody, too.
+// verdict classes an answer. Only a 202 is PagerDuty's word that it took the page, and only a 400 that it can never be taken,
+// but not where that is about the key, which an operator cures. Anything else may come from something in between, a portal
+// that answers 200 to everybody, too.
 // https://developer.pagerduty.com/docs/events-api-v2-overview#response-codes--retry-logic
 func (a answer) verdict(err error) error {
 	switch {
@@ -186,6 +195,8 @@ func (a answer) verdict(err error) error {
 		return fmt.Errorf("pagerduty: %w", err)
 	case a.status == http.StatusAccepted:
 		return nil
+	case a.status == http.StatusBadRequest && aboutKey.Match(a.body):
+		return comms.RetryAfter(keyWait, a.refusal())
 	case a.status == http.StatusBadRequest:
 		return comms.Permanent(a.refusal())
 	case a.status == http.StatusTooManyRequests && a.after == 0:

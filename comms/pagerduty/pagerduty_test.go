@@ -74,7 +74,7 @@ func TestWay(t *testing.T) {
 		New: newWay, Good: fake(t), Event: triggered(), Secrets: []string{dbaKey, apiKey},
 		Refusal: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusBadRequest)
-			_, _ = w.Write([]byte(`{"status":"invalid event","message":"Event object is invalid","errors":["routing_key ` + dbaKey + ` is unknown"]}`))
+			_, _ = w.Write([]byte(`{"status":"invalid event","message":"Event object is invalid","errors":["the summary is missing in the event of ` + dbaKey + `"]}`))
 		}),
 	})
 }
@@ -258,6 +258,37 @@ func TestARefusalCarriesPagerDutysWords(t *testing.T) {
 	_, err = w.Send(t.Context(), w.Plan(triggered())[0])
 	if want := "pagerduty answered 400: Event object is invalid: invalid routing key"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+// The key was rotated at PagerDuty and not here. Whoever puts the new one into the file must not have to find out that the page
+// of the outage at hand was given up before.
+func TestAPageWhoseKeyIsRefusedWaitsForTheRightOne(t *testing.T) {
+	t.Parallel()
+	f := fake(t)
+	srv := httptest.NewServer(f)
+	defer srv.Close()
+	cfg := config(t, srv.URL)
+	file := cfg.Services[1].RoutingKeyFile
+	if err := os.WriteFile(file, []byte("R0UT1NGKEY000000000000000ROTATED"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w, err := pagerduty.New(cfg, "ops.example", nil, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := w.Plan(triggered())[0]
+	_, err = w.Send(t.Context(), page)
+	var never interface{ Permanent() bool }
+	var later interface{ RetryAfter() time.Duration }
+	if errors.As(err, &never) || !errors.As(err, &later) || later.RetryAfter() != 30*time.Second {
+		t.Fatalf("error %v, want to try again in 30 s", err)
+	}
+	if err := os.WriteFile(file, []byte(dbaKey), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Send(t.Context(), page); err != nil || len(f.Woken()) != 1 {
+		t.Errorf("error %v, %d woken, want one", err, len(f.Woken()))
 	}
 }
 
