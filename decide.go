@@ -82,6 +82,8 @@ func (t *turn) decide(cmd Command) Answer {
 		return t.loseEnd(c)
 	case Protect:
 		return t.protect(c)
+	case TellSwitch:
+		return t.tellSwitch(c)
 	}
 	return answer(CodeInvalid, "unknown command %T", cmd)
 }

@@ -78,6 +78,8 @@ const (
 	EvFreezeOff      EventType = "freeze.off"
 	EvProtectRefused EventType = "protect.refused" // a lock or freeze that does not count, and why
 
+	EvSwitchChanged EventType = "killswitch.changed" // it counts as something else than before, whoever changed it
+
 	EvDoorRefused  EventType = "door.refused"  // a request that was turned away at a door: forged, old, replayed, unknown
 	EvServerState  EventType = "server.state"  // started, stopped, configuration loaded or refused
 	EvDeliveryLost EventType = "delivery.lost" // parked after its attempts; somebody must look

@@ -15,7 +15,7 @@ var everyEvent = []EventType{
 	EvRunTaken, EvRunWaiting, EvRunResumed, EvRunParked, EvRunDone, EvRunAborted, EvRunVoided, EvStepStarted,
 	EvStepDone, EvStepRefused, EvStepFailed, EvStepUnknown, EvStepSkipped, EvPageTriggered, EvPageAcknowledged,
 	EvRunWished, EvRunPaused, EvRunUndoing, EvStepUndoing, EvStepUndone, EvStepNotUndone,
-	EvPageDelivered, EvPageUndelivered, EvPageResolved, EvTargetAlarm, EvDoorRefused, EvServerState, EvDeliveryLost, EvAuditRead,
+	EvPageDelivered, EvPageUndelivered, EvPageResolved, EvTargetAlarm, EvDoorRefused, EvServerState, EvSwitchChanged, EvDeliveryLost, EvAuditRead,
 }
 
 // exhaust tries every event in every state and checks that just the pairs of the table are possible.

@@ -31,6 +31,21 @@ var roomIcons = map[pointsman.EventType]string{
 	pointsman.EvFreezeOff:      "🟢",
 }
 
+// roomIcon finds the icon of such an event; that of a kill switch says what it counts as.
+func roomIcon(ev pointsman.Logged) (icon string, ok bool) {
+	if ev.Type != pointsman.EvSwitchChanged {
+		icon, ok = roomIcons[ev.Type]
+		return icon, ok
+	}
+	var is struct {
+		State string `json:"state"`
+	}
+	if json.Unmarshal(ev.Data, &is) == nil && is.State == "released" {
+		return "🟢", true
+	}
+	return "🔴", true // also what cannot be read counts as engaged
+}
+
 // threadIcons are the events that get a line in the thread. What is missing is either on the card and tells nobody
 // anything (a step begins) or was told to the one person whom it concerns (a click that does not count).
 var threadIcons = map[pointsman.EventType]string{
@@ -80,7 +95,7 @@ var unseen = map[pointsman.EventType]bool{
 // Plan implements the way out: an edit of the card for what the card shows, a line in the thread for what people should
 // be able to read afterwards. It is pure.
 func (s *Sender) Plan(ev pointsman.Logged) []pointsman.Delivery {
-	if icon, ok := roomIcons[ev.Type]; ok && ev.Incident == "" {
+	if icon, ok := roomIcon(ev); ok && ev.Incident == "" {
 		return []pointsman.Delivery{delivery(ev, destRoom, pointsman.Normal, said{Type: ev.Type, Text: icon + " " + md(ev.Text, 900), At: ev.At})}
 	}
 	if ev.Incident == "" {

@@ -36,6 +36,7 @@ type Status struct {
 	Problem     string        // why the last read did not succeed; empty if it did
 	WentBack    bool          // the row is older than one that was seen before: a write may have been lost
 	Late        time.Duration // only for OnChange: how long ago it was found to be so
+	Was         State         // only for OnChange: what it counted as before; empty at the first look
 }
 
 // Engaged reports what whatever the switch guards must assume.
@@ -161,7 +162,7 @@ func (w *Watcher) note(s *watched) {
 	if s.counted == st.State {
 		return
 	}
-	s.counted = st.State
+	st.Was, s.counted = s.counted, st.State
 	w.log.Info("kill switch changed", "switch", s.Name, "state", st.State, "err", st.Problem)
 	if w.OnChange == nil {
 		return

@@ -19,7 +19,6 @@ import (
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions"
-	"github.com/pointsman/pointsman/actions/killswitch"
 	"github.com/pointsman/pointsman/alerts"
 	"github.com/pointsman/pointsman/cmd/api"
 	"github.com/pointsman/pointsman/comms"
@@ -284,21 +283,6 @@ func (a *App) tellNewKey(ctx context.Context) error {
 	}
 	a.log.Error("the log is signed by another key than before", "key_file", a.cfg.Audit.KeyFile, "key", a.export.Key.Public)
 	return a.note(ctx, "signs the log with another key than before", "now "+a.export.Key.Public)
-}
-
-// switchChanged puts it on record when a kill switch counts as something else than before: by our own hand, by somebody
-// else's, or because it could not be read for too long and so counts as engaged. It is given again after an error; an entry
-// that comes late says from when it is.
-func (a *App) switchChanged(ctx context.Context, s killswitch.Status) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteWithin)
-	defer cancel()
-	text := "kill switch " + s.Text()
-	if s.Late > noteWithin {
-		text += fmt.Sprintf("; that was %s ago, the record could not be written", pointsman.Span(s.Late))
-	}
-	return a.store.Note(ctx, pointsman.Event{
-		Type: pointsman.EvServerState, Actor: pointsman.Actor{Door: pointsman.DoorEngine, Ref: ownerName()}, Target: "killswitch/" + s.Name, Text: text,
-	})
 }
 
 // signEvery bounds the part of the log that no signed checkpoint covers.

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/pointsman/pointsman/actions/killswitch"
 )
 
@@ -29,5 +31,42 @@ func TestAChangeOfAKillSwitchIsOnRecordOrComesAgain(t *testing.T) {
 	}
 	if err := a.switchChanged(t.Context(), st); err == nil {
 		t.Error("an entry that was not written counts as written")
+	}
+}
+
+// Somebody releases trading with psql, or it cannot be read any more: the channel must not believe for hours what it read last.
+func TestAChangeOfAKillSwitchIsToldInTheChannelOnce(t *testing.T) {
+	t.Parallel()
+	a, _ := offering(t, quiet+"alertmanager: {tokens: [token-of-the-test]}\n")
+	since := time.Now()
+	for _, st := range []killswitch.Status{
+		{State: killswitch.Released, Since: since}, // at the start
+		{State: killswitch.Engaged, Was: killswitch.Released, Since: since.Add(time.Minute)},
+		{State: killswitch.Engaged, Was: killswitch.Released, Since: since.Add(time.Minute)}, // another replica
+		{State: killswitch.Stale, Was: killswitch.Engaged, Since: since.Add(time.Minute), Problem: "connection refused"},
+		{State: killswitch.Engaged, Was: killswitch.Stale, Since: since.Add(time.Minute)},
+		{State: killswitch.Released, Was: killswitch.Engaged, Since: since.Add(time.Hour)},
+	} {
+		st.Name, st.LastRead = "trading", time.Now()
+		if err := a.switchChanged(t.Context(), st); err != nil {
+			t.Fatal(err)
+		}
+	}
+	events, err := a.store.Events(t.Context(), "", 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, ev := range events {
+		if ev.Target == "killswitch/trading" {
+			got = append(got, string(ev.Type)+" "+string(ev.Data))
+		}
+	}
+	want := []string{
+		"server.state ", `killswitch.changed {"state":"engaged"}`, `killswitch.changed {"state":"stale"}`,
+		`killswitch.changed {"state":"engaged"}`, `killswitch.changed {"state":"released"}`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
