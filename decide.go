@@ -72,6 +72,8 @@ func (t *turn) decide(cmd Command) Answer {
 		return t.tellUnsent(c)
 	case TellSlow:
 		return t.tellSlow(c)
+	case TellLate:
+		return t.tellLate(c)
 	case WriteUpdate:
 		return t.writeUpdate(c)
 	case Report:

@@ -57,6 +57,7 @@ const (
 	EvStepProgress  EventType = "step.progress"   // how far a long step has come
 	EvStepSlow      EventType = "step.slow"       // it takes longer than nearly all earlier ones
 	EvStepUnsent    EventType = "step.unsent"     // nothing of the attempt was sent, and another one follows
+	EvStepLate      EventType = "step.late"       // what an attempt came to, from a process that had lost the run by then
 	EvStepHarder    EventType = "step.ungraceful" // an operator switched the rest of the run to the harder forms
 
 	EvStepUndoing   EventType = "step.undoing"

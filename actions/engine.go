@@ -233,12 +233,14 @@ func (e *Engine) say(ctx context.Context, cmd pointsman.Command) (pointsman.Run,
 			return heard(res, cmd.Subject(), lost)
 		}
 		if conflict(err) || newer(err) || ctx.Err() != nil {
+			e.lateResult(ctx, cmd, err)
 			return pointsman.Run{}, err
 		}
 		lost = true
 		e.Log.Warn("outcome not stored yet", "run", id, "err", err)
 		select {
 		case <-ctx.Done():
+			e.lateResult(ctx, cmd, err)
 			return pointsman.Run{}, context.Cause(ctx)
 		case <-time.After(wait):
 			wait = min(2*wait, 2*time.Second)

@@ -115,6 +115,7 @@ func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan
 		return end, nil
 	}
 	if lost := context.Cause(ctx); lost != nil {
+		e.cutOff(ctx, end, out, err)
 		return nil, lost // not ours any more, or stopping: a successor observes
 	}
 	if none, ok := errors.AsType[*NotSentError](err); ok && !run.Steps[end.Step].Touched {

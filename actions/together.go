@@ -104,6 +104,7 @@ func (e *Engine) together(ctx context.Context, run pointsman.Run, plan pointsman
 		m := <-ended
 		delete(busy, m.step)
 		if lost != nil {
+			e.lateResult(ctx, m.said, lost)
 			continue
 		}
 		if lost = m.err; lost == nil {

@@ -73,6 +73,7 @@ var threadIcons = map[pointsman.EventType]string{
 	pointsman.EvStepHarder:        "⚡",
 	pointsman.EvStepSlow:          "🐢",
 	pointsman.EvStepUnsent:        "🔁",
+	pointsman.EvStepLate:          "📎",
 	pointsman.EvRunParked:         "🛑",
 	pointsman.EvRunDone:           "🏁",
 	pointsman.EvRunAborted:        "⏹️",
@@ -89,7 +90,7 @@ var threadIcons = map[pointsman.EventType]string{
 // unseen are the events that change nothing that the card shows.
 var unseen = map[pointsman.EventType]bool{
 	pointsman.EvDoorRefused: true, pointsman.EvServerState: true, pointsman.EvDeliveryLost: true, pointsman.EvAuditRead: true,
-	pointsman.EvVoteRefused: true, pointsman.EvIncidentUpdate: true,
+	pointsman.EvVoteRefused: true, pointsman.EvIncidentUpdate: true, pointsman.EvStepLate: true,
 }
 
 // Plan implements the way out: an edit of the card for what the card shows, a line in the thread for what people should

@@ -83,7 +83,7 @@ func TestCardOfASteeredRun(t *testing.T) {
 		"steer_parked": func(s *tale) *tale {
 			return s.steerableRun().stepEnds(0, pointsman.StepDone, "").stepEnds(1, pointsman.StepFailed, "the stop hook for pg-1 did not end within 10 s and was killed")
 		},
-		"steer_asks": func(s *tale) *tale { return fenced(s).losesMore() },
+		"steer_asks":               func(s *tale) *tale { return fenced(s).losesMore() },
 		"steer_asked_too_long_ago": func(s *tale) *tale { return askedTooLongAgo(fenced(s).losesMore()) },
 		"steer_skipped": func(s *tale) *tale {
 			s.steerableRun().stepEnds(0, pointsman.StepDone, "").stepEnds(1, pointsman.StepFailed, "the stop hook did not end")

@@ -13,7 +13,7 @@ func TestWhatSlackSendsAndNobodyExpectsIsAnswered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for payload, want := range map[string]string{
-		`{"type":"block_actions","actions":[]}`:    "names 0 buttons, so nothing was carried out",
+		`{"type":"block_actions","actions":[]}`: "names 0 buttons, so nothing was carried out",
 		`{"type":"block_actions","actions":[{"action_id":"approve","block_id":"a","value":"v"},{"action_id":"deny","block_id":"b","value":"v"}]}`: "names 2 buttons, so nothing was carried out",
 		`{"type":"message_action"}`: "nothing with a request of this kind (message_action)",
 		`{"type":"view_closed"}`:    "",
