@@ -176,6 +176,10 @@ func (t *turn) moveStep(r *Run, i int, ev EventType) {
 	r.Steps[i].State = to
 }
 
+// restart brings a step back to where it has not begun, so that it begins anew as its own recorded attempt. It is the one
+// change that is no event of the step: the decision to go on is on record as one of the run.
+func (s *RunStep) restart() { s.State = StepPending }
+
 func (t *turn) fail(err error) {
 	if t.err == nil {
 		t.err = err

@@ -11,7 +11,8 @@ func (t *turn) enterGroup(r *Run, i int) {
 	t.timeGroup(r, i)
 	for _, m := range r.remaining(i) {
 		r.Steps[m].Touched = r.Steps[m].mayHold()
-		r.Steps[m].State, r.Steps[m].Tries = StepPending, Tries{} // a person let the group go on; what is done stays done
+		r.Steps[m].restart() // a person let the group go on; what is done stays done
+		r.Steps[m].Tries = Tries{}
 	}
 	t.fillGroup(r, i, nil)
 }
@@ -84,7 +85,7 @@ func (r *Run) clear(again *RetryStep) {
 	if s.State != StepStarted || nothing {
 		s.Tries = Tries{} // it was looked at, or its time was over: that begins anew
 	}
-	s.State = StepPending
+	s.restart()
 }
 
 // sentNothing reports whether the attempt is known to have sent nothing. A process that died may have sent it before it

@@ -109,7 +109,8 @@ func (t *turn) anew(r *Run) {
 	for _, i := range r.remaining(at) {
 		s := &r.Steps[i]
 		s.Touched = s.mayHold()
-		s.State, s.Tries = StepPending, Tries{}
+		s.restart()
+		s.Tries = Tries{}
 	}
 }
 

@@ -4,3 +4,5 @@ package pointsman
 
 // usualStates under the race detector; the whole search runs without it.
 const usualStates = 300
+
+const leastStates = 0

@@ -27,7 +27,12 @@ func TestExhaustiveSearch(t *testing.T) {
 		debug.SetMemoryLimit(3 << 30) // collect more often rather than need twice as much
 	}
 	var total atomic.Int64
-	t.Cleanup(func() { t.Logf("%d states in all", total.Load()) })
+	t.Cleanup(func() {
+		t.Logf("%d states in all", total.Load())
+		if *wantStates >= usualStates && !t.Failed() && total.Load() < leastStates {
+			t.Errorf("the searches visited %d states, want %d at least", total.Load(), leastStates)
+		}
+	})
 	everybody := []Actor{dbaA, dbaB, rob, eve}
 	for name, tc := range map[string]struct {
 		alphabet

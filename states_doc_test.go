@@ -52,7 +52,7 @@ only where the row is still what was loaded.
 	writeMachine(&b, src, "Run", "RunState", runTable)
 	writeMachine(&b, src, "Step", "StepState", stepTable)
 	b.WriteString(`
-One change is not an event of the step: a person's ` + "`retry` or `accept`" + ` (` + "`steer` in `decide_steer.go`" + `) puts the step of a parked run back to
+One change is not an event of the step: a person's ` + "`retry` or `accept`" + ` (` + "`restart` in `decide.go`" + `) puts the step of a parked run back to
 ` + "`pending`" + `, so that it begins anew as its own recorded attempt. The decision itself is the event ` + "`run.waiting`" + `.
 `)
 	return b.Bytes()

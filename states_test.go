@@ -1,6 +1,10 @@
 package pointsman
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -49,6 +53,52 @@ func TestEveryTransitionThatIsNotInATableIsImpossible(t *testing.T) {
 	exhaust(t, proposalTable, ProposalState.Next)
 	exhaust(t, runTable, RunState.Next)
 	exhaust(t, stepTable, StepState.Next)
+}
+
+// TestStatesMoveByTheTablesOnly: who sets a state by hand goes around them. The ones that may are the movers, which ask the tables,
+// the one change that is no event of a step, and a look ahead on a copy of a run.
+func TestStatesMoveByTheTablesOnly(t *testing.T) {
+	t.Parallel()
+	may := []string{"moveIncident", "moveProposal", "moveRun", "moveStep", "restart", "backwards"}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen []string
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range parsed.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			ast.Inspect(fn, func(n ast.Node) bool {
+				set, ok := n.(*ast.AssignStmt)
+				if !ok {
+					return true
+				}
+				for _, to := range set.Lhs {
+					if f, ok := to.(*ast.SelectorExpr); ok && f.Sel.Name == "State" {
+						if seen = append(seen, fn.Name.Name); !slices.Contains(may, fn.Name.Name) {
+							t.Errorf("%s: %s sets a state by hand", file, fn.Name.Name)
+						}
+					}
+				}
+				return true
+			})
+		}
+	}
+	for _, name := range may {
+		if !slices.Contains(seen, name) {
+			t.Errorf("%s sets no state; take it off the list", name)
+		}
+	}
 }
 
 func TestTerminalStatesOfARunLeadNowhere(t *testing.T) {
