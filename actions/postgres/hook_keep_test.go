@@ -107,3 +107,15 @@ func TestNodeHook_says_that_WAL_is_kept_only_where_it_is(t *testing.T) {
 		}
 	})
 }
+
+// TestNodeHook_stops_a_server_that_is_down_whatever_its_files_say: a crash on a full disk leaves an empty postmaster.pid.
+func TestNodeHook_stops_a_server_that_is_down_whatever_its_files_say(t *testing.T) {
+	t.Parallel()
+	wal, _, step := handMade(t)
+	if err := os.WriteFile(filepath.Join(filepath.Dir(wal), "postmaster.pid"), nil, 0o644); err != nil { //nolint:gosec // the hook's user reads it
+		t.Fatal(err)
+	}
+	if said, err := step("stop", "0/0"); err != nil {
+		t.Errorf("%q, %v", said, err)
+	}
+}

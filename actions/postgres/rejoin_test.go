@@ -205,6 +205,22 @@ func TestRejoin(t *testing.T) {
 		}
 	})
 
+	t.Run("node_that_was_rewound_and_not_started_is_no_primary", func(t *testing.T) {
+		t.Parallel()
+		w, _ := withHands(t, lab.PairOptions{})
+		w.diverge(t, 1)
+		in := input(rejoinArgs)
+		in.Bounds = w.check(t, "postgres.rejoin", rejoinArgs).Bounds
+		w.hookFails(t, "start", `echo "no way" >&2; exit 1`)
+		if _, err := w.kind(t, "postgres.rejoin").Apply(t.Context(), in); err == nil || !strings.Contains(err.Error(), "no way") {
+			t.Fatalf("error %v", err)
+		}
+		// Its machine may start it after a reboot.
+		if _, err := os.Stat(filepath.Join(w.pair.Primary.DataDir(), "standby.signal")); err != nil {
+			t.Error("it is a copy of the primary, and would start as one")
+		}
+	})
+
 	t.Run("standby_of_the_dead_primary_follows_the_new_one", func(t *testing.T) {
 		t.Parallel()
 		w, _ := withHands(t, lab.PairOptions{Standbys: 2})

@@ -236,6 +236,8 @@ rewind() {
 		fail "$(tail -n 1 "$into/pg_rewind.log")"
 	}
 	cp -p "$into/conf"/*.conf "$DATA/"
+	touch "$DATA/standby.signal" # it is a copy of a primary now, and must not start as one, as after a reboot
+	sync "$DATA/standby.signal" "$DATA"
 	rm "$KEEP/$2.rewinding"
 }
 
@@ -278,7 +280,7 @@ stop() {
 	[ -z "${POINTSMAN_ATTEMPT:-}" ] || [ "$over" != "$POINTSMAN_ATTEMPT" ] || fail "this stop of $2 was given up meanwhile"
 	echo "${POINTSMAN_ATTEMPT:-}" >"$KEEP/$2.stopped-for"
 	pid=
-	[ ! -e "$DATA/postmaster.pid" ] || read -r pid <"$DATA/postmaster.pid"
+	[ ! -e "$DATA/postmaster.pid" ] || read -r pid <"$DATA/postmaster.pid" || true # empty, where a disk was full
 	if [ -n "$pid" ] && [ "/proc/$pid/cwd" -ef "$DATA" ]; then
 		kill -INT "$pid"
 		while [ -e "/proc/$pid/cwd" ]; do sleep 0.005; done # it ends after its children
