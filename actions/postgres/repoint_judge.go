@@ -183,24 +183,32 @@ func (a Repoint) Undo(ctx context.Context, in actions.Input) (actions.Outcome, e
 		return actions.Outcome{}, err
 	}
 	back := RepointMemo{}
+	// Once one is led back, an error is no refusal any more: that would say that nothing was done.
+	stuck := func(err error) (actions.Outcome, error) {
+		if len(back.Moved) == 0 {
+			return actions.Outcome{}, err
+		}
+		raw, merr := json.Marshal(back)
+		return actions.Outcome{Memo: raw}, errors.Join(fmt.Errorf("%s; %s", err.Error(), back.note("where it led before")), merr)
+	}
 	for _, m := range moved {
 		if m.From == m.To {
 			continue // it led there when the plan was made
 		}
 		node, err := a.primaryAt(ctx, j.cluster, m.From)
 		if err != nil {
-			return actions.Outcome{}, actions.Refuse("%s is not led back: %v", m.Pooler, err)
+			return stuck(actions.Refuse("%s is not led back: %v", m.Pooler, err))
 		}
 		step := journey{args: RepointArgs{Cluster: j.args.Cluster, To: node}, cluster: j.cluster, to: m.From, pins: map[string]string{"pooler_" + m.Pooler: m.To.String()}}
 		if step.poolers, err = j.cluster.pooler(m.Pooler); err != nil {
-			return actions.Outcome{}, &actions.RefusedError{Text: err.Error()}
+			return stuck(&actions.RefusedError{Text: err.Error()})
 		}
 		views := step.look(ctx)
 		if no := pointsman.Refusals(judgeRepoint(step, views).Facts); len(no) > 0 {
-			return actions.Outcome{}, &actions.RefusedError{Facts: no}
+			return stuck(&actions.RefusedError{Facts: no})
 		}
 		if err := views[0].move(ctx, step); err != nil {
-			return actions.Outcome{}, fmt.Errorf("lead %s back to %s: %w", m.Pooler, m.From, err)
+			return stuck(fmt.Errorf("lead %s back to %s: %w", m.Pooler, m.From, err))
 		}
 		back.Moved = append(back.Moved, Move{Pooler: m.Pooler, From: m.To, To: m.From})
 	}

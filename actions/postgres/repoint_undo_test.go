@@ -1,11 +1,13 @@
 package postgres_test
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
 
 	"github.com/pointsman/pointsman/actions"
+	"github.com/pointsman/pointsman/actions/postgres"
 )
 
 // A retry that finds the poolers led already leaves no memo of its own, and a process that dies before it could say leaves none
@@ -49,5 +51,36 @@ func TestRepoint_undoes_what_it_did_in_an_earlier_attempt(t *testing.T) {
 		if got := ini(t, pooler); got != want {
 			t.Errorf("%s: the file is now\n%s", c.why, got)
 		}
+	}
+}
+
+// TestRepoint_that_led_one_of_two_back_is_no_refusal: that would say that nothing was done.
+func TestRepoint_that_led_one_of_two_back_is_no_refusal(t *testing.T) {
+	t.Parallel()
+	w, pooler := pooled(t, func(c *postgres.Cluster) {
+		second := c.Poolers[0]
+		second.Name = "pgb-2"
+		c.Poolers = append(c.Poolers, second)
+	})
+	w.promoted(t)
+	before := ini(t, pooler)
+	in := input(`{"cluster":"orders","to":"pg-2","pooler":"pgb-1"}`)
+	in.Pins = w.check(t, "pgbouncer.repoint", string(in.With)).Pins
+	out, _ := w.stepIn(t, "pgbouncer.repoint", in)
+	var memo postgres.RepointMemo
+	if err := json.Unmarshal(out.Memo, &memo); err != nil {
+		t.Fatal(err)
+	}
+	gone := memo.Moved[0]
+	gone.Pooler, gone.From.Port = "pgb-2", "1"
+	memo.Moved = append(memo.Moved, gone)
+	in.Memo, _ = json.Marshal(memo)
+	in.With = json.RawMessage(repointArgs)
+	_, err := w.kind(t, "pgbouncer.repoint").(actions.Undoer).Undo(t.Context(), in)
+	if _, refused := errors.AsType[*actions.RefusedError](err); refused || err == nil || !strings.Contains(err.Error(), "pgb-2 is not led back: no node of orders is at 127.0.0.1:1; pgb-1 leads to where it led before") {
+		t.Errorf("error %v", err)
+	}
+	if got := ini(t, pooler); got != before {
+		t.Errorf("the file is now\n%s", got)
 	}
 }

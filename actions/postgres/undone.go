@@ -61,7 +61,8 @@ func (a Repoint) Undone(ctx context.Context, in actions.Input) (pointsman.Eviden
 			ev.Facts = append(ev.Facts, v.arrived(at))
 		}
 	}
-	ev.Holds = len(pointsman.Refusals(ev.Facts)) == 0
+	// One that is not configured any more was not looked at.
+	ev.Holds = len(ev.Facts) == len(before) && len(pointsman.Refusals(ev.Facts)) == 0
 	return ev, nil
 }
 
@@ -84,7 +85,7 @@ func (a Fencing) Undone(ctx context.Context, in actions.Input) (pointsman.Eviden
 	}
 	ev := pointsman.Evidence{Facts: []pointsman.Fact{cluster.opened(ctx, args.Node, memo.Databases)}}
 	if memo.stopped() {
-		ev.Facts = append(ev.Facts, isPrimary(a.c.readNode(ctx, cluster, args.Node)))
+		ev.Facts = append(ev.Facts, runsAgain(a.c.readNode(ctx, cluster, args.Node)))
 	}
 	j := journey{cluster: cluster}
 	for _, p := range cluster.Poolers {
@@ -98,6 +99,19 @@ func (a Fencing) Undone(ctx context.Context, in actions.Input) (pointsman.Eviden
 		ev.Facts, ev.Holds = append(ev.Facts, waits.Facts...), ev.Holds && waits.Holds && len(j.poolers) == len(memo.Poolers)
 	}
 	return ev, nil
+}
+
+// runsAgain: what the stop hook stopped takes writes again. It is started by a person, and not promoted.
+func runsAgain(r Reading) pointsman.Fact {
+	f := pointsman.Fact{
+		Guard: "G1", Kind: pointsman.Hard, Name: "stopped " + r.Node, Value: r.State.Words(), Limit: Writable.Words(), Source: r.Node, At: r.At, Result: pointsman.Pass,
+	}
+	if r.State != Writable {
+		f.Result = pointsman.Fail
+		f.Text = fmt.Sprintf("the stop hook ran for %s, which %s%s", r.Node, r.State.Words(), detail(r.Detail))
+		f.Clears = "start " + r.Node + " by hand"
+	}
+	return f
 }
 
 var errNoRecord = errors.New("what the fence did is not on record")

@@ -39,7 +39,7 @@ func TestUndone(t *testing.T) {
 		if err := pooler.Freeze(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := undo(t, w, "pgbouncer.pause", switchArgs, nil); err == nil || !strings.Contains(err.Error(), "by hand: RESUME app in its console") {
+		if _, err := undo(t, w, "pgbouncer.pause", switchArgs, nil); err == nil || !strings.Contains(err.Error(), "by hand: RESUME \"app\" in its console") {
 			t.Errorf("undo: error %v", err)
 		}
 		for _, kind := range []string{"pgbouncer.pause", "postgres.switchover"} {
@@ -96,6 +96,16 @@ func TestUndone(t *testing.T) {
 		}
 	})
 
+	t.Run("pooler_that_nobody_looked_at_leads_nowhere_known", func(t *testing.T) {
+		t.Parallel()
+		w, _ := pooled(t)
+		in := input(repointArgs)
+		in.Memo = []byte(`{"moved":[{"pooler":"pgb-of-before","from":{"Host":"127.0.0.1","Port":"1"},"to":{"Host":"127.0.0.1","Port":"2"}}]}`)
+		if ev := w.undone(t, "pgbouncer.repoint", in); ev.Holds {
+			t.Errorf("it is taken for led back: %+v", ev)
+		}
+	})
+
 	t.Run("stopped_server_is_left_to_a_person", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, lab.PairOptions{})
@@ -106,6 +116,12 @@ func TestUndone(t *testing.T) {
 		want := "the stop hook ran for pg-1, which refuses connections; start it by hand; no database of pg-1 had been closed"
 		if _, err := undo(t, w, "postgres.fence", fenceArgs, out.Memo); err == nil || err.Error() != want {
 			t.Errorf("undo: %v, want %q: recorded as undone nobody would be told", err, want)
+		}
+		in := input(fenceArgs)
+		in.Memo = out.Memo
+		ev := w.undone(t, "postgres.fence", in)
+		if last := ev.Facts[len(ev.Facts)-1]; ev.Holds || last.Clears != "start pg-1 by hand" || strings.Contains(last.Text, "clients") {
+			t.Errorf("%+v: whoever reads promote makes a second primary", last)
 		}
 	})
 }
