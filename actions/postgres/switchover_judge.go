@@ -92,9 +92,7 @@ func (w switching) poolerFacts(pins map[string]string) []pointsman.Fact {
 		return []pointsman.Fact{f}
 	}
 	if w.journeyErr != nil {
-		f := w.fact("G18", "poolers")
-		f.Result, f.Value, f.Text, f.Clears = pointsman.Unknown, "unknown", w.journeyErr.Error(), "set advertised"
-		return []pointsman.Fact{f}
+		return []pointsman.Fact{w.nowhere()}
 	}
 	ev := judgeRepoint(w.journey, w.views)
 	for name, place := range ev.Pins {
@@ -115,6 +113,14 @@ func (w switching) poolerFacts(pins map[string]string) []pointsman.Fact {
 		ev.Facts = append(ev.Facts, f)
 	}
 	return ev.Facts
+}
+
+// nowhere: it is not known where the poolers are to lead, so none was looked at.
+func (w switching) nowhere() pointsman.Fact {
+	f := w.fact("G18", "poolers")
+	f.Result, f.Value, f.Clears = pointsman.Unknown, "unknown", "set advertised"
+	f.Text = fmt.Sprintf("where the poolers lead cannot be told: %v", w.journeyErr)
+	return f
 }
 
 // streams is the lag limit, told by both sides: a standby that has to catch up first lets clients wait for it.
@@ -245,6 +251,9 @@ func (w switching) judgeSwitched(memo SwitchoverMemo) pointsman.Evidence {
 	r := w.reading(w.candidate)
 	ev := judgePromoted(r, PromoteMemo{Candidate: w.candidate, SystemID: memo.SystemID, Timeline: memo.Timeline})
 	ev.Facts = append(ev.Facts, w.writers(), w.identity(), w.lossOf(memo))
+	if w.journeyErr != nil {
+		ev.Facts = append(ev.Facts, w.nowhere())
+	}
 	for _, v := range w.views {
 		ev.Facts = append(ev.Facts, v.arrived(w.journey.to))
 		f := w.fact("G18", "clients of "+v.pooler.Name)
