@@ -88,13 +88,13 @@ func rungNeeds(rung string) string {
 }
 
 // ladder are the rungs in order: those of the step, else those of the configuration, else all that are configured but
-// the pooler's, which somebody has to resume.
+// the pooler's, which somebody has to resume. It is the caller's own: runs that climb the same one are beside each other.
 func (c Cluster) ladder(args FenceArgs) []string {
 	switch {
 	case len(args.Modes) > 0:
-		return args.Modes
+		return slices.Clone(args.Modes)
 	case len(c.Fence.Ladder) > 0:
-		return c.Fence.Ladder
+		return slices.Clone(c.Fence.Ladder)
 	}
 	return slices.DeleteFunc([]string{rungStop, rungRevoke, rungNetwork}, func(rung string) bool { return !c.canFence(rung) })
 }
@@ -230,7 +230,7 @@ func (p Pooler) pause(ctx context.Context, c Cluster, before func() error) error
 	case err != nil, was.Paused && !was.Busy:
 		return err
 	case was.Whole: // then no command for one database is taken
-		return errors.New("somebody has paused it with all its databases, and transactions in it are still open; by hand: RESUME, then KILL " + entry + " in its console")
+		return errors.New("somebody has paused it with all its databases, and transactions in it are still open; by hand: RESUME, then KILL " + quotedEntry(entry) + " in its console")
 	}
 	if err := actions.InTime(ctx); err != nil {
 		return err

@@ -81,7 +81,7 @@ func TestLadder_pooler(t *testing.T) {
 		w, pooler := pooled(t, quickly, func(c *postgres.Cluster) { c.Fence.Command = nil })
 		alive := w.halfPaused(t, pooler, "PAUSE", "paused as a whole")
 		out, err := w.kind(t, "postgres.fence").Apply(t.Context(), input(poolerRung))
-		want := "pooler pgb-1: somebody has paused it with all its databases, and transactions in it are still open; by hand: RESUME, then KILL app in its console"
+		want := "pooler pgb-1: somebody has paused it with all its databases, and transactions in it are still open; by hand: RESUME, then KILL \"app\" in its console"
 		if err != nil || out.Note != want {
 			t.Errorf("note %q, error %v; want %q", out.Note, err, want)
 		}

@@ -124,7 +124,7 @@ func (r running) release(entry string) string {
 	if r.Whole {
 		return "RESUME"
 	}
-	return "RESUME " + entry
+	return "RESUME " + quotedEntry(entry) // a name with a dash is none without
 }
 
 // show asks SHOW DATABASES. The columns differ between releases, so they are found by name.

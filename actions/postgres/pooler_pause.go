@@ -57,7 +57,7 @@ func (j journey) release(ctx context.Context) error {
 	return j.each(func(p Pooler) error {
 		conn, err := p.console(ctx)
 		if err != nil {
-			return fmt.Errorf("resume %s: %w; by hand: RESUME %s in its console", p.Name, err, p.entry(j.cluster))
+			return fmt.Errorf("resume %s: %w; by hand: RESUME %s in its console", p.Name, err, quotedEntry(p.entry(j.cluster)))
 		}
 		defer discard(conn)
 		if err := resume(ctx, conn, p.entry(j.cluster)); err != nil {

@@ -195,7 +195,7 @@ func TestSwitchover_that_cannot_let_clients_go_is_no_refusal(t *testing.T) {
 	if terr := pooler.Thaw(); terr != nil {
 		t.Fatal(terr)
 	}
-	if _, refused := errors.AsType[*actions.RefusedError](err); refused || err == nil || !strings.Contains(err.Error(), "by hand: RESUME app in its console") {
+	if _, refused := errors.AsType[*actions.RefusedError](err); refused || err == nil || !strings.Contains(err.Error(), "by hand: RESUME \"app\" in its console") {
 		t.Errorf("error %v, want one that is no refusal and says what to do", err)
 	}
 }

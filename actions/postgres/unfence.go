@@ -83,7 +83,7 @@ func (c Cluster) reopening(node string, memo FenceMemo) []string {
 	}
 	for _, p := range c.Poolers {
 		if slices.Contains(memo.Poolers, p.Name) {
-			out = append(out, fmt.Sprintf("RESUME %s in the console of %s", p.entry(c), p.Name))
+			out = append(out, fmt.Sprintf("RESUME %s in the console of %s", quotedEntry(p.entry(c)), p.Name))
 		}
 	}
 	return out

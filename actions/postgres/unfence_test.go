@@ -60,7 +60,7 @@ func TestUnfence_needs_to_know_that_nobody_else_is_primary(t *testing.T) {
 			if f.Refuses() != (tc.text != "") || f.Text != tc.text {
 				t.Errorf("%s %q, want %q", f.Result, f.Text, tc.text)
 			}
-			for _, command := range []string{"ALTER DATABASE \"app\" ALLOW_CONNECTIONS true on pg-1", "RESUME app in the console of pgb-1"} {
+			for _, command := range []string{"ALTER DATABASE \"app\" ALLOW_CONNECTIONS true on pg-1", "RESUME \"app\" in the console of pgb-1"} {
 				if !strings.Contains(f.Clears, command) {
 					t.Errorf("%q does not say %q", f.Clears, command)
 				}
