@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -61,3 +62,10 @@ func pair(a int, unitA string, b int, unitB string) string {
 
 // Clock writes a time of day in UTC, the one zone that everybody on a call shares.
 func Clock(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }
+
+// Unseen reports whether nobody sees the character and a terminal or a renderer obeys it: control characters, the marks that turn
+// the direction of writing round, what has no width, separators of lines, private use, and the letters of tags. Every door that
+// shows a stranger's text asks here, so that none of them forgets one.
+func Unseen(r rune) bool {
+	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Co, unicode.Zl, unicode.Zp) || r >= 0xE0000 && r <= 0xE007F
+}

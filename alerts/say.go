@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/pointsman/pointsman"
@@ -18,7 +17,7 @@ func quoted(s string) string { return strconv.Quote(line(s, 60)) }
 // become spaces, because a title may stand in a log, a card and a page.
 func line(s string, limit int) string {
 	s = strings.Map(func(c rune) rune {
-		if unicode.IsControl(c) || unicode.Is(unicode.Cf, c) || unicode.Is(unicode.Zl, c) || unicode.Is(unicode.Zp, c) {
+		if pointsman.Unseen(c) {
 			return ' '
 		}
 		return c

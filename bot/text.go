@@ -19,9 +19,7 @@ func clean(s string) string {
 			return r
 		case r == '\t' || r == '\r' || r == '\u2028' || r == '\u2029':
 			return ' '
-		case r == utf8.RuneError, unicode.IsControl(r), unicode.Is(unicode.Cf, r), unicode.Is(unicode.Co, r):
-			return -1 // Cf holds the bidirectional marks, the joiners and the byte order mark
-		case r >= 0xE0000 && r <= 0xE007F: // tags: letters that no font draws
+		case r == utf8.RuneError, pointsman.Unseen(r):
 			return -1
 		}
 		return r

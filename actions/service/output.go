@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"unicode"
+
+	"github.com/pointsman/pointsman"
 )
 
 // Of what a command says the end is kept: it tells why it ended. However much it says, no more memory is used.
@@ -99,7 +101,10 @@ func tail(output string, secrets []string) string {
 	var lines []string
 	for line := range strings.Lines(output) {
 		line = strings.Map(func(r rune) rune {
-			if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar {
+			switch {
+			case unicode.IsSpace(r): // a tab between two words, too
+				return ' '
+			case pointsman.Unseen(r) || r == unicode.ReplacementChar:
 				return -1
 			}
 			return r

@@ -217,6 +217,14 @@ func TestRunKeepsASecretThatBeginsAsAPath(t *testing.T) {
 	}
 }
 
+func TestRunKeepsWordsApartAndDropsWhatNobodySees(t *testing.T) {
+	t.Parallel()
+	out, err := apply(t, kind(t, service.KindRun, api(`printf 'pool\tsize \356\200\20010'`)), 10*time.Second)
+	if err != nil || !strings.HasSuffix(out.Note, ": pool size 10") {
+		t.Errorf("note %q, error %v", out.Note, err)
+	}
+}
+
 func TestRunGivesNoVariableThatIsNotNamed(t *testing.T) {
 	t.Setenv("NOT_NAMED", "other-secret")
 	out, err := apply(t, kind(t, service.KindRun, service.Target{Name: "api", Commands: map[string][]string{"restart": {"env"}}}), 10*time.Second)

@@ -232,9 +232,9 @@ func orDash(s string) string {
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
-		case unicode.IsControl(r):
+		case unicode.IsControl(r), unicode.IsSpace(r):
 			return ' '
-		case unicode.Is(unicode.Cf, r):
+		case pointsman.Unseen(r):
 			return -1
 		}
 		return r

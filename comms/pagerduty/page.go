@@ -138,9 +138,9 @@ func severity(word string) string {
 func clean(s string, n int) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
-		case r == '\n' || r == '\t' || r == '\r':
+		case unicode.IsSpace(r):
 			return ' '
-		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar:
+		case pointsman.Unseen(r) || r == unicode.ReplacementChar:
 			return -1
 		}
 		return r
