@@ -35,18 +35,11 @@ func (c Config) Validate() []pointsman.Fault {
 		fault("tokens", fmt.Sprintf("%d tokens, at most two are valid at a time: the one in use and its replacement", n))
 	}
 	for i, t := range c.Tokens {
-		if len(t) < minToken {
-			fault(fmt.Sprintf("tokens[%d]", i), shortToken(len(t)))
+		if why := pointsman.WeakToken(t); why != "" {
+			fault(fmt.Sprintf("tokens[%d]", i), why)
 		}
 	}
 	return faults
-}
-
-// minToken is the shortest token that cannot be guessed over the network.
-const minToken = 16
-
-func shortToken(n int) string {
-	return fmt.Sprintf("the token has %d characters, at least %d are needed; make one with: openssl rand -hex 32", n, minToken)
 }
 
 // bearers returns the accepted tokens, those in files read now.
@@ -58,8 +51,8 @@ func (c Config) bearers() ([]string, error) {
 			return nil, fmt.Errorf("alertmanager token: %w", err)
 		}
 		t := strings.TrimSpace(string(b))
-		if len(t) < minToken { // also the empty file, which would let everybody in who sends an empty token
-			return nil, fmt.Errorf("alertmanager token file %s: %s", name, shortToken(len(t)))
+		if why := pointsman.WeakToken(t); why != "" { // also of an empty file, which would let everybody in who sends an empty token
+			return nil, fmt.Errorf("alertmanager token file %s: %s", name, why)
 		}
 		out = append(out, t)
 	}

@@ -27,13 +27,6 @@ func (p Person) noun() pointsman.Person {
 
 var slackForm = regexp.MustCompile(`^T[A-Z0-9]{2,20}/[UW][A-Z0-9]{2,20}$`)
 
-// minToken is how many characters a personal token has at least: who guesses it decides as its owner.
-const minToken = 16
-
-func shortToken(n int) string {
-	return fmt.Sprintf("the token has %d characters, at least %d are needed; make one with: openssl rand -hex 32", n, minToken)
-}
-
 // Directory finds people by their accounts.
 type Directory struct {
 	people []pointsman.Person
@@ -79,8 +72,8 @@ func (d *Directory) learn(p Person, i int) string {
 	if err != nil {
 		return err.Error()
 	}
-	if len(token) < minToken {
-		return p.TokenFile + ": " + shortToken(len(token))
+	if why := pointsman.WeakToken(token); why != "" {
+		return p.TokenFile + ": " + why
 	}
 	sum := sha256.Sum256([]byte(token))
 	for _, other := range d.tokens {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"github.com/pointsman/pointsman"
 )
 
 // tokens reads the tokens, those in files too: what a restart would refuse, at night, is refused here.
@@ -34,12 +36,11 @@ func (c *checker) token(at, value, file string) (string, bool) {
 	if err != nil || token == "" {
 		return "", false
 	}
-	if n := len(token); n < minToken {
-		text := shortToken(n)
+	if why := pointsman.WeakToken(token); why != "" {
 		if file != "" {
-			text = file + ": " + text
+			why = file + ": " + why
 		}
-		c.fault(at, "%s", text)
+		c.fault(at, "%s", why)
 		return "", false
 	}
 	return token, true

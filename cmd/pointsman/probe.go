@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/pointsman/pointsman/actions/postgres"
 	"github.com/pointsman/pointsman/actions/postgres/probe"
 	"github.com/pointsman/pointsman/cmd/app"
+	"github.com/pointsman/pointsman/configs"
 )
 
 // probeCommand is another vantage point: a small process elsewhere that looks at the same nodes with its own
@@ -33,19 +33,13 @@ func probeCommand() *cobra.Command {
 			if tokenFile == "" {
 				return errors.New("--token-file is needed: without a token everybody could ask")
 			}
-			token := func() (string, error) {
-				b, err := os.ReadFile(tokenFile)
-				return strings.TrimSpace(string(b)), err
-			}
+			token := func() (string, error) { return configs.ReadSecret("", tokenFile) } // each time: it may be replaced
 			t, err := token()
 			if err != nil {
 				return fmt.Errorf("--token-file: %w", err)
 			}
-			if t == "" {
-				return fmt.Errorf("--token-file: %s is empty; write a long random token into it", tokenFile)
-			}
-			if len(t) < 16 { // who guesses it tells the server what this place sees
-				return fmt.Errorf("--token-file: the token in %s has %d characters, at least 16 are needed; make one with: openssl rand -hex 32", tokenFile, len(t))
+			if why := pointsman.WeakToken(t); why != "" { // who guesses it tells the server what this place sees
+				return fmt.Errorf("--token-file: %s: %s", tokenFile, why)
 			}
 			if (cert == "") != (key == "") {
 				return errors.New("--tls-cert and --tls-key belong together; give both or none")
