@@ -11,12 +11,6 @@ import (
 	"github.com/pointsman/pointsman/actions/postgres"
 )
 
-// The runbooks behind pointsman killswitch engage and release.
-const (
-	engageRunbook  = "killswitch-engage"
-	releaseRunbook = "killswitch-release"
-)
-
 // brakes checks that what the program itself asks for at the worst moment is there: a kill switch that nobody can engage
 // is noticed when somebody has to.
 func (c *checker) brakes() {
@@ -29,7 +23,7 @@ func (c *checker) brakes() {
 	if len(c.cfg.Targets.KillSwitch) == 0 {
 		return
 	}
-	for _, name := range []string{engageRunbook, releaseRunbook} {
+	for _, name := range []string{killswitch.EngageRunbook, killswitch.ReleaseRunbook} {
 		rb, ok := c.cfg.Runbook(name)
 		switch {
 		case !c.offers(name):
@@ -38,7 +32,7 @@ func (c *checker) brakes() {
 		default:
 			if at, why := unfit(rb); why != "" {
 				c.faults = append(c.faults, pointsman.Fault{File: rb.File, Line: rb.Line, Path: at, Text: why})
-			} else if name == engageRunbook {
+			} else if name == killswitch.EngageRunbook {
 				c.engageable(rb)
 			}
 		}
@@ -87,7 +81,7 @@ func unfit(rb pointsman.Runbook) (at, why string) {
 	if at, why := unasked(rb, "killswitch", "a kill switch"); why != "" {
 		return at, why
 	}
-	if rb.Name != engageRunbook {
+	if rb.Name != killswitch.EngageRunbook {
 		return "", ""
 	}
 	if rb.Approval.Needed() != 1 || !rb.Approval.RequesterMayApprove {

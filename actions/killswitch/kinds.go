@@ -20,6 +20,13 @@ const (
 	KindVerify  = "killswitch.verify"
 )
 
+// The runbooks for which the short doors ask, by the name of a switch alone. They are ordinary ones, so policy, record and
+// read-back are the same as for everything else.
+const (
+	EngageRunbook  = "killswitch-engage"
+	ReleaseRunbook = "killswitch-release"
+)
+
 // args are the arguments of engage and release.
 type args struct {
 	Switch string `json:"switch"` // a configured switch; the run's target by default

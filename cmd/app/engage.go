@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions/killswitch"
 )
 
 // patience is how long the vote of an engage waits for its plan. The checks of a database that hangs take several
@@ -20,7 +21,7 @@ func (s *switches) Engage(ctx context.Context, name, reason string, by pointsman
 	if ans, ok := s.reasonable(name, reason); !ok {
 		return ans, nil
 	}
-	id, ans, err := s.request(ctx, engageRunbook, name, reason, by, once)
+	id, ans, err := s.request(ctx, killswitch.EngageRunbook, name, reason, by, once)
 	if err != nil || id == "" {
 		return ans, err
 	}

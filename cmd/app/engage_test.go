@@ -15,6 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions/killswitch"
 	"github.com/pointsman/pointsman/cmd/api"
 	"github.com/pointsman/pointsman/store"
 )
@@ -104,7 +105,7 @@ func (e engaging) ready(policy pointsman.Policy) {
 func (e engaging) found(c pointsman.Ready, policy pointsman.Policy) {
 	e.Helper()
 	raw, err := pointsman.Plan{
-		Version: 1, Runbook: engageRunbook, Title: "Engage a kill switch", Incident: "INC-1", Target: pointsman.Target{Kind: "killswitch", Name: "payouts"},
+		Version: 1, Runbook: killswitch.EngageRunbook, Title: "Engage a kill switch", Incident: "INC-1", Target: pointsman.Target{Kind: "killswitch", Name: "payouts"},
 		Policy: policy, Steps: []pointsman.PlanStep{{Name: "engage", Kind: "killswitch.engage", Timeout: time.Second, Summary: "engage payouts"}},
 	}.Encode()
 	if err != nil {
@@ -192,7 +193,7 @@ func TestAnEngageThatSomebodyElseAskedForIsNotRefusedBeforehand(t *testing.T) {
 	policy := risky()
 	policy.RequesterMayApprove = false
 	e := newEngaging(t, &policy, 50*time.Millisecond)
-	offer, err := directory{}.offer(engageRunbook, nil)
+	offer, err := directory{}.offer(killswitch.EngageRunbook, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions/killswitch"
 )
 
 // orders finds engages that nobody carries out any more: the vote of an engage waits in the process that took the order, and
@@ -63,7 +64,7 @@ func (o orders) tell(ctx context.Context, now time.Time) error {
 			why = "nobody approved it; the server may have stopped in between"
 		}
 		refused := p.State == pointsman.ProposalRefused || p.Already != "" // said on the card
-		if p.Runbook != engageRunbook || !p.Requester.Known() || len(p.Votes) > 0 || refused || now.Sub(p.RequestedAt) < overdue {
+		if p.Runbook != killswitch.EngageRunbook || !p.Requester.Known() || len(p.Votes) > 0 || refused || now.Sub(p.RequestedAt) < overdue {
 			continue
 		}
 		_, err := o.store.Do(ctx, pointsman.WriteUpdate{

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions/killswitch"
 	"github.com/pointsman/pointsman/store"
 )
 
@@ -36,8 +37,8 @@ func TestAnOrderThatDiedWithItsProcessIsTold(t *testing.T) {
 		p, _ := res.State.Proposal(res.Answer.ID)
 		return p
 	}
-	lost := request(engageRunbook, "payouts")
-	other := request(releaseRunbook, "trading")
+	lost := request(killswitch.EngageRunbook, "payouts")
+	other := request(killswitch.ReleaseRunbook, "trading")
 	told := func(after time.Duration) (said []string) {
 		t.Helper()
 		o := orders{store: db}

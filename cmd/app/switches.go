@@ -9,14 +9,8 @@ import (
 	"time"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions/killswitch"
 	"github.com/pointsman/pointsman/cmd/api"
-)
-
-// The runbooks of the kill switches. They are ordinary runbooks, so policy, record and read-back are the same as for
-// everything else; only the door is shorter.
-const (
-	engageRunbook  = "killswitch-engage"
-	releaseRunbook = "killswitch-release"
 )
 
 // readBack is how long an answer to Slack waits for the row to be read back, and doorWait how long one to the command line
@@ -54,7 +48,7 @@ func (s *switches) Release(ctx context.Context, name, reason string, by pointsma
 	if ans, ok := s.reasonable(name, reason); !ok {
 		return ans, nil
 	}
-	id, ans, err := s.request(ctx, releaseRunbook, name, reason, by, once)
+	id, ans, err := s.request(ctx, killswitch.ReleaseRunbook, name, reason, by, once)
 	if err != nil || id == "" {
 		return ans, err
 	}
