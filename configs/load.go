@@ -27,7 +27,7 @@ func read(path string, data []byte, flags *pflag.FlagSet, env []string) (*Config
 	cfg.File = path
 	d := newDecoder(path)
 	if !d.decode(data, &cfg) {
-		return nil, nil, joinFaults(d.faults) // the rest would only say that everything is missing
+		return nil, nil, Joined(d.faults) // the rest would only say that everything is missing
 	}
 	cfg.origin = d.places()
 	c := &checker{cfg: &cfg, faults: d.faults, told: map[string]bool{}}
@@ -40,7 +40,7 @@ func read(path string, data []byte, flags *pflag.FlagSet, env []string) (*Config
 	c.all()
 	cfg.Digest = digest(cfg.Targets)
 	if faults := unique(c.faults, path); len(faults) > 0 {
-		return nil, unique(c.warnings, path), faulty{joinFaults(faults), cfg.Runbooks}
+		return nil, unique(c.warnings, path), faulty{Joined(faults), cfg.Runbooks}
 	}
 	return &cfg, unique(c.warnings, path), nil
 }
@@ -78,7 +78,8 @@ func Faults(err error) []pointsman.Fault {
 	return out
 }
 
-func joinFaults(in []pointsman.Fault) error {
+// Joined is the error that joins the faults, nil where there are none; Faults takes it apart.
+func Joined(in []pointsman.Fault) error {
 	errs := make([]error, len(in))
 	for i, f := range in {
 		errs[i] = f

@@ -60,7 +60,7 @@ func (c *Config) Directory() (*Directory, error) {
 		}
 	}
 	if len(faults) > 0 {
-		return nil, joinFaults(c.Locate(faults...))
+		return nil, Joined(c.Locate(faults...))
 	}
 	return d, nil
 }

@@ -67,7 +67,7 @@ func New(ctx context.Context, cfg *configs.Config, opts Options) (_ *App, err er
 	a.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	snap, faults, err := compile(cfg)
 	if err != nil || len(faults) > 0 {
-		return nil, errors.Join(err, joined(faults))
+		return nil, errors.Join(err, configs.Joined(faults))
 	}
 	a.catalog = newCatalog(snap)
 	key, err := LoadKey(cfg.Audit.KeyFile)
@@ -110,14 +110,6 @@ func New(ctx context.Context, cfg *configs.Config, opts Options) (_ *App, err er
 		}
 	}
 	return a, a.bind(ctx)
-}
-
-func joined(faults []pointsman.Fault) error {
-	errs := make([]error, len(faults))
-	for i, f := range faults {
-		errs[i] = f
-	}
-	return errors.Join(errs...)
 }
 
 // build makes the rooms.
@@ -175,7 +167,7 @@ func lint(cfg *configs.Config, registry *actions.Registry) error {
 	for _, rb := range cfg.Runbooks {
 		faults = append(faults, registry.Check(rb)...)
 	}
-	return joined(faults)
+	return configs.Joined(faults)
 }
 
 // ownerName tells replicas apart in leases; a host may run two after a crash, so the pid is in it.

@@ -21,14 +21,14 @@ func Check(cfg *configs.Config) error {
 	if unmade == nil {
 		faults = append(faults, lintWith(kinds, cfg.Runbooks)...)
 	}
-	return errors.Join(err, unmade, joined(faults)) // all of it: what is told one by one costs a night each
+	return errors.Join(err, unmade, configs.Joined(faults)) // all of it: what is told one by one costs a night each
 }
 
 func joinAll(err error, faults []pointsman.Fault) error {
 	if err != nil {
 		return err
 	}
-	return joined(faults)
+	return configs.Joined(faults)
 }
 
 // LintRunbooks checks what needs no configuration: matchers, parameters, kinds and their arguments, but not whether there

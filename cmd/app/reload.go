@@ -77,9 +77,9 @@ func (a *App) reload() ([]string, error) {
 	}
 	snap, faults, err := compile(cfg)
 	if err != nil || len(faults) > 0 {
-		return nil, errors.Join(err, joined(faults))
+		return nil, errors.Join(err, configs.Joined(faults))
 	}
-	if err := errors.Join(joined(cfg.Within(a.cfg)), lint(cfg, a.planner.Resolver.Kinds)); err != nil {
+	if err := errors.Join(configs.Joined(cfg.Within(a.cfg)), lint(cfg, a.planner.Resolver.Kinds)); err != nil {
 		return nil, err
 	}
 	if err := a.webhook.Reload(cfg.Alertmanager, snap.router); err != nil {
