@@ -76,11 +76,11 @@ func once(c echo.Context) string {
 	return "api/" + caller(c).Person.ID + "/" + key
 }
 
-// incidentsAtOnce bounds one answer; ?before=INC-7 brings the older ones.
-const incidentsAtOnce = 200
+// IncidentsAtOnce bounds one answer; ?before=INC-7 brings the older ones.
+const IncidentsAtOnce = 200
 
 func (s *Server) incidents(c echo.Context) error {
-	list, err := s.Store.IncidentsBefore(c.Request().Context(), c.QueryParam("before"), c.QueryParam("all") == "", incidentsAtOnce)
+	list, err := s.Store.IncidentsBefore(c.Request().Context(), c.QueryParam("before"), c.QueryParam("all") == "", IncidentsAtOnce)
 	if err != nil {
 		return unavailable(c, err)
 	}

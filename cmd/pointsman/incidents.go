@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/cmd/api"
 )
 
 func incidentsCommand() *cobra.Command {
@@ -81,9 +82,6 @@ func printPlan(cmd *cobra.Command, c *client, args []string) error {
 	return err
 }
 
-// shownAtOnce is how many the server answers with at most.
-const shownAtOnce = 200
-
 func printIncidents(w io.Writer, list []pointsman.Incident, all bool) {
 	switch {
 	case len(list) == 0 && all:
@@ -99,7 +97,7 @@ func printIncidents(w io.Writer, list []pointsman.Incident, all bool) {
 		fmt.Fprintf(tab, "%s\t%s\t%s\t%d\t%s\t%s\n", i.ID, i.State, i.Since().UTC().Format(time.DateTime), i.Firing, i.Target.Key(), clean(i.Title))
 	}
 	tab.Flush()
-	if n := len(list); n >= shownAtOnce {
+	if n := len(list); n >= api.IncidentsAtOnce {
 		fmt.Fprintf(w, "these are %d; older ones: pointsman incidents%s --before %s\n", n, map[bool]string{true: " --all"}[all], list[n-1].ID)
 	}
 }
