@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -61,5 +62,37 @@ func TestAReloadDuringTheStartCountsAfterIt(t *testing.T) {
 	stop()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// Whoever mends one fault and starts the server again, to be told of the next one, does so at night.
+func TestATokenInAFileAndAStepAreToldBesideEachOther(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "books"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"short": "abc\n",
+		"books/own.yaml": `name: own
+title: X
+description: For tests.
+owner: dba
+review: 2099-01-01
+steps:
+  - {name: think, kind: postgres.thinks, timeout: 10s}
+approval: {require: [1 of dba]}
+`,
+		"pointsman.yaml": "alertmanager: {tokens: [only-for-this-test-0123456789abcdef]}\nrunbooks: [" + filepath.Join(dir, "books") + "]\npeople: [{id: ana, token_file: " + filepath.Join(dir, "short") + ", roles: [dba]}]\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	said := says(t, nil, "check-config", filepath.Join(dir, "pointsman.yaml"))
+	for _, want := range []string{"people[0].token_file: ", "the token has 3 characters", `unknown action kind "postgres.thinks"`, "2 faults\n"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("nobody says %q: %s", want, said)
+		}
 	}
 }
