@@ -26,6 +26,11 @@ type need struct{ what, addr string }
 // pager on a server that is a target. The same server is a fault, the same machine a warning: a failover of the target
 // then takes the tool away in the middle of it.
 func Entanglements(ctx context.Context, cfg *configs.Config) []pointsman.Fact {
+	return entanglements(ctx, cfg, "/etc/resolv.conf")
+}
+
+// entanglements reads the name servers of the given file.
+func entanglements(ctx context.Context, cfg *configs.Config, resolvConf string) []pointsman.Fact {
 	t := cfg.Targets
 	targets := map[string][]string{}
 	for _, more := range []map[string][]string{t.Postgres.Addresses(), t.KillSwitch.Addresses(), t.Patroni.Addresses(), t.Service.Addresses(), t.Endpoint.Addresses()} {
@@ -33,7 +38,7 @@ func Entanglements(ctx context.Context, cfg *configs.Config) []pointsman.Fact {
 			targets[key] = append(targets[key], addrs...)
 		}
 	}
-	all := needs(cfg)
+	all := needs(cfg, resolvConf)
 	where := resolve(ctx, all, targets)
 	var out []pointsman.Fact
 	for _, n := range all {
@@ -127,7 +132,7 @@ func sameDatabase(ctx context.Context, cfg *configs.Config, clusters *postgres.C
 }
 
 // needs lists what is needed. SQLite lives on the machine of this process.
-func needs(cfg *configs.Config) []need {
+func needs(cfg *configs.Config, resolvConf string) []need {
 	var out []need
 	for _, addr := range cfg.Storage.Addresses() {
 		out = append(out, need{"our own store", addr})
@@ -145,7 +150,7 @@ func needs(cfg *configs.Config) []need {
 	for _, name := range slices.Sorted(maps.Keys(probes)) {
 		out = append(out, need{"the probe " + name, probes[name]})
 	}
-	for _, server := range nameServers("/etc/resolv.conf") {
+	for _, server := range nameServers(resolvConf) {
 		out = append(out, need{"the name server", net.JoinHostPort(server, "53")})
 	}
 	return out

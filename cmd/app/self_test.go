@@ -1,12 +1,18 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions/endpoint"
@@ -16,7 +22,11 @@ import (
 	"github.com/pointsman/pointsman/cmd/lab"
 	"github.com/pointsman/pointsman/configs"
 	"github.com/pointsman/pointsman/store"
+	"github.com/pointsman/pointsman/store/audit"
 )
+
+// noNameServer is a file that is not there: the name servers of the machine that runs the tests stay out of them.
+const noNameServer = "testdata/none"
 
 // Roblox could not see its failure because its monitoring stood on what had failed (guard G25).
 func TestPointsmanMustNotStandOnWhatItRepairs(t *testing.T) {
@@ -46,10 +56,8 @@ func TestPointsmanMustNotStandOnWhatItRepairs(t *testing.T) {
 		cfg.Storage, cfg.Targets.Postgres = c.store, node(c.node)
 		cfg.Slack = bot.Config{Enabled: c.slack != "", APIURL: c.slack}
 		var got []string
-		for _, f := range Entanglements(t.Context(), &cfg) {
-			if !strings.Contains(f.Text, "the name server") { // this machine's own
-				got = append(got, string(f.Kind)+" "+f.Text)
-			}
+		for _, f := range entanglements(t.Context(), &cfg, noNameServer) {
+			got = append(got, string(f.Kind)+" "+f.Text)
 			if f.Guard != "G25" || f.Clears == "" || f.Result != pointsman.Fail {
 				t.Errorf("%s: %+v lacks guard or remedy", c.name, f)
 			}
@@ -95,11 +103,9 @@ func TestPointsmanMustNotStandOnWhatLeadsToATarget(t *testing.T) {
 		}
 		c.change(&cfg)
 		var got []string
-		for _, f := range Entanglements(t.Context(), &cfg) {
-			if !strings.Contains(f.Text, "the name server") {
-				text, _, _ := strings.Cut(f.Text, ":5432: a failover")
-				got = append(got, string(f.Kind)+" "+text)
-			}
+		for _, f := range entanglements(t.Context(), &cfg, noNameServer) {
+			text, _, _ := strings.Cut(f.Text, ":5432: a failover")
+			got = append(got, string(f.Kind)+" "+text)
 		}
 		if len(got) != len(c.want) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
@@ -110,6 +116,93 @@ func TestPointsmanMustNotStandOnWhatLeadsToATarget(t *testing.T) {
 				t.Errorf("%s: %q, want %q", c.name, got, c.want)
 			}
 		}
+	}
+}
+
+// Names are asked for before anything else: a failover of the machine on which the name server is leaves the program blind.
+func TestPointsmanMustNotStandOnTheNameServerThatItRepairs(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "resolv.conf")
+	text := "# nameserver 192.0.2.12\nsearch example.org\nnameserver 192.0.2.10\n\nnameserver   2001:db8::1 # the second\noptions ndots:1\nnameserver\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	at := func(addr string) postgres.Address { return postgres.Address{DSN: "postgres://p@" + addr + "/app"} }
+	cfg := configs.Default()
+	cfg.Storage = store.Config{Driver: "postgres", DSN: "postgres://own@192.0.2.99:5432/pointsman"}
+	cfg.Targets.Postgres = postgres.Config{
+		{Name: "billing", Nodes: []postgres.Node{{Name: "pg-1", Address: at("192.0.2.12:5432")}}},
+		{Name: "orders", Nodes: []postgres.Node{{Name: "pg-1", Address: at("192.0.2.10:5432")}}},
+		{Name: "stock", Nodes: []postgres.Node{{Name: "pg-1", Address: at("[2001:db8::1]:5432")}}},
+	}
+	var got []string
+	for _, f := range entanglements(t.Context(), &cfg, file) {
+		got = append(got, string(f.Kind)+" "+f.Text)
+	}
+	want := []string{
+		"WARN the name server is on the machine of 192.0.2.10:5432, which is a part of postgres/orders",
+		"WARN the name server is on the machine of [2001:db8::1]:5432, which is a part of postgres/stock",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// listening closes itself when the server says that it serves.
+type listening struct {
+	slog.Handler
+	told chan struct{}
+}
+
+func (l listening) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == "listening" {
+		close(l.told)
+	}
+	return l.Handler.Handle(ctx, r)
+}
+
+// Nobody runs the doctor every day. Each start says in the log of the server and in the record what must not be as it is.
+func TestAStartSaysWhatPointsmanStandsOn(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "pointsman.yaml")
+	text := quiet + "storage: {path: " + dir + "/p.db}\naudit: {key_file: " + dir + "/audit.key}\nalertmanager: {tokens: [token-of-the-test]}\npeople: [{id: ana, token: a-token-of-ana-x, roles: [risk]}]\n" +
+		"targets: {killswitch: [{name: trading, environment: staging, dsn: \"postgres://pointsman:secret@127.0.0.1:1/x\"}]}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, _, err := configs.Load(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	heard := listening{slog.NewTextHandler(&said, nil), make(chan struct{})}
+	a, err := New(t.Context(), cfg, Options{Version: "test", Log: slog.New(heard)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	select {
+	case <-heard.told:
+	case err := <-ended:
+		t.Fatalf("the server did not come up: %v", err)
+	}
+	entries, err := a.store.Log(t.Context(), 0, 100)
+	if err != nil {
+		t.Error(err)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	const why = "our own SQLite file is on the machine of 127.0.0.1:1, which is a part of killswitch/trading"
+	if !slices.ContainsFunc(entries, func(e audit.Entry) bool { return strings.Contains(string(e.Body), "guard G25: "+why) }) {
+		t.Errorf("the record of %d entries does not say it", len(entries))
+	}
+	if log := said.String(); !strings.Contains(log, "level=WARN") || !strings.Contains(log, "guard=G25") || !strings.Contains(log, why) {
+		t.Errorf("the log of the server says %s", log)
 	}
 }
 
