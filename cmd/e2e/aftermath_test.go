@@ -13,9 +13,10 @@ import (
 )
 
 // aftermath holds everything that happened against the promises, once the traffic has ended and a program lives:
-// nothing dangerous twice, nothing lost, nothing stuck, nothing said twice.
+// nothing dangerous twice, nothing lost, nothing stuck, nothing said twice, nothing left unsaid.
 func (tr *traffic) aftermath() {
 	tr.t.Helper()
+	tr.saidAll()
 	tr.drained()
 	done := map[string]int{}
 	for _, key := range tr.effects() {

@@ -4,10 +4,79 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/bot/fakeslack"
 )
+
+// about is what our messages in Slack say of themselves.
+type about struct {
+	Event    string `json:"event_id"`
+	Incident string `json:"incident"`
+	Kind     string `json:"kind"`
+}
+
+// String is the same for two messages that say the same.
+func (a about) String() string {
+	if a.Kind == "card" {
+		return "card of " + a.Incident
+	}
+	return fmt.Sprintf("%s %s of %s", a.Kind, a.Event, a.Incident)
+}
+
+// posted tells of what a call was the message; it is none where nothing was posted.
+func (tr *traffic) posted(c fakeslack.Call) (about, bool) {
+	tr.t.Helper()
+	var meta struct {
+		About about `json:"event_payload"`
+	}
+	if c.Method != "chat.postMessage" || c.Error != "" {
+		return about{}, false
+	}
+	if err := json.Unmarshal([]byte(c.Args["metadata"]), &meta); err != nil {
+		tr.t.Errorf("metadata of a message: %v: %s", err, c.Args["metadata"])
+		return about{}, false
+	}
+	return meta.About, true
+}
+
+// told are the events of the traffic that people read a line of, each. The list is the test's own: an event for which the
+// program made no delivery is not to be found in what it meant to say.
+var told = []pointsman.EventType{
+	pointsman.EvVoteCounted, pointsman.EvRunStarted, pointsman.EvRunTaken, pointsman.EvStepDone, pointsman.EvRunParked, pointsman.EvRunDone,
+	pointsman.EvIncidentResolved,
+}
+
+// saidAll waits until nothing is missing in Slack: the card of each incident and a line of each event that people read.
+func (tr *traffic) saidAll() {
+	tr.t.Helper()
+	var wanted []string
+	for _, incident := range tr.column(`SELECT id FROM incidents ORDER BY number`) {
+		wanted = append(wanted, about{Kind: "card", Incident: incident}.String())
+	}
+	for _, typ := range told {
+		of := tr.column(`SELECT event_id || ' ' || incident FROM log WHERE incident <> '' AND type = '` + string(typ) + `' ORDER BY seq`)
+		for _, line := range of {
+			event, incident, _ := strings.Cut(line, " ")
+			wanted = append(wanted, about{Kind: "thread", Event: event, Incident: incident}.String())
+		}
+	}
+	tr.await("nothing is missing in Slack", func() error {
+		said := map[string]bool{}
+		for _, c := range tr.slack.Calls("chat.postMessage") {
+			if a, posted := tr.posted(c); posted {
+				said[a.String()] = true
+			}
+		}
+		missing := slices.DeleteFunc(slices.Clone(wanted), func(key string) bool { return said[key] })
+		if len(missing) > 0 {
+			return fmt.Errorf("NEVER SAID: %d of %d, the first is %s", len(missing), len(wanted), missing[0])
+		}
+		return nil
+	})
+}
 
 // saidOnce looks at Slack: each event at most once in a thread, one card per incident. Slack has no idempotency key, so
 // one thing is allowed: whoever repeats had looked, and what it looked for arrived only then, from a process that was
@@ -16,26 +85,13 @@ func (tr *traffic) saidOnce() {
 	tr.t.Helper()
 	said, calls := map[string]int{}, tr.slack.Calls("")
 	for i, c := range calls {
-		if c.Method != "chat.postMessage" || c.Error != "" {
+		what, posted := tr.posted(c)
+		if !posted {
 			continue
 		}
-		var meta struct {
-			About struct {
-				Event    string `json:"event_id"`
-				Incident string `json:"incident"`
-				Kind     string `json:"kind"`
-			} `json:"event_payload"`
-		}
-		if err := json.Unmarshal([]byte(c.Args["metadata"]), &meta); err != nil {
-			tr.t.Errorf("metadata of a message: %v: %s", err, c.Args["metadata"])
-			continue
-		}
-		key := "card of " + meta.About.Incident
-		if meta.About.Kind != "card" {
-			key = fmt.Sprintf("%s %s of %s", meta.About.Kind, meta.About.Event, meta.About.Incident)
-		}
+		key := what.String()
 		if first, again := said[key]; again {
-			looks := tr.looks(c.Args["thread_ts"], meta.About.Incident)
+			looks := tr.looks(c.Args["thread_ts"], what.Incident)
 			his := func(l fakeslack.Call) bool { return l.From == c.From && looks(l) } // others' looks say nothing of what he knew
 			if slices.ContainsFunc(calls[first:i], his) || !slices.ContainsFunc(calls[:first], his) {
 				tr.recall(calls, first, i, looks)
