@@ -98,6 +98,38 @@ var frozen = []string{
 	"slack.after-post line", "delivery.sent pagerduty", "commit.before CastVote", "commit.before ReceiveAlerts", "plan.checked",
 }
 
+// owning are the places at which the replica that stands still is at work on a run, so that another one must take it over.
+var owning = []string{"step.before-apply exec.run", "exec.started", "step.after-apply exec.run", "step.before-outcome exec.run", "commit.before EndStep"}
+
+// takenFrom waits until no run is owned any more by a replica that stands still, holds that to the promised time, and
+// returns how many there were. None: it had none, or others were quicker than this look.
+func (c *crew) takenFrom(r *replica, stood time.Time) int {
+	c.t.Helper()
+	owned := fmt.Sprintf(`SELECT id FROM runs WHERE state IN ('queued', 'running') AND owner LIKE '%%/%d'`, r.cmd.Process.Pid)
+	runs := c.column(owned)
+	c.await("others have what "+r.name+" had", func() error {
+		if left := c.column(owned); len(left) > 0 {
+			return fmt.Errorf("%s still has %q", r.name, left)
+		}
+		return nil
+	})
+	took := time.Since(stood)
+	if took > takeoverWithin {
+		c.t.Errorf("%q of a replica that stood still were taken over after %s, limit %s", runs, took, takeoverWithin)
+	}
+	c.t.Logf("%d runs taken over from a replica that stood still, after %s", len(runs), took.Round(time.Millisecond))
+	return len(runs)
+}
+
+// taken is how many runs were taken over since then, by the record.
+func (c *crew) taken(since time.Time) int {
+	c.t.Helper()
+	return len(c.column(fmt.Sprintf(`SELECT event_id FROM log WHERE type = 'run.taken' AND at >= %d`, since.UnixMicro())))
+}
+
+// takeoverWithin is the promise: within it another replica has what a dead or frozen one had, with the usual timings.
+const takeoverWithin = 20 * time.Second
+
 // TestFrozenReplica stops the replica that is at work, lets another one take over, and wakes it up again: it changes
 // nothing any more, neither in the world nor in the store.
 func TestFrozenReplica(t *testing.T) {
@@ -111,6 +143,7 @@ func TestFrozenReplica(t *testing.T) {
 			c.all[0].begin()
 			for i := range together {
 				place := frozen[(first+i)%len(frozen)]
+				began := time.Now()
 				c.all[1].begin("POINTSMAN_FAILPOINT=" + place + " =stop")
 				if strings.Contains(place, "pagerduty") { // it must come to a page: a third one dies in a step, now and then
 					c.all[0].kill()
@@ -118,10 +151,14 @@ func TestFrozenReplica(t *testing.T) {
 					c.all[0].died()
 				}
 				c.all[1].stands()
+				stood := time.Now()
 				if strings.Contains(place, "pagerduty") {
 					c.all[0].begin()
 				}
-				<-time.After(soakFor(2500*time.Millisecond, 30*time.Second)) // eight leases, and longer than any step may take
+				if n := c.takenFrom(c.all[1], stood); n == 0 && slices.Contains(owning, place) && c.taken(began) == 0 {
+					t.Errorf("nobody took the run of the replica that stood still at %s", place)
+				}
+				<-time.After(soakFor(2500*time.Millisecond, 30*time.Second) - time.Since(stood)) // eight leases, and longer than any step may take
 				c.all[1].wakes()
 				<-time.After(300 * time.Millisecond)
 				c.all[1].kill()
@@ -138,7 +175,11 @@ func TestFrozenReplica(t *testing.T) {
 		c.all[1].begin("POINTSMAN_FAILPOINT=step.before-apply exec.run =stop")
 		c.begin()
 		c.all[1].stands()
-		<-time.After(soakFor(9*time.Second, 30*time.Second))
+		stood := time.Now()
+		if c.takenFrom(c.all[1], stood); c.taken(stood) == 0 {
+			t.Error("nobody took the run of the replica that stood still")
+		}
+		<-time.After(soakFor(9*time.Second, 30*time.Second) - time.Since(stood))
 		c.all[1].wakes()
 		c.end()
 		c.aftermath()
@@ -151,8 +192,8 @@ func TestTakeover(t *testing.T) {
 	took := takeovers(t, soak(1, 30))
 	slices.Sort(took)
 	t.Logf("takeover after the death of a replica: p50 %s, max %s of %d", took[len(took)/2], took[len(took)-1], len(took))
-	if worst := took[len(took)-1]; worst > 20*time.Second {
-		t.Errorf("a takeover took %s, limit 20 s", worst)
+	if worst := took[len(took)-1]; worst > takeoverWithin {
+		t.Errorf("a takeover took %s, limit %s", worst, takeoverWithin)
 	}
 }
 
