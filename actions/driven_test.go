@@ -1,6 +1,9 @@
 package actions
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,4 +34,68 @@ func TestNobodyTakesARunOverFromItself(t *testing.T) {
 			t.Errorf("the run was taken over %d times and the fence called %d times, want 0 and 1", n, w.fence.times())
 		}
 	})
+}
+
+// endless are points whose Apply works until it is stopped, and which know why it was.
+type endless struct {
+	*points
+	stopped chan error
+}
+
+func (e endless) Apply(ctx context.Context, _ Input) (Outcome, error) {
+	<-ctx.Done()
+	e.stopped <- context.Cause(ctx)
+	return Outcome{}, ctx.Err()
+}
+
+// Another process has the run: it may be undoing by now what this one still works on. The step at work is stopped at the next
+// heartbeat, long before its own deadline, and nothing is said of it under the old epoch.
+func TestALostLeaseStopsTheStepAtWork(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		steps []string
+	}{{"a step by itself", []string{""}}, {"members of a group", []string{"both", "both"}}} {
+		t.Run(c.name, func(t *testing.T) {
+			story(t, func(w *world) {
+				fence := endless{w.fence, make(chan error, len(c.steps))}
+				w.seize(fence, c.steps)
+				for range c.steps {
+					select {
+					case why := <-fence.stopped:
+						if !errors.Is(why, errFenced) {
+							t.Errorf("the step was stopped because of %v, want: %v", why, errFenced)
+						}
+					default:
+						t.Error("the step still works, a heartbeat after its run was lost")
+					}
+				}
+				if len(w.ledger.late) != 0 {
+					t.Errorf("said under an epoch that is over: %+v", w.ledger.late)
+				}
+			})
+		})
+	}
+}
+
+// seize takes the run from its engine in the first step's first second, and lets the time to the next heartbeat pass.
+func (w *world) seize(fence Action, groups []string) {
+	w.t.Helper()
+	var err error
+	if w.kinds, err = NewRegistry(NewMetrics(nil), fence, w.throw); err != nil {
+		w.t.Fatal(err)
+	}
+	first, last := w.cat.runbook.Steps[0], w.cat.runbook.Steps[1]
+	w.cat.runbook.Steps = nil
+	for i, group := range groups {
+		s := first
+		s.Name, s.With, s.Group.Name = fmt.Sprint("fence-", i), map[string]any{"line": fmt.Sprint(i)}, group
+		w.cat.runbook.Steps = append(w.cat.runbook.Steps, s)
+	}
+	w.cat.runbook.Steps = append(w.cat.runbook.Steps, last)
+	w.t.Cleanup(w.work("a"))
+	w.approve(w.propose())
+	time.Sleep(time.Second)
+	w.ledger.seize("INC-1/R1", "b")
+	time.Sleep(2 * time.Second)
+	synctest.Wait()
 }

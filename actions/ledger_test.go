@@ -19,9 +19,10 @@ type ledger struct {
 	events  []pointsman.Event
 	guarded []pointsman.Protection // one row for each target and one for everything, whatever the incident
 	changed chan struct{}
-	down    error         // set: every call fails with it
-	silent  int           // how many more times Held alone fails
-	ahead   time.Duration // of the clock of the process
+	down    error               // set: every call fails with it
+	silent  int                 // how many more times Held alone fails
+	late    []pointsman.Command // said by an owner that is none any more
+	ahead   time.Duration       // of the clock of the process
 }
 
 // now is the store's clock.
@@ -45,6 +46,7 @@ func (l *ledger) Do(_ context.Context, cmd pointsman.Command) (pointsman.Result,
 	}
 	sub := cmd.Subject()
 	if held := l.leases[sub.Run]; sub.Run != "" && held.epoch != sub.Epoch {
+		l.late = append(l.late, cmd)
 		return pointsman.Result{}, pointsman.Errorf(pointsman.CodeConflict, "%s: epoch %d is over", sub.Run, sub.Epoch)
 	}
 	id := sub.Incident
@@ -185,6 +187,13 @@ func (l *ledger) Heartbeat(_ context.Context, run string, epoch int64, ttl time.
 	old.until = l.now().Add(ttl)
 	l.leases[run] = old
 	return nil
+}
+
+// seize gives a run to another owner, as a store does whose clock saw the lease end.
+func (l *ledger) seize(run, owner string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.leases[run] = lease{owner: owner, epoch: l.leases[run].epoch + 1, until: l.now().Add(time.Hour)}
 }
 
 func (l *ledger) run(id string) pointsman.Run {
