@@ -34,6 +34,12 @@ func (c Clients) config() (*pgx.ConnConfig, error) {
 	return dsn.Read(c.DSN, c.DSNFile)
 }
 
+// takesAny reports whether the address names several servers and leads to whichever answers first: the others are not asked.
+func (c Clients) takesAny() bool {
+	cfg, err := c.config()
+	return err == nil && len(dsn.Hosts(cfg)) > 1 && cfg.ValidateConnect == nil
+}
+
 func (c Clients) connect(ctx context.Context) (*pgx.Conn, error) {
 	cfg, err := c.config()
 	if err != nil {

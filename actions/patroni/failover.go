@@ -140,5 +140,5 @@ func (k Failover) ByHand(in actions.Input) (do, undo []string) {
 	if err != nil {
 		return nil, nil
 	}
-	return []string{fmt.Sprintf("patronictl failover %s --candidate %s --force", cluster.Scope, w.Candidate)}, nil
+	return []string{actions.Shell("patronictl", "failover", cluster.Scope, "--candidate", w.Candidate)}, nil // it asks once more
 }

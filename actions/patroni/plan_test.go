@@ -43,10 +43,10 @@ func TestPlan(t *testing.T) {
 	}{
 		"patroni-switchover": {func(*fake) {}, 1, []string{
 			"look whether Patroni can make a switchover in orders", "let Patroni switch orders over from pg-1 to pg-2", "look whether pg-2 leads orders, all follow, and clients reach it",
-		}, []string{"patronictl switchover orders --leader pg-1 --candidate pg-2 --force"}},
+		}, []string{"patronictl switchover orders --leader pg-1 --candidate pg-2"}},
 		"patroni-failover": {(*fake).vacant, 2, []string{
 			"look whether Patroni can make a failover in orders", "let Patroni fail orders over to pg-2", "look whether pg-2 leads orders, all follow, and clients reach it",
-		}, []string{"patronictl failover orders --candidate pg-2 --force"}},
+		}, []string{"patronictl failover orders --candidate pg-2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

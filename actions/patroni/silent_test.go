@@ -82,3 +82,21 @@ func TestSigns(t *testing.T) {
 		}
 	}
 }
+
+// TestClients_of_several_servers_that_take_the_first_say_nothing_of_the_others: the first that answers may be a standby, and the old
+// leader, which lives without its Patroni, the second.
+func TestClients_of_several_servers_that_take_the_first_say_nothing_of_the_others(t *testing.T) {
+	t.Parallel()
+	for dsn, want := range map[string]bool{
+		"postgres://p@db-1,db-2/app":                                 true,
+		"postgres://p@db-1,db-2/app?target_session_attrs=any":        true,
+		"postgres://p@db-1,db-2/app?target_session_attrs=read-write": false,
+		"postgres://p@db-1,db-2/app?target_session_attrs=primary":    false,
+		"postgres://p@db-1/app":                                      false,
+		"":                                                           false,
+	} {
+		if got := (Clients{DSN: dsn}).takesAny(); got != want {
+			t.Errorf("%s: %t", dsn, got)
+		}
+	}
+}

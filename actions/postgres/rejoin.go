@@ -161,7 +161,7 @@ func (a Rejoin) Apply(ctx context.Context, in actions.Input) (actions.Outcome, e
 		}
 	}
 	if j.found.diverged() > 0 {
-		if memo, err = a.rewind(ctx, task, j, memo); err != nil {
+		if memo, err = a.rewind(ctx, in, task, j, memo); err != nil {
 			return memo.left(err)
 		}
 	}
@@ -177,7 +177,7 @@ func (a Rejoin) Apply(ctx context.Context, in actions.Input) (actions.Outcome, e
 func (a Rejoin) halt(ctx context.Context, task nodeTask, args RejoinArgs, in actions.Input, memo *RejoinMemo) (rejoining, error) {
 	stopping := *memo
 	stopping.Stopped = true
-	if err := stopping.remember(in); err != nil {
+	if err := stopping.remember(in, "stopping "+args.Node); err != nil {
 		return rejoining{}, actions.Refuse("that %s is about to be stopped could not be stored, so nothing was done: %v", args.Node, err)
 	}
 	*memo = stopping
@@ -200,7 +200,7 @@ func (a Rejoin) fresh(ctx context.Context, cluster Cluster, args RejoinArgs, in 
 }
 
 // rewind keeps the diverged WAL, lets the primary write a checkpoint, and rewinds.
-func (a Rejoin) rewind(ctx context.Context, task nodeTask, j rejoining, memo RejoinMemo) (RejoinMemo, error) {
+func (a Rejoin) rewind(ctx context.Context, in actions.Input, task nodeTask, j rejoining, memo RejoinMemo) (RejoinMemo, error) {
 	task.fork, task.last, task.keepName = j.found.Fork, j.found.Last, keepName(j.node, j.found)
 	memo = memo.counted(j.found)
 	task.step = nodeKeep
@@ -210,6 +210,10 @@ func (a Rejoin) rewind(ctx context.Context, task nodeTask, j rejoining, memo Rej
 	}
 	if memo.Kept = got["kept"]; memo.Kept == "" {
 		return memo, actions.Refuse("the hook does not say where it kept the WAL of %s, so nothing was rewound", j.node)
+	}
+	// Whoever looks for the WAL finds it also where the process dies in the rewind.
+	if err := memo.remember(in, fmt.Sprintf("rewinding %s, its WAL is kept in %s", j.node, memo.Kept)); err != nil {
+		return memo, actions.Refuse("that the WAL of %s is kept in %s could not be stored, so nothing was rewound: %v", j.node, memo.Kept, err)
 	}
 	if err := checkpoint(ctx, j.Cluster, task.primary.Node); err != nil {
 		return memo, err

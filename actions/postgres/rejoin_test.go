@@ -170,14 +170,19 @@ func TestRejoin(t *testing.T) {
 		w.diverge(t, 2)
 		healthy := w.cluster.NodeHook.Command
 		w.hookFails(t, "rewind", `echo "somebody was at work" >&2; exit 1`)
+		var stored string
 		attempt := func() error {
 			in := input(rejoinArgs)
 			in.Bounds = w.check(t, "postgres.rejoin", rejoinArgs).Bounds
+			in.Remember = func(memo json.RawMessage, _ string) error { stored = string(memo); return nil }
 			_, err := w.kind(t, "postgres.rejoin").Apply(t.Context(), in)
 			return err
 		}
 		if err := attempt(); err == nil || !strings.Contains(err.Error(), "the WAL of pg-1 is kept in "+keep) {
 			t.Fatalf("error %v", err)
+		}
+		if !strings.Contains(stored, `"kept":"`+keep) { // for whoever looks after a crash in the rewind
+			t.Errorf("stored before the rewind: %s", stored)
 		}
 		for _, again := range []func() error{
 			func() error { return w.pair.Primary.Start(t.Context()) },

@@ -54,7 +54,7 @@ func stoppedBefore(in actions.Input) bool {
 }
 
 // remember stores the memo before an effect.
-func (m RejoinMemo) remember(in actions.Input) error {
+func (m RejoinMemo) remember(in actions.Input, what string) error {
 	if in.Remember == nil {
 		return nil
 	}
@@ -62,7 +62,7 @@ func (m RejoinMemo) remember(in actions.Input) error {
 	if err != nil {
 		return err
 	}
-	return in.Remember(raw, "stopping "+m.Node)
+	return in.Remember(raw, what)
 }
 
 // Verify implements actions.Action: the primary says that the node streams, the node is on its timeline, and its replay

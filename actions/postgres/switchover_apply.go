@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -44,8 +45,9 @@ func (a Switchover) Apply(ctx context.Context, in actions.Input) (actions.Outcom
 	s.memo = SwitchoverMemo{Old: w.old, Candidate: w.candidate, SystemID: w.reading(w.candidate).SystemID, Timeline: w.reading(w.candidate).Timeline}
 	if w.stage == stageAfter {
 		s.memo.Timeline = 0 // it is the new one already
+		s.memo.Final, s.memo.Fork = provenBefore(in, s.memo)
 	}
-	if err := s.remember(); err != nil {
+	if err := s.memo.remember(in); err != nil {
 		return actions.Outcome{}, actions.Refuse("what is about to be done could not be stored, so nothing was done: %v", err)
 	}
 	return s.run(ctx)
@@ -83,7 +85,8 @@ type swapping struct {
 	in   actions.Input
 	memo SwitchoverMemo
 
-	attempt string // by which the node hook tells this stop and its way back from those of other attempts
+	recording sync.WaitGroup
+	attempt   string // by which the node hook tells this stop and its way back from those of other attempts
 }
 
 // switchNudge is sooner than nudgeEvery: clients wait, and right after the old primary's shutdown the candidate's startup
@@ -91,15 +94,35 @@ type swapping struct {
 const switchNudge = 20 * time.Millisecond
 
 // remember stores the memo before an effect, so that a successor knows what was under way.
-func (s *swapping) remember() error {
-	if s.in.Remember == nil {
+func (m SwitchoverMemo) remember(in actions.Input) error {
+	if in.Remember == nil {
 		return nil
 	}
-	raw, err := json.Marshal(s.memo)
+	raw, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
-	return s.in.Remember(raw, fmt.Sprintf("switching over from %s to %s", s.old, s.candidate))
+	return in.Remember(raw, fmt.Sprintf("switching over from %s to %s", m.Old, m.Candidate))
+}
+
+// provenBefore are the positions that an earlier attempt between the same two has on record; after the promotion nobody can ask.
+func provenBefore(in actions.Input, m SwitchoverMemo) (final, fork string) {
+	var earlier SwitchoverMemo
+	if json.Unmarshal(in.Earlier, &earlier) != nil || earlier.Old != m.Old || earlier.Candidate != m.Candidate {
+		return "", ""
+	}
+	return earlier.Final, earlier.Fork
+}
+
+// record stores that nothing is lost beside the promotion, because clients wait and the store may hang. The promotion does not
+// depend on it: without it, after a crash, the positions are only not on record.
+func (s *swapping) record() {
+	proof := SwitchoverMemo{Old: s.memo.Old, Candidate: s.memo.Candidate, SystemID: s.memo.SystemID, Timeline: s.memo.Timeline, Final: s.memo.Final, Fork: s.memo.Fork}
+	s.recording.Go(func() {
+		if err := proof.remember(s.in); err != nil && s.in.Log != nil {
+			s.in.Log.Warn("the positions at the switch are not on record yet", "err", err)
+		}
+	})
 }
 
 // run pauses, swaps and resumes. It is not cut off with ctx: half a switchover is worse than a late one, and hold and
@@ -136,6 +159,7 @@ func (s *swapping) run(ctx context.Context) (actions.Outcome, error) {
 	err := s.swap(ctx, held)
 	cancel() // they go on now, if they do not since hold is over
 	err = errors.Join(err, <-served)
+	s.recording.Wait() // nobody waits any more, and the last word is the memo's
 	note := "clients waited at most " + pointsman.Span(time.Duration(s.memo.HeldMS)*time.Millisecond)
 	if err == nil {
 		note = s.candidate + " is primary; " + note
@@ -152,6 +176,7 @@ func (s *swapping) swap(ctx, held context.Context) error {
 		if err := s.stop(held); err != nil {
 			return errors.Join(err, s.back(ctx))
 		}
+		s.record()
 		if err := s.promote(held); err != nil {
 			return err
 		}

@@ -31,8 +31,14 @@ func TestSwitchover(t *testing.T) {
 		var stored []string
 		in.Remember = func(memo json.RawMessage, _ string) error { stored = append(stored, string(memo)); return nil }
 		out, _ := w.stepIn(t, "postgres.switchover", in)
-		if len(stored) != 1 || !strings.Contains(stored[0], `"candidate":"pg-2"`) {
-			t.Errorf("stored before anybody waited: %v", stored)
+		if len(stored) != 2 || !strings.Contains(stored[0], `"candidate":"pg-2"`) || strings.Contains(stored[0], `"final"`) || !strings.Contains(stored[1], `"final":"`) {
+			t.Errorf("stored before anybody waited, and before the promotion: %v", stored)
+		}
+		// An attempt that goes on behind the promotion cannot ask the old primary any more: it knows from the one before.
+		again := in
+		again.Earlier = json.RawMessage(stored[1])
+		if out, err := w.kind(t, "postgres.switchover").Apply(t.Context(), again); err != nil || !strings.Contains(string(out.Memo), `"final":"`) {
+			t.Errorf("memo %s, error %v", out.Memo, err)
 		}
 		t.Log(out.Note)
 		before := clients.acked.Load()
