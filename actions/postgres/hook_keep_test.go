@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"os"
@@ -117,5 +118,27 @@ func TestNodeHook_stops_a_server_that_is_down_whatever_its_files_say(t *testing.
 	}
 	if said, err := step("stop", "0/0"); err != nil {
 		t.Errorf("%q, %v", said, err)
+	}
+}
+
+// TestNodeHook_finds_a_server_that_calls_its_folder_otherwise, as one in a container does: it would be rewound while it runs.
+func TestNodeHook_finds_a_server_that_calls_its_folder_otherwise(t *testing.T) {
+	t.Parallel()
+	wal, _, step := handMade(t)
+	other := t.TempDir()
+	inside := exec.CommandContext(t.Context(), "unshare", "-m", "sh", "-c", `mount --bind "$0" "$1" && cd "$1" && exec setpriv --reuid "$(stat -c %u .)" --regid "$(stat -c %g .)" --clear-groups sh -c "echo in; exec sleep 60"`, filepath.Dir(wal), other)
+	out, err := inside.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := inside.Start(); err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { _ = inside.Process.Kill(); _ = inside.Wait() })
+	if said, _ := bufio.NewReader(out).ReadString('\n'); said != "in\n" {
+		t.Skip("this user may not mount folders")
+	}
+	if said, err := step("keep", "0/5000200"); err == nil || !strings.Contains(said, "pg-1 runs: keep needs it stopped") {
+		t.Errorf("it says %q, %v", said, err)
 	}
 }

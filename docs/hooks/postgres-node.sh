@@ -55,10 +55,13 @@ in_time() {
 }
 
 # running: does any process work in the data folder? That also finds children that outlived their postmaster, and is not
-# deceived by a process id that was given to somebody else, nor by a zombie.
+# deceived by a process id that was given to somebody else, nor by a zombie. The folder itself is compared and not its name: a
+# server in a container has another one for it.
 running() {
-	ls -l /proc/[0-9]*/cwd 2>/dev/null | awk -v want="-> $DATA" \
-		'substr($0, length($0) - length(want) + 1) == want { found = 1 } END { exit !found }'
+	for process in /proc/[0-9]*; do
+		if [ "$process/cwd" -ef "$DATA" ]; then return 0; fi
+	done
+	return 1
 }
 
 # serving: line 8 of the file is the server's own word of its state.
