@@ -17,13 +17,13 @@ func TestAFenceStepThatEndsBeforeItsLadderIsWarnedOf(t *testing.T) {
 		{"the defaults fit into the shipped step", `{command: [stop, "{node}"], network: [cut, "{node}"]}`, "", ""},
 		{
 			"hooks that may take longer", `{command: [stop, "{node}"], network: [cut, "{node}"], timeout: 30s}`, "",
-			"postgres-failover-pgbouncer.yaml steps[1].timeout: the step has 45s, and the rungs stop, revoke, network of orders may take 1m10s, each hook 30s; give the step 1m10s or more, or lower targets.postgres[0].fence.timeout\n" +
-				"postgres-failover.yaml steps[1].timeout: the step has 45s, and the rungs stop, revoke, network of orders may take 1m10s, each hook 30s; give the step 1m10s or more, or lower targets.postgres[0].fence.timeout",
+			"postgres-failover-pgbouncer.yaml steps[1].timeout: the step has 45s, and the rungs stop, revoke, network of orders may take 1m13s, each hook 30s; give the step 1m13s or more, or lower targets.postgres[0].fence.timeout\n" +
+				"postgres-failover.yaml steps[1].timeout: the step has 45s, and the rungs stop, revoke, network of orders may take 1m13s, each hook 30s; give the step 1m13s or more, or lower targets.postgres[0].fence.timeout",
 		},
 		{"one of them", `{command: [stop, "{node}"], timeout: 30s}`, "", ""},
 		{
 			"a step of one's own", `{command: [stop, "{node}"]}`, `with: {cluster: orders, node: pg-1}, timeout: 15s`,
-			"own.yaml steps[0].timeout: the step has 15s, and the rungs stop, revoke of orders may take 18s, each hook 10s; give the step 18s or more, or lower targets.postgres[0].fence.timeout",
+			"own.yaml steps[0].timeout: the step has 15s, and the rungs stop, revoke of orders may take 21s, each hook 10s; give the step 21s or more, or lower targets.postgres[0].fence.timeout",
 		},
 		{"a step that names its rungs", `{command: [stop, "{node}"]}`, `with: {cluster: orders, node: pg-1, modes: [stop]}, timeout: 15s`, ""},
 		{"a step for another cluster", `{command: [stop, "{node}"]}`, `with: {cluster: elsewhere, node: pg-1}, timeout: 1s`, ""},

@@ -191,6 +191,11 @@ func (c Cluster) validateNodes(at string) []pointsman.Fault {
 		case slices.Contains(names, n.Name):
 			faults = append(faults, pointsman.Fault{Path: path + ".name", Text: fmt.Sprintf("%q is configured twice", n.Name)})
 		}
+		for _, other := range names {
+			if n.Name != other && slotName(n.Name) == slotName(other) && len(c.NodeHook.Command) > 0 {
+				faults = append(faults, pointsman.Fault{Path: path + ".name", Text: fmt.Sprintf("%q and %q have the same replication slot, %s: each would use the other's", other, n.Name, slotName(n.Name))})
+			}
+		}
 		names = append(names, n.Name)
 		faults = append(faults, n.Address.validate(path, true)...)
 	}

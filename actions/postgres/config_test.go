@@ -92,6 +92,21 @@ func TestValidate_finds_hooks_that_would_be_called_without_the_node(t *testing.T
 	}
 }
 
+// TestValidate_finds_nodes_that_would_share_a_slot: the hook of the one would use, or drop, what the other reads from.
+func TestValidate_finds_nodes_that_would_share_a_slot(t *testing.T) {
+	t.Parallel()
+	two := func(hook ...string) string {
+		c := Cluster{Name: "orders", Nodes: []Node{{Name: "DB1", Address: Address{DSN: "host=a"}}, {Name: "PG1", Address: Address{DSN: "host=b"}}}, NodeHook: NodeHook{Command: hook}}
+		return fmt.Sprint(c.validateNodes("[0]"))
+	}
+	if got, want := two("hook", "{node}"), `[0].nodes[1].name: "DB1" and "PG1" have the same replication slot, __1: each would use the other's`; !strings.Contains(got, want) {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got := two(); strings.Contains(got, "slot") {
+		t.Errorf("without a hook nobody makes slots: %s", got)
+	}
+}
+
 func TestSize(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]Size{"1024": 1024, "16MiB": 16 << 20, "16MB": 16 << 20, "1 GiB": 1 << 30, "512kB": 512 << 10, "0": 0} {

@@ -8,6 +8,16 @@ import (
 	"github.com/pointsman/pointsman"
 )
 
+// slotName is the slot that the shipped node hook makes for a standby on its primary: PostgreSQL allows only these letters.
+func slotName(node string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' {
+			return r
+		}
+		return '_'
+	}, node)
+}
+
 // idleSlotsSQL are the physical slots that hold WAL for somebody who does not stream.
 const idleSlotsSQL = `ARRAY(SELECT slot_name::text FROM pg_replication_slots
 	WHERE slot_type = 'physical' AND NOT active AND NOT temporary AND restart_lsn IS NOT NULL ORDER BY slot_name)`
