@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -46,7 +47,11 @@ func (c Cluster) client() (*http.Client, error) {
 	return &http.Client{
 		// Patroni's server lets five connections wait. A sixth is dropped by the kernel and comes again a second later, so all
 		// questions at once would cost the outage a second at every look.
-		Transport: &http.Transport{TLSClientConfig: conf, DisableCompression: true, MaxConnsPerHost: 2},
+		// And a member that takes no connection must not use up the time in which the others could be asked.
+		Transport: &http.Transport{
+			TLSClientConfig: conf, DisableCompression: true, MaxConnsPerHost: 2,
+			DialContext: (&net.Dialer{Timeout: c.ReadTimeout}).DialContext, TLSHandshakeTimeout: c.ReadTimeout,
+		},
 		// A redirect would take the password, and the decision, somewhere that nobody configured.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, nil
