@@ -292,6 +292,7 @@ type LoseEnd struct {
 	Target   string
 	Text     string // how that is known
 	Mend     int64  // which loss it is; several replicas notice the same one, and each incident is told once
+	Leaps    int64  // by how many leaps numbers go on, one at least; more where earlier leaps are lost as well
 }
 
 // Subject implements Command.

@@ -9,6 +9,9 @@ import (
 // run that works under its name, a card, a page, a lock, must not meet another thing of the same name.
 const leap = 1000
 
+// leap is by how much the numbers leap after this loss.
+func (c LoseEnd) leap() int64 { return leap * max(c.Leaps, 1) }
+
 // loseEnd is for an incident of which the record may be older than the world. What ran may have gone further than the
 // record says, or may be over; nothing of it is begun again until a person has looked, and no vote that was cast before
 // counts for what happens after. One that is over may be opened again, so its numbers leap as well.
@@ -20,16 +23,16 @@ func (t *turn) loseEnd(c LoseEnd) Answer {
 	case inc.State == "":
 		return answer(CodeNotFound, "there is no incident %s", c.Incident)
 	}
-	inc.Proposals += leap
-	inc.RunCount += leap
-	inc.Paged = inc.lastPage() + leap // a page of the lost part may be acknowledged
+	inc.Proposals += int(c.leap())
+	inc.RunCount += int(c.leap())
+	inc.Paged = inc.lastPage() + int(c.leap()) // a page of the lost part may be acknowledged
 	if inc.State != IncidentOpen {
 		text := fmt.Sprintf("%s is %s; should it be opened again, its next proposal is P%d and its next run R%d: %s", inc.ID, inc.State, inc.Proposals+1, inc.RunCount+1, c.Text)
 		t.say(EvServerState, engine, text)
 		return Answer{Code: CodeAccepted, Text: text, ID: inc.ID}
 	}
 	for i := range t.state.Runs {
-		t.loseRun(&t.state.Runs[i], c.Text)
+		t.loseRun(&t.state.Runs[i], c)
 	}
 	for i := range t.state.Proposals {
 		if p := &t.state.Proposals[i]; p.State == ProposalReady {
@@ -48,7 +51,7 @@ func (t *turn) loseTokens(c LoseEnd) Answer {
 		return answer(CodeDuplicate, "%s", l.Sentence())
 	}
 	p := t.protection(c.Target)
-	p.Token += leap
+	p.Token += c.leap()
 	text := fmt.Sprintf("the fencing token of %s goes on after %d: %s", orEverything(c.Target), p.Token, c.Text)
 	t.say(EvServerState, engine, text, func(ev *Event) { ev.Incident, ev.Target = "", c.Target })
 	return Answer{Code: CodeAccepted, Text: text, ID: c.Target}
@@ -63,10 +66,11 @@ func orEverything(target string) string {
 
 // loseRun takes a run out of the engine's hands until a person has looked: one that was not begun ends, any other that
 // is not at its end is parked, also one that stood still, because a person may have let it go on in the part that is lost.
-func (t *turn) loseRun(r *Run, why string) {
+func (t *turn) loseRun(r *Run, c LoseEnd) {
+	why := c.Text
 	if r.Holds && r.Token > 0 && !r.State.Terminal() {
 		p := t.protection(r.Target.Key())
-		p.Token += leap
+		p.Token += c.leap()
 		r.Token = p.Token // whether somebody held the target since, a person says who lets the run go on
 	}
 	switch {

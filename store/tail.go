@@ -17,8 +17,10 @@ import (
 type Tail struct {
 	Seq  int64  `json:"seq"`
 	Hash string `json:"hash"`
-	// Mended is the entry after which the log was last mended by then: another value later says that another replica has.
-	// -1 where that is not known.
+	// Mend is how often the log had been mended by then: more often later says that another replica has mended it since, less
+	// often that the log has lost a mending as well. -1 where that is not known.
+	Mend int64 `json:"mend"`
+	// Mended is the entry after which the log was mended then. Older versions tell mendings apart by it.
 	Mended int64 `json:"mended"`
 }
 
@@ -71,8 +73,8 @@ func (s *Store) whole(ctx context.Context, tx Tx) error {
 func (s *Store) end(ctx context.Context, tx Tx, known Tail) (has Tail, intact bool, err error) {
 	var hash sql.NullString
 	var standby bool
-	err = tx.QueryRow(ctx, `SELECT seq, hash, (SELECT n FROM counters WHERE name = 'mended'), (SELECT hash FROM log WHERE seq = $1), `+s.db.recovering+`
-		FROM log_head WHERE id = 1`, known.Seq).Scan(&has.Seq, &has.Hash, &has.Mended, &hash, &standby)
+	err = tx.QueryRow(ctx, `SELECT seq, hash, `+mends+`, (SELECT n FROM counters WHERE name = 'mended'), (SELECT hash FROM log WHERE seq = $1), `+s.db.recovering+`
+		FROM log_head WHERE id = 1`, known.Seq).Scan(&has.Seq, &has.Hash, &has.Mend, &has.Mended, &hash, &standby)
 	switch {
 	case err != nil:
 		return Tail{}, false, fmt.Errorf("end of the log: %w", err)
@@ -105,7 +107,9 @@ func (s *Store) cut() error {
 
 // recall begins with what somebody remembers, and then with what the database has.
 func (s *Store) recall(ctx context.Context, remembered Tail) error {
-	s.know(remembered)
+	s.mu.Lock()
+	s.known = remembered
+	s.mu.Unlock()
 	err := s.Whole(ctx)
 	if _, lost := errors.AsType[*CutError](err); lost {
 		return nil // Mend is the caller's next step, and nothing is decided before it
@@ -126,13 +130,16 @@ func (s *Store) after(head audit.Head) error {
 	return nil
 }
 
+// know takes in a newer end of the log, and a newer mending also where the end is known already: notices and commits say
+// nothing of mendings, and whoever missed one would take the next loss for one that another replica has mended.
 func (s *Store) know(t Tail) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t.Seq > s.known.Seq {
-		t.Mended = max(t.Mended, s.known.Mended)
-		s.known = t
+	t.Mend, t.Mended = max(t.Mend, s.known.Mend), max(t.Mended, s.known.Mended)
+	if t.Seq < s.known.Seq {
+		t.Seq, t.Hash = s.known.Seq, s.known.Hash
 	}
+	s.known = t
 }
 
 // leap is added to numbers and epochs after a loss: what was given out in the part that is lost must not be given out
@@ -163,6 +170,16 @@ func (s *Store) Mend(ctx context.Context) error {
 	return s.mended(ctx)
 }
 
+// mends is how often the log has been mended. The place at which that was done would be no name for it: it comes again where
+// the same backup is restored twice.
+const mends = `COALESCE((SELECT n FROM counters WHERE name = 'mend'), 0)`
+
+// mendedBefore reports whether another replica has mended the log since the entry was known. In doubt none has: numbers that
+// leap twice cost a second page, numbers that are given out twice wake nobody.
+func (t Tail) mendedBefore(has Tail) bool {
+	return t.Mend >= 0 && (has.Mend > t.Mend || has.Mended > t.Mended)
+}
+
 // leap is the first part of mending, unless another replica was first. It finds nothing to mend where the entry is there
 // after all: the connection that missed it may have led to another server.
 func (s *Store) leap(ctx context.Context, w *work, known Tail, why string) (whole bool, err error) {
@@ -170,19 +187,28 @@ func (s *Store) leap(ctx context.Context, w *work, known Tail, why string) (whol
 	if err := w.QueryRow(ctx, `SELECT n FROM counters WHERE name = 'mended'`+s.db.forUpdate).Scan(&mended); err != nil {
 		return false, err
 	}
-	_, whole, err = s.end(ctx, w, known)
-	if err != nil || whole || known.Mended >= 0 && mended != known.Mended {
+	has, whole, err := s.end(ctx, w, known) // only now: whoever had the lock may have mended it
+	if err != nil || whole || known.mendedBefore(has) {
 		return whole, err
 	}
-	w.writes.exec(`UPDATE counters SET n = n + $1 WHERE name IN ('incident', 'delivery')`, int64(leap))
+	// Where a mending is lost as well, what was given out after it lies one leap further.
+	mend := max(known.Mend, has.Mend) + 1
+	leaps := mend - has.Mend
+	w.writes.setCounter("mend", mend)
+	w.writes.setCounter("leaps", leaps)
+	w.writes.exec(`UPDATE counters SET n = n + $1 WHERE name IN ('incident', 'delivery')`, leaps*leap)
 	w.writes.exec(`INSERT INTO counters (name, n) VALUES ('told', (SELECT n FROM counters WHERE name = 'incident'))
 		ON CONFLICT (name) DO UPDATE SET n = excluded.n`)
-	w.writes.exec(`UPDATE runs SET epoch = epoch + $1, owner = '', lease_until = 0 WHERE state NOT IN ('done', 'aborted', 'voided')`, int64(leap))
+	w.writes.exec(`UPDATE runs SET epoch = epoch + $1, owner = '', lease_until = 0 WHERE state NOT IN ('done', 'aborted', 'voided')`, leaps*leap)
 	// What is pending may have been said in the part that is lost: as a second attempt it is looked for first.
 	w.writes.exec(`UPDATE counters SET n = (SELECT seq FROM log_head WHERE id = 1) WHERE name = 'mended'`)
 	w.writes.exec(`UPDATE deliveries SET attempts = attempts + 1, owner = '', leased_until = 0 WHERE state = 'pending'`)
 	w.events = []pointsman.Event{{Type: pointsman.EvServerState, Actor: pointsman.Actor{Door: pointsman.DoorEngine}, Text: why}}
 	return false, nil
+}
+
+func (b *batch) setCounter(name string, n int64) {
+	b.exec(`INSERT INTO counters (name, n) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET n = excluded.n`, name, n)
 }
 
 // reopened is how long after its end an incident is told of a loss: alerts reopen it within pointsman.ReopenWithin, people
@@ -192,9 +218,10 @@ const reopened = 24 * time.Hour
 // tell gives the loss to the incidents that may go on, and not to those that were opened since the first replica leapt,
 // and to each target of which no run has the lock.
 func (s *Store) tell(ctx context.Context, why string) error {
-	var mend, upTo int64
-	err := s.db.direct.QueryRow(ctx, `SELECT n, COALESCE((SELECT n FROM counters WHERE name = 'told'), (SELECT n FROM counters WHERE name = 'incident'))
-		FROM counters WHERE name = 'mended'`).Scan(&mend, &upTo)
+	var mend, leaps, upTo int64 // an older version's mending has only a place; the sum names both kinds
+	err := s.db.direct.QueryRow(ctx, `SELECT n + `+mends+`, COALESCE((SELECT n FROM counters WHERE name = 'leaps'), 1),
+		COALESCE((SELECT n FROM counters WHERE name = 'told'), (SELECT n FROM counters WHERE name = 'incident'))
+		FROM counters WHERE name = 'mended'`).Scan(&mend, &leaps, &upTo)
 	if err != nil {
 		return err
 	}
@@ -208,12 +235,12 @@ func (s *Store) tell(ctx context.Context, why string) error {
 		return err
 	}
 	for _, id := range incidents {
-		if err := s.lose(ctx, pointsman.LoseEnd{Incident: id, Text: why, Mend: mend}); err != nil {
+		if err := s.lose(ctx, pointsman.LoseEnd{Incident: id, Text: why, Mend: mend, Leaps: leaps}); err != nil {
 			return fmt.Errorf("%s: %w", id, err)
 		}
 	}
 	for _, target := range targets {
-		if err := s.lose(ctx, pointsman.LoseEnd{Target: target, Text: why, Mend: mend}); err != nil {
+		if err := s.lose(ctx, pointsman.LoseEnd{Target: target, Text: why, Mend: mend, Leaps: leaps}); err != nil {
 			return fmt.Errorf("token of %q: %w", target, err)
 		}
 	}

@@ -17,7 +17,7 @@ import (
 func restored(t *testing.T, server *lab.Postgres, database, from string) {
 	t.Helper()
 	for _, sql := range []string{
-		`ALTER DATABASE ` + database + ` RENAME TO lost`, `ALTER DATABASE ` + from + ` RENAME TO ` + database,
+		`DROP DATABASE IF EXISTS lost`, `ALTER DATABASE ` + database + ` RENAME TO lost`, `ALTER DATABASE ` + from + ` RENAME TO ` + database,
 	} {
 		alone(t, server, sql, database)
 	}
@@ -123,5 +123,77 @@ func TestReplicas_notice_the_loss_of_what_another_one_committed(t *testing.T) {
 		if err := s.Whole(t.Context()); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestReplicas_that_only_heard_of_a_mending_mend_the_next_loss: the first loss was mended by a replica that is gone by the
+// second. The one that is left knew nothing of the first, because its newest entry was not lost.
+func TestReplicas_that_only_heard_of_a_mending_mend_the_next_loss(t *testing.T) {
+	t.Parallel()
+	server := lab.NewPostgres(t, lab.PostgresOptions{InMemory: true})
+	if err := server.Exec(t.Context(), `CREATE DATABASE bot`); err != nil {
+		t.Fatal(err)
+	}
+	cfg := store.Config{Driver: "postgres", DSN: server.DSN(lab.Superuser, "bot")}
+	first, idle := open(t, cfg), open(t, cfg)
+	run := started(t, first)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	caughtUp := func() {
+		t.Helper()
+		if err := lab.Await(ctx, func(context.Context) error {
+			if now, want := idle.Tail().Seq, first.Tail().Seq; now != want {
+				return fmt.Errorf("the idle replica knows of entry %d, the other one of %d", now, want)
+			}
+			return idle.Whole(ctx)
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	caughtUp()
+	known := first.Tail()
+	known.Seq++ // of one more entry only a replica knows that is gone
+	mender := cfg
+	mender.Known = known
+	first = open(t, mender)
+	if err := first.Mend(ctx); err != nil {
+		t.Fatal(err)
+	}
+	caughtUp()
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	by := pointsman.Actor{Person: pointsman.Person{ID: "ana", Roles: []string{"dba"}}}
+	if res, err := idle.Do(ctx, pointsman.Steer{Run: run.ID, Verb: pointsman.VerbRetry, Reason: "looked", By: by}); err != nil || !res.Answer.OK() {
+		t.Fatalf("%+v, %v", res.Answer, err)
+	}
+	alone(t, server, `CREATE DATABASE lagging TEMPLATE bot`, "bot")
+	if err := lab.Await(ctx, func(ctx context.Context) error {
+		_, err := idle.Do(ctx, outage(2))
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	restored(t, server, "bot", "lagging")
+	if err := lab.Await(ctx, func(ctx context.Context) error {
+		if _, lost := errors.AsType[*store.CutError](idle.Whole(ctx)); !lost {
+			return errors.New("the loss is not noticed")
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := idle.Mend(ctx); err != nil {
+		t.Fatal(err)
+	}
+	st, err := idle.State(ctx, pointsman.IncidentOf(run.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := st.Runs[0]; r.State != pointsman.RunParked {
+		t.Errorf("the run is %s: its steps may have been carried out in the lost part", r.State)
+	}
+	if res, err := idle.Do(ctx, outage(3)); err != nil || res.State.Incident.ID != "INC-2002" {
+		t.Errorf("the next incident is %s, %v; want a number that was never given", res.State.Incident.ID, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/store"
+	"github.com/pointsman/pointsman/store/audit"
 )
 
 // TestStore_notices_that_the_log_has_lost_its_end: somebody restores an older copy, and the program remembers more.
@@ -115,6 +116,88 @@ func TestStore_gives_no_epoch_out_again_after_a_loss(t *testing.T) {
 	if r, _ := st.Run(run.ID); err != nil || r.State != pointsman.RunParked {
 		t.Errorf("the run is %s, %v; want it parked", r.State, err)
 	}
+}
+
+// TestStore_mends_each_loss: an operator restores a backup, and the same one once more on the next day. What was given out
+// after the first loss is lost with the second, also the record that there was a first.
+func TestStore_mends_each_loss(t *testing.T) {
+	t.Parallel()
+	cfg := onSQLite(t)
+	s := open(t, cfg)
+	run := started(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	backup, err := os.ReadFile(cfg.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for day, want := range []string{"INC-1002", "INC-2002", "INC-3002"} {
+		s = open(t, cfg)
+		if err := s.Note(t.Context(), pointsman.Event{Type: pointsman.EvServerState, Text: "what will be lost"}); err != nil {
+			t.Fatal(err)
+		}
+		cfg.Known = s.Tail()
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(cfg.Path, backup, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, cfg)
+		if err := s.Mend(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		st, err := s.State(t.Context(), pointsman.IncidentOf(run.ID))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := st.Runs[0]; r.State != pointsman.RunParked || st.Incident.RunCount != 1+(day+1)*1000 {
+			t.Errorf("day %d: the run is %s, %d numbers of runs are given out", day+1, r.State, st.Incident.RunCount)
+		}
+		if n := losses(t, s); n != 1 {
+			t.Errorf("day %d: the loss is on record %d times", day+1, n)
+		}
+		if _, err := s.Do(t.Context(), pointsman.EndStep{Run: run.ID, Epoch: run.Epoch + int64(day+1)*1000 - 1}); err == nil {
+			t.Errorf("day %d: an owner wrote under an epoch that may have been given out before", day+1)
+		}
+		res, err := s.Do(t.Context(), outage(7))
+		if err != nil || res.State.Incident.ID != want {
+			t.Errorf("day %d: the next incident is %s, %v; want %s, a number that was never given", day+1, res.State.Incident.ID, err, want)
+		}
+		cfg.Known = s.Tail()
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func signer(t *testing.T) audit.Key {
+	t.Helper()
+	secret, _, err := audit.NewKey("tail.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := audit.ParseKey(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// losses counts the entries that put a loss on record.
+func losses(t *testing.T, s *store.Store) (n int) {
+	t.Helper()
+	all, err := s.Events(t.Context(), "", 0, 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ev := range all {
+		if ev.Type == pointsman.EvServerState && strings.HasPrefix(ev.Text, "the log has lost its end") {
+			n++
+		}
+	}
+	return n
 }
 
 // started is a run whose first step has begun.

@@ -32,7 +32,7 @@ func (a *announced) read() (store.Tail, error) {
 		return store.Tail{}, nil
 	}
 	if err == nil {
-		a.last.Mended = -1 // older versions did not say
+		a.last.Mend = -1 // older versions did not say
 		err = json.Unmarshal(raw, &a.last)
 	}
 	if err != nil {

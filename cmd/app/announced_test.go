@@ -40,3 +40,16 @@ func TestNobodySeesHalfOfWhatWasAnnounced(t *testing.T) {
 		t.Errorf("%v, %v: want one file", all, err)
 	}
 }
+
+// What an older version wrote says nothing of how often the log was mended. Taken for never, a mending of before would pass
+// for one of the loss that is noticed next.
+func TestWhatAnOlderVersionAnnouncedSaysOfNoMending(t *testing.T) {
+	t.Parallel()
+	one := announced{file: filepath.Join(t.TempDir(), "announced.json")}
+	if err := replace(one.file, []byte(`{"seq": 95, "hash": "ab", "mended": 7}`)); err != nil {
+		t.Fatal(err)
+	}
+	if last, err := one.read(); err != nil || last != (store.Tail{Seq: 95, Hash: "ab", Mend: -1, Mended: 7}) {
+		t.Errorf("%+v, %v", last, err)
+	}
+}
