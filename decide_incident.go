@@ -76,7 +76,7 @@ func (t *turn) whereItStands() string {
 // Standing says in a few words how far a run is.
 func (r Run) Standing() string {
 	i := r.Current()
-	if at := r.nextUndo(); r.HeldUndo && at >= 0 {
+	if at, err := r.nextUndo(); r.HeldUndo && err == nil && at >= 0 {
 		return fmt.Sprintf("%s is %s before %s is undone", r.Title, r.State, r.one(at))
 	}
 	if i >= len(r.Steps) {

@@ -33,7 +33,9 @@ func (t *turn) halted(r *Run) bool {
 // undone first, behind it nothing is.
 func (t *turn) abort(r *Run, by Actor, why string) Answer {
 	stuck := r.Wish.Verb == VerbAbort && r.State == RunParked // the undoing could not be ended
-	if i := r.nextUndo(); i < 0 || stuck || r.PastReturn() {
+	i, err := r.nextUndo()
+	t.fail(err)
+	if i < 0 || stuck || r.PastReturn() {
 		return t.endAborted(r, by, why)
 	}
 	t.moveRun(r, EvRunUndoing)
@@ -48,7 +50,9 @@ func (t *turn) abort(r *Run, by Actor, why string) Answer {
 }
 
 func (t *turn) endAborted(r *Run, by Actor, why string) Answer {
-	r.Left = r.leaves()
+	left, err := r.leaves()
+	t.fail(err)
+	r.Left = left
 	undone, done := r.positions(StepUndone), r.positions(StepDone)
 	t.moveRun(r, EvRunAborted)
 	r.WakeAt, r.EndedAt, r.Note = time.Time{}, t.now, fmt.Sprintf("aborted by %s%s", by, because(why))
@@ -83,7 +87,8 @@ func (t *turn) beginUndo(c BeginUndo) Answer {
 }
 
 func (t *turn) undoNext(r *Run) {
-	i := r.nextUndo()
+	i, err := r.nextUndo()
+	t.fail(err)
 	if i < 0 {
 		t.endAborted(r, r.Wish.By, r.Wish.Reason)
 		return

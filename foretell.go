@@ -197,7 +197,10 @@ func (r Run) foretellAbort() string {
 	case r.PastReturn():
 		return first + ", nothing is undone because the point of no return is behind, and what is left is handed to you with its commands"
 	}
-	undo, left := r.backwards()
+	undo, left, err := r.backwards()
+	if err != nil {
+		return first + "; what of it is undone only the version that made its plan can tell"
+	}
 	if len(undo) > 0 {
 		first += ", then this is undone: " + strings.Join(undo, ", ")
 	}
@@ -212,7 +215,10 @@ func (r Run) foretellAbort() string {
 
 // foretellUndo says what an undoing that goes on still undoes.
 func (r Run) foretellUndo() string {
-	undo, left := r.backwards()
+	undo, left, err := r.backwards()
+	if err != nil {
+		return "the undoing goes on; what it undoes only the version that made the plan can tell"
+	}
 	said := "the undoing goes on, the last step first: " + strings.Join(undo, ", ")
 	if len(left) > 0 {
 		said += "; left to you with its commands: " + strings.Join(left, ", ")
@@ -221,13 +227,21 @@ func (r Run) foretellUndo() string {
 }
 
 // backwards names what an abort before the point of no return undoes, the last step first, and what it leaves to a person.
-func (r Run) backwards() (undo, left []string) {
+func (r Run) backwards() (undo, left []string, err error) {
 	r.Steps = slices.Clone(r.Steps)
-	for i := r.nextUndo(); i >= 0; i = r.nextUndo() {
+	for {
+		i, err := r.nextUndo()
+		if err != nil {
+			return nil, nil, err
+		}
+		if i < 0 {
+			break
+		}
 		undo, r.Steps[i].State = append(undo, r.Steps[i].Name), StepUndone
 	}
-	for _, l := range r.leaves() {
+	stays, err := r.leaves()
+	for _, l := range stays {
 		left = append(left, l.Step)
 	}
-	return undo, left
+	return undo, left, err
 }

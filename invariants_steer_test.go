@@ -72,7 +72,7 @@ func undoneOnce(m move) error {
 func heldUndoStands(m move) error {
 	for _, now := range m.after.Runs {
 		inVain := slices.ContainsFunc(now.Steps, func(s RunStep) bool { return s.State == StepUndoing || s.State == StepNotUndone })
-		if now.HeldUndo && (now.State != RunParked || now.Wish.Verb != VerbAbort || inVain || now.nextUndo() < 0) {
+		if now.HeldUndo && (now.State != RunParked || now.Wish.Verb != VerbAbort || inVain || undoable(now) < 0) {
 			return fmt.Errorf("%s is held in its undoing, %s after %q", now.ID, now.State, now.Wish.Verb)
 		}
 		old, _ := m.before.Run(now.ID)
@@ -172,4 +172,13 @@ func foretold(m move) error {
 		return fmt.Errorf("%s leaves %v; foretold was %q", r.ID, left, said)
 	}
 	return nil
+}
+
+// undoable is the index of the next step to undo, or -1.
+func undoable(r Run) int {
+	i, err := r.nextUndo()
+	if err != nil {
+		panic(err)
+	}
+	return i
 }

@@ -162,8 +162,12 @@ func (t *turn) token(key string) int64 {
 
 // remember keeps what the next decisions about the target must know of a run that ended.
 func (t *turn) remember(r *Run) {
+	if !r.Holds {
+		return
+	}
 	plan, err := DecodePlan(r.Plan)
-	if err != nil || !r.Holds {
+	if err != nil {
+		t.fail(err) // or the next run would know of no failover, and no cool-down would hold it
 		return
 	}
 	p := t.protection(r.Target.Key())

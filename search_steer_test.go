@@ -47,7 +47,7 @@ func (s *walker) root(t *testing.T) *spot {
 			t.Fatal(err)
 		}
 	}
-	if r := at.state.Runs[0]; !r.HeldUndo || r.nextUndo() != 1 {
+	if r := at.state.Runs[0]; !r.HeldUndo || undoable(r) != 1 {
 		t.Fatalf("the search begins at step %s of a run that is %s", r.Mark(), r.State)
 	}
 	return at

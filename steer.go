@@ -117,26 +117,27 @@ func (r Run) Undoing() int {
 }
 
 // nextUndo is the index of the next step to undo, the last one first, or -1. Only what the engine saw done is undone:
-// what a person marked done, or what may have happened, is named instead.
-func (r Run) nextUndo() int {
+// what a person marked done, what may have happened, and what may have been undone already is named instead. A plan that cannot be read is an error, because
+// "nothing to undo" would end the run with its effects in place and its lock free.
+func (r Run) nextUndo() (int, error) {
 	plan, err := DecodePlan(r.Plan)
 	if err != nil {
-		return -1
+		return -1, err
 	}
 	for i := len(r.Steps) - 1; i >= 0; i-- {
 		if s := r.Steps[i]; s.State == StepDone && s.MarkedBy == "" && i < len(plan.Steps) && plan.Steps[i].Undo {
 			return i
 		}
 	}
-	return -1
+	return -1, nil
 }
 
 // leaves lists what a person has to do after an abort. Behind the point of no return the way is forward: the steps that
 // are not done. Before it the way is back: what was done, or may have been, and was not undone.
-func (r Run) leaves() []Left {
+func (r Run) leaves() ([]Left, error) {
 	plan, err := DecodePlan(r.Plan)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	forward := r.PastReturn()
 	var out []Left
@@ -156,7 +157,7 @@ func (r Run) leaves() []Left {
 			}
 		}
 	}
-	return out
+	return out, nil
 }
 
 // mayHold reports whether the step's effect holds or may hold.

@@ -133,12 +133,18 @@ func (l *loaded) contents(b *batch, id string) {
 		p, doc, err := scanLoaded[pointsman.Proposal](l, r)
 		l.docs[p.ID] = doc
 		l.state.Proposals = append(l.state.Proposals, p)
+		if err == nil && p.Open() {
+			err = l.readable(p.ID, p.Plan)
+		}
 		return err
 	}, `SELECT doc FROM proposals WHERE incident_id = $1 ORDER BY number`, id)
 	b.query(func(r Row) error {
 		run, doc, err := scanLoaded[pointsman.Run](l, r)
 		l.docs[run.ID] = doc
 		l.state.Runs = append(l.state.Runs, run)
+		if err == nil && !run.State.Terminal() {
+			err = l.readable(run.ID, run.Plan)
+		}
 		return err
 	}, `SELECT doc FROM runs WHERE incident_id = $1 ORDER BY number`, id)
 }
@@ -229,6 +235,18 @@ func (l *loaded) decode(doc string, v any) error {
 		return decode(doc, v)
 	}
 	return decodeWhole(doc, v)
+}
+
+// readable refuses to decide on a plan of a newer version, for which the document around it need not have changed: what of
+// the run can be undone, what it moves and whom it asks stand in the plan, and a plan that is not read reads as none.
+func (l *loaded) readable(id string, plan []byte) error {
+	if l.shown || len(plan) == 0 {
+		return nil
+	}
+	if _, err := pointsman.DecodePlan(plan); err != nil {
+		return &pointsman.Error{Code: pointsman.CodeNewer, Err: errors.Unwrap(err), Msg: "stored plan of " + id + " cannot be read, was it written by a newer pointsman? Only that one may change it"}
+	}
+	return nil
 }
 
 func decodeWhole(doc string, v any) error {

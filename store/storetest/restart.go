@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"context"
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -107,6 +109,43 @@ func newerDocuments(t *testing.T, s *story) {
 	third := s.running("c", "one") // its own go on
 	if third.Run.ID == "" {
 		t.Error("nothing else can be claimed")
+	}
+}
+
+// newerPlans: what is new may stand in the plan alone, which is bytes in a document that is as it ever was. Whoever cannot
+// read it must not take it for one with nothing to undo, nothing to remember and nobody to ask.
+func newerPlans(t *testing.T, s *story) {
+	c := s.running("a", "one")
+	ready := s.ready("b", 1)
+	checking := s.ready("c", 1)
+	s.do(pointsman.Recheck{Proposal: checking.ID, By: ana})
+	for id, table := range map[string]string{c.Run.ID: "runs", ready.ID: "proposals", checking.ID: "proposals"} {
+		st := s.state(pointsman.IncidentOf(id))
+		plan := st.Proposals[0].Plan
+		later := append([]byte(`{"invented":1,`), plan[1:]...)
+		old, with := base64.StdEncoding.EncodeToString(plan), base64.StdEncoding.EncodeToString(later)
+		if err := s.sql(`UPDATE ` + table + ` SET doc = replace(doc, '` + old + `', '` + with + `') WHERE incident_id = '` + pointsman.IncidentOf(id) + `'`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if st := s.state("INC-1"); len(st.Runs) != 1 || st.Runs[0].State != pointsman.RunRunning {
+		t.Errorf("it is not shown: %+v", st.Runs)
+	}
+	for what, cmd := range map[string]pointsman.Command{
+		"abort":            pointsman.Steer{Run: c.Run.ID, Verb: pointsman.VerbAbort, Reason: "enough", By: ana},
+		"pause":            pointsman.Steer{Run: c.Run.ID, Verb: pointsman.VerbPause, Reason: "wait", By: ana},
+		"a vote at a gate": pointsman.CastVote{Run: c.Run.ID, Mark: c.Run.Mark(), Digest: c.Run.Digest, Verdict: pointsman.Approve, By: ana},
+		"end of a step":    pointsman.EndStep{Run: c.Run.ID, Epoch: c.Epoch, State: pointsman.StepDone},
+		"a vote":           vote(ready, ana),
+		"an answer":        pointsman.Ready{Proposal: checking.ID, Generation: 2, Plan: checking.Plan},
+	} {
+		_, err := s.Do(t.Context(), cmd)
+		if e, ok := errors.AsType[*pointsman.Error](err); !ok || e.Code != pointsman.CodeNewer || !strings.Contains(err.Error(), `json: unknown field "invented"`) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if st := s.state("INC-1"); st.Runs[0].State != pointsman.RunRunning {
+		t.Errorf("the run is %s", st.Runs[0].State)
 	}
 }
 

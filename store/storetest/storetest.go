@@ -81,6 +81,7 @@ func Run(t *testing.T, fresh func(testing.TB) store.Config) {
 		{"how long steps took is known by step and target", history},
 		{"a newer schema is refused", newerSchema},
 		{"what a newer version wrote is shown and left alone", newerDocuments},
+		{"a plan that a newer version made is shown and decided on by nobody else", newerPlans},
 		{"a run with a kind that is not known is left to a newer version", newerKinds},
 		{"what is to be checked is read in parts, in order", checkedInPages},
 		{"a name belongs to the request that it was first given to", names},
