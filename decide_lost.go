@@ -35,13 +35,28 @@ func (t *turn) loseEnd(c LoseEnd) Answer {
 		t.loseRun(&t.state.Runs[i], c)
 	}
 	for i := range t.state.Proposals {
-		if p := &t.state.Proposals[i]; p.State == ProposalReady {
-			p.Votes = nil
-			t.again(p, engine, fmt.Sprintf("%s is checked again and its votes are gone: %s", p.ID, c.Text))
-		}
+		t.loseVotes(&t.state.Proposals[i], c.Text)
 	}
 	t.page(engine, fmt.Sprintf("%s needs a person: %s", inc.ID, c.Text))
 	return Answer{Code: CodeAccepted, Text: c.Text, ID: inc.ID}
+}
+
+// loseVotes: a vote may have been used up in the part that is lost, or taken back, also one on a proposal that was just being
+// checked or refused. So may the answer be that is awaited: only one that is asked for from now on is taken.
+func (t *turn) loseVotes(p *Proposal, why string) {
+	if !p.Open() { // the votes on one that has expired count for nothing
+		return
+	}
+	votes := p.Votes
+	p.Votes, p.ExpiresAt = nil, time.Time{}
+	switch {
+	case p.State == ProposalReady:
+		t.again(p, engine, fmt.Sprintf("%s is checked again and its votes are gone: %s", p.ID, why))
+		return
+	case len(votes) > 0:
+		t.say(EvVotesVoided, engine, fmt.Sprintf("the votes on %s are gone: %s", p.ID, why), about(p), with(votes))
+	}
+	p.Generation++
 }
 
 // loseTokens lets the fencing token of a target leap, or that of the freeze. Where a run holds the target, that is done with

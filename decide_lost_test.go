@@ -70,6 +70,38 @@ func TestLoseEnd(t *testing.T) {
 	}
 }
 
+// TestLoseEndTakesEveryVote: a vote that was cast before the loss may have been used up in it, whatever its proposal waits for.
+func TestLoseEndTakesEveryVote(t *testing.T) {
+	t.Parallel()
+	lost := LoseEnd{Incident: "INC-1", Text: "the log has lost its end"}
+	frozen := []Fact{{Kind: Hard, Name: "freeze", Value: "on", Result: Fail}}
+	for name, to := range map[string]func(s *story){
+		"ready":   func(*story) {},
+		"checking": func(s *story) { s.do(Recheck{Proposal: "INC-1/P1", By: dbaB}) },
+		"refused": func(s *story) {
+			s.do(Recheck{Proposal: "INC-1/P1", By: dbaB})
+			s.do(Ready{Proposal: "INC-1/P1", Generation: s.state.Proposals[0].Generation, Plan: planBytes(t, 2, "pg-2"), Facts: frozen})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := begin(t)
+			p := s.ready(2)
+			s.want(s.cast(dbaA, Approve, p.Digest), CodeCounted, "1 of 2")
+			to(s)
+			asked := s.state.Proposals[0].Generation
+			s.want(s.do(lost), CodeAccepted, "")
+			s.do(Ready{Proposal: p.ID, Generation: asked, Plan: p.Plan})
+			if now := s.state.Proposals[0]; now.State == ProposalReady || len(now.Votes) > 0 {
+				t.Errorf("an answer of before the loss made it %s, with %d votes", now.State, len(now.Votes))
+			}
+			s.do(Recheck{Proposal: p.ID, By: dbaB})
+			s.do(Ready{Proposal: p.ID, Generation: s.state.Proposals[0].Generation, Plan: p.Plan})
+			s.want(s.cast(dbaB, Approve, p.Digest), CodeCounted, "1 of 2")
+		})
+	}
+}
+
 // TestLoseEndGivesNoNameOutAgain: what had a name in the part that is lost may be at work under it, or be written down.
 func TestLoseEndGivesNoNameOutAgain(t *testing.T) {
 	t.Parallel()
