@@ -89,7 +89,7 @@ func touchedStays(m move) error {
 	for _, r := range m.after.Runs {
 		old, existed := m.before.Run(r.ID)
 		for i, s := range r.Steps {
-			if !existed || s.State == StepSkipped {
+			if !existed || s.State == StepSkipped || s.Kind == KindGate { // which has no effect
 				continue
 			}
 			was := old.Steps[i]

@@ -162,6 +162,9 @@ func (r Run) leaves() ([]Left, error) {
 
 // mayHold reports whether the step's effect holds or may hold.
 func (s RunStep) mayHold() bool {
+	if s.Kind == KindGate {
+		return false // it has none
+	}
 	if s.Unsent() && (s.State == StepStarted || s.State == StepUnknown || s.State == StepFailed) {
 		return s.Touched // nothing of this attempt was sent
 	}

@@ -65,9 +65,9 @@ func (e *Engine) step(ctx context.Context, run pointsman.Run, epoch int64) (poin
 	}
 }
 
-// fail parks the run with the reason.
+// fail parks the run with the reason. Nothing was sent where it is called, so nobody has to look for an effect.
 func (e *Engine) fail(ctx context.Context, end pointsman.EndStep, why error) (pointsman.Run, error) {
-	end.State, end.Note = pointsman.StepFailed, why.Error()
+	end.State, end.Unsent, end.Note = pointsman.StepFailed, true, why.Error()
 	return e.say(ctx, end)
 }
 

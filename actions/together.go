@@ -155,7 +155,7 @@ func (e *Engine) member(ctx context.Context, run pointsman.Run, plan pointsman.P
 	act, err := e.Kinds.effect(s.Kind, s.Timeout)
 	switch {
 	case err != nil:
-		end.State, end.Note = pointsman.StepFailed, err.Error()
+		end.State, end.Unsent, end.Note = pointsman.StepFailed, true, err.Error()
 	case untold(no) != nil && run.Steps[end.Step].InVain() > 0:
 		return e.unsent(ctx, run, end, untold(no), e.deadline(run, s, end.Step))
 	case len(no) > 0 && run.Steps[end.Step].State == pointsman.StepStarted:

@@ -67,6 +67,26 @@ func TestAWatchFailsAtItsLimitOfBadSamples(t *testing.T) {
 	}
 }
 
+// Whoever aborts after it has to look after what was done, and not for what a watch did.
+func TestAWatchThatFailedLeavesNothingToLookFor(t *testing.T) {
+	story(t, func(w *world) {
+		withWatch(w, map[string]any{"for": "30m", "bad": 2})
+		s := w.cat.runbook.Steps
+		w.cat.runbook.Steps = []pointsman.RunbookStep{s[0], s[2], s[1]}
+		w.cat.runbook.Steps[1].With["kind"] = "yard.fence"
+		defer w.work("a")()
+		w.approve(w.propose())
+		time.Sleep(time.Minute)
+		w.fence.change(func(p *points) { p.set = false })
+		time.Sleep(11 * time.Second)
+		w.wantRun(pointsman.RunParked, "2 bad samples, limit 2")
+		w.do(pointsman.Steer{Run: "INC-1/R1", Verb: pointsman.VerbAbort, Reason: "enough", By: pointsman.Actor{Person: ana}})
+		if left := w.wantRun(pointsman.RunAborted, "").Left; len(left) != 0 {
+			t.Errorf("left: %+v", left)
+		}
+	})
+}
+
 func TestAWatchGivesItsWorkerBackAndCountsAcrossRestarts(t *testing.T) {
 	story(t, func(w *world) {
 		withWatch(w, map[string]any{"for": "5m", "every": "30s", "good": 3, "bad": 3})
