@@ -36,6 +36,10 @@ func (t *turn) receiveAlerts(c ReceiveAlerts) Answer {
 		t.join(c, firing[0])
 	case inc.State == IncidentOpen && len(firing) > 0:
 		t.hasten(c.Escalate)
+		t.quicken(c.Update)
+		if m := &inc.Marks; m.Alerted.IsZero() { // opened by a person or a watch
+			m.Alerted = firing[0].StartsAt
+		}
 	}
 	if len(firing) > 0 && (!burning || inc.First.Status == "") { // an alarm burns without an alert
 		inc.First = firing[0]
@@ -129,6 +133,19 @@ func (t *turn) hasten(esc Escalation) {
 	case inc.EscalateAt.After(due):
 		t.escalateTo(esc)
 		inc.EscalateAt = due
+	}
+}
+
+// quicken has people told as often as the most urgent of what came together asks for: an alert that joins an incident that was
+// opened without updates must not be the outage of which nobody hears.
+func (t *turn) quicken(every time.Duration) {
+	inc := &t.state.Incident
+	if every <= 0 || inc.UpdateEvery > 0 && inc.UpdateEvery <= every {
+		return
+	}
+	inc.UpdateEvery = every
+	if due := t.now.Add(every); inc.NextUpdate.IsZero() || due.Before(inc.NextUpdate) {
+		inc.NextUpdate = due
 	}
 }
 

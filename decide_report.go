@@ -1,6 +1,7 @@
 package pointsman
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -76,20 +77,30 @@ func (t *turn) note(text string) {
 	t.say(EvIncidentUpdate, watcher, fmt.Sprintf("Update %d on %s: %s", inc.Updates, inc.ID, text))
 }
 
+// alarmUpdate is how often people are told of an incident with an alarm where nobody says how often: two writers are the worst
+// there is, and an outage of which nobody hears for an hour is one that they take for over.
+const alarmUpdate = 10 * time.Minute
+
 func (t *turn) alarm(c Report) {
 	inc := &t.state.Incident
+	update := cmp.Or(c.Update, alarmUpdate)
 	switch inc.State {
 	case "":
 		t.open(watcher, c.Key, c.Title, c.Target)
 		inc.Severity = c.Severity
-		t.setClocks(c.Update, c.Escalate)
+		t.setClocks(update, c.Escalate)
 		t.say(EvIncidentOpened, watcher, fmt.Sprintf("%s opened: %s", inc.ID, c.Title), with(map[string]any{"key": c.Key, "severity": c.Severity}))
 	case IncidentResolved:
 		t.moveIncident(EvIncidentReopened)
 		inc.Reopened++
 		inc.OpenedAgainAt, inc.ResolvedAt, inc.Marks = t.now, time.Time{}, Marks{}
-		t.setClocks(c.Update, c.Escalate)
+		t.setClocks(update, c.Escalate)
 		t.say(EvIncidentReopened, watcher, fmt.Sprintf("%s reopened: %s", inc.ID, c.Title))
+	case IncidentOpen:
+		t.quicken(update)
+	}
+	if inc.Marks.Alerted.IsZero() {
+		inc.Marks.Alerted = t.now
 	}
 	inc.Alarm = c.Text
 	if Worse(c.Severity, inc.Severity) {

@@ -116,6 +116,43 @@ func TestReports(t *testing.T) {
 		}
 	})
 
+	t.Run("people are told in time, whether the alarm opens the incident, joins it, or is joined by alerts", func(t *testing.T) {
+		t.Parallel()
+		often := webhook(primaryDown("f1", night, AlertFiring))
+		often.Update = 5 * time.Minute
+		for name, tc := range map[string]struct {
+			cmds []Command
+			next time.Duration
+		}{
+			"alone":                          {[]Command{splitBrain()}, 10 * time.Minute},
+			"joined by alerts":               {[]Command{splitBrain(), often}, 5 * time.Minute},
+			"to alerts that want it oftener": {[]Command{often, splitBrain()}, 5 * time.Minute},
+			"to what a person asked for":     {[]Command{Request{Key: "target:postgres/orders", By: dbaA, Offer: webhook().Offers[0], Reason: "planned"}, splitBrain()}, 10 * time.Minute},
+		} {
+			s := begin(t)
+			for _, cmd := range tc.cmds {
+				s.want(s.do(cmd), CodeAccepted, "")
+			}
+			inc := s.state.Incident
+			if want := night.Add(tc.next); !inc.NextUpdate.Equal(want) || inc.UpdateEvery != tc.next || inc.Marks.Alerted.IsZero() {
+				t.Errorf("%s: the next update is due at %s, every %s, alerted at %s; want %s", name, inc.NextUpdate, inc.UpdateEvery, inc.Marks.Alerted, want)
+			}
+		}
+	})
+
+	t.Run("alerts that come with a cadence to an incident without one bring it", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		seldom, often := webhook(primaryDown("f1", night, AlertFiring)), webhook(primaryDown("f2", night, AlertFiring))
+		seldom.Update, often.Update = 0, 10*time.Minute
+		s.do(seldom)
+		s.now = night.Add(time.Minute)
+		s.do(often)
+		if inc := s.state.Incident; !inc.NextUpdate.Equal(night.Add(11 * time.Minute)) {
+			t.Errorf("the next update is due at %s", inc.NextUpdate)
+		}
+	})
+
 	t.Run("what an earlier version halted stays so until a person lets it go on", func(t *testing.T) {
 		t.Parallel()
 		s := elsewhere(t)
