@@ -118,6 +118,9 @@ type CastVote struct {
 	Reason   string
 	By       Actor
 	Once     string
+	// People are those configured now. At a gate the earlier approvals count only of who is among them and has the role still;
+	// of none, where they are not given.
+	People map[string]Person
 }
 
 // Tick makes everything that is due happen.

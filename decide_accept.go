@@ -37,7 +37,7 @@ func (t *turn) accept(r *Run, c Steer) Answer {
 
 // acceptor says whether the person is the approver whom the figures need: with the approvals of the plan theirs makes the
 // quorum that a vote would take for it.
-func (t *turn) acceptor(r *Run, p *Proposal, by Actor) (Answer, bool) {
+func (t *turn) acceptor(r *Run, p *Proposal, c Steer) (Answer, bool) {
 	plan, err := DecodePlan(r.Plan)
 	if err != nil {
 		return answer(CodeInvalid, "the plan of %s cannot be read: %v", r.ID, err), false
@@ -46,10 +46,11 @@ func (t *turn) acceptor(r *Run, p *Proposal, by Actor) (Answer, bool) {
 	if len(plan.Acknowledge) == 0 { // otherwise the plan has that one more place already
 		q.policy = q.policy.OneMore(r.Question.Sentence())
 	}
-	if ok, why := q.eligible(by, Approve); !ok {
+	if ok, why := q.eligible(c.By, Approve); !ok {
 		return answer(CodeNotAllowed, "%s", why), false
 	}
-	q.votes = append(slices.Clone(q.votes), Vote{Person: by.Person, Verdict: Approve, Digest: r.Digest})
+	q = q.today(c.By, c.People)
+	q.votes = append(q.votes, Vote{Person: c.By.Person, Verdict: Approve, Digest: r.Digest})
 	if st := q.standing(); !st.Met {
 		return answer(CodeNotAllowed, "more than was approved takes one more approver beside %s: %s; with you it has %s", r.ApprovedBy, q.policy, st), false
 	}

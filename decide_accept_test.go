@@ -36,7 +36,20 @@ func (s *story) refusedFor(epoch int64, facts []Fact) Run {
 
 func (s *story) accepts(by Actor, digest string) Answer {
 	s.t.Helper()
-	return s.do(Steer{Run: "INC-1/R1", Verb: VerbAccept, Mark: s.state.Runs[0].Mark(), Digest: digest, Reason: "it is the last hour's drafts", By: by})
+	return s.do(Steer{Run: "INC-1/R1", Verb: VerbAccept, Mark: s.state.Runs[0].Mark(), Digest: digest, Reason: "it is the last hour's drafts", By: by, People: crew})
+}
+
+// TestWhoHasLeftSinceTheApprovalIsNoneOfTheQuorumThatAccepts: the vote on the plan is hours old by then.
+func TestWhoHasLeftSinceTheApprovalIsNoneOfTheQuorumThatAccepts(t *testing.T) {
+	t.Parallel()
+	for name, today := range map[string]map[string]Person{"gone": {"ben": dbaB.Person}, "without the role": {"ben": dbaB.Person, "ana": {ID: "ana"}}} {
+		s := begin(t)
+		r := s.asksNow(425_984)
+		ans := s.do(Steer{Run: r.ID, Verb: VerbAccept, Mark: r.Mark(), Digest: r.Question.Digest, Reason: "it is the last hour's drafts", By: dbaB, People: today})
+		if ans.Code != CodeNotAllowed || !strings.Contains(ans.Text, "with you it has 1 of 2") {
+			t.Errorf("ana is %s: %+v", name, ans)
+		}
+	}
 }
 
 func TestAGrownFigureIsAskedInPlaceAndOneMoreApproverAcceptsIt(t *testing.T) {
@@ -187,7 +200,7 @@ func TestAPlanWithAnAcceptedRiskHasItsSecondApproverAlready(t *testing.T) {
 	votes := []Vote{{Person: dbaA.Person, Verdict: Approve, Digest: r.Digest}, {Person: dbaB.Person, Verdict: Approve, Digest: r.Digest}}
 	p := Proposal{Policy: plan.Policy, Digest: r.Digest, Votes: votes}
 	for _, by := range []Actor{dbaA, dbaB, rob} {
-		if ans, ok := (&turn{}).acceptor(&r, &p, by); !ok {
+		if ans, ok := (&turn{}).acceptor(&r, &p, Steer{By: by, People: crew}); !ok {
 			t.Errorf("%s: %s", by, ans.Text)
 		}
 	}

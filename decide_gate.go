@@ -2,6 +2,7 @@ package pointsman
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -45,6 +46,8 @@ func (t *turn) voteGate(c CastVote) Answer {
 	if ans, ok := mayOpen(*r, q, c); !ok {
 		return t.refuseGate(r, c, ans)
 	}
+	t.recount(r, i, p.Requester, c)
+	q = r.poll(i, p.Requester)
 	if v, twice := q.before(c.By, c.Verdict); twice {
 		return Answer{Code: CodeDuplicate, Text: fmt.Sprintf("you approved the gate of %s at %s already; it has %s", r.ID, Clock(v.At), q.standing()), ID: r.ID}
 	}
@@ -60,7 +63,24 @@ func (t *turn) voteGate(c CastVote) Answer {
 		t.shut(r, i, c.By, fmt.Sprintf("denied by %s%s", c.By, because(c.Reason)))
 		return Answer{Code: CodeAccepted, Text: fmt.Sprintf("you denied the gate of %s; it is parked, and retry asks again, abort ends it", r.ID), ID: r.ID}
 	}
-	return t.passGate(r, i, c, r.poll(i, p.Requester).standing())
+	return t.passGate(r, i, c, r.poll(i, p.Requester).today(c.By, c.People).standing())
+}
+
+// recount takes away the approvals of people who have left, or lost the role, since they gave them: a gate may be open for a
+// day, and nothing looks at its votes again before the next step begins.
+func (t *turn) recount(r *Run, i int, requester Actor, c CastVote) {
+	g := &r.Steps[i].Gate
+	still := r.poll(i, requester).today(c.By, c.People)
+	stays := func(v Vote) bool {
+		return slices.ContainsFunc(still.votes, func(s Vote) bool { return s.Person.ID == v.Person.ID })
+	}
+	gone := slices.DeleteFunc(slices.Clone(g.Votes), stays)
+	if len(gone) == 0 {
+		return
+	}
+	g.Votes = slices.DeleteFunc(slices.Clone(g.Votes), func(v Vote) bool { return !stays(v) })
+	t.say(EvVotesVoided, engine, fmt.Sprintf("%s, %s: the approval of %s does not count any more, who may not approve it with today's roles", r.Nth(i), r.Steps[i].Name, approvers(gone)),
+		atStep(r, i), with(gone))
 }
 
 // passGate counts an approval; the one that completes the quorum lets the run go on.

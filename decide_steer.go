@@ -227,7 +227,7 @@ func (t *turn) steersman(r *Run, p *Proposal, c Steer) (Answer, bool) {
 		return Answer{}, true // without a voice in the rest of the run
 	}
 	if c.Verb == VerbAccept {
-		return t.acceptor(r, p, c.By)
+		return t.acceptor(r, p, c)
 	}
 	pol := p.Policy
 	pol.RequesterMayApprove = true // whoever asked may carry on what others approved

@@ -34,7 +34,7 @@ func atGate(t *testing.T) *story {
 func (s *story) gate(by Actor, verdict Verdict) Answer {
 	s.t.Helper()
 	r := s.state.Runs[0]
-	return s.do(CastVote{Run: r.ID, Mark: r.Mark(), Digest: r.Digest[:12], Verdict: verdict, By: by})
+	return s.do(CastVote{Run: r.ID, Mark: r.Mark(), Digest: r.Digest[:12], Verdict: verdict, By: by, People: crew})
 }
 
 func (s *story) stands(state RunState, step StepState) {
@@ -58,6 +58,14 @@ func TestGates(t *testing.T) {
 		"whoever asked may take it back, and abort ends it": func(s *story) {
 			s.want(s.gate(rob, Deny), CodeAccepted, "parked")
 			s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbAbort, Reason: "seen on the console", By: dbaA}), CodeAccepted, "aborted")
+		},
+		"who has left or lost the role since opens nothing":                leftTheGate,
+		"a gate that was denied leaves nothing to look for": func(s *story) {
+			s.want(s.gate(dbaB, Deny), CodeAccepted, "parked")
+			s.want(s.steer(VerbAbort, dbaB), CodeAccepted, "aborted")
+			if left := s.state.Runs[0].Left; len(left) != 0 {
+				s.t.Errorf("left: %+v", left)
+			}
 		},
 		"nobody marks a gate done": func(s *story) {
 			s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbDone, By: dbaA, Reason: "go"}), CodeInvalid, "is a gate")
@@ -89,6 +97,30 @@ func opensByQuorum(s *story) {
 		s.t.Fatalf("%+v", r.Steps)
 	}
 	s.want(s.gate(dbaB, Approve), CodeDecided, "waits at no gate")
+}
+
+// leftTheGate: ana's approval is hours old when ben gives his, and the step behind the gate begins with his alone.
+func leftTheGate(s *story) {
+	for _, today := range []map[string]Person{
+		{"ben": dbaB.Person},
+		{"ben": dbaB.Person, "ana": {ID: "ana", Name: "ana", Roles: []string{"web"}}},
+		nil, // nobody says who is there
+	} {
+		s.want(s.gate(dbaA, Approve), CodeCounted, "1 of 2")
+		r := s.state.Runs[0]
+		s.want(s.do(CastVote{Run: r.ID, Mark: r.Mark(), Digest: r.Digest, Verdict: Approve, By: dbaB, People: today}), CodeCounted, "1 of 2")
+		s.stands(RunWaiting, StepStarted)
+		if got := s.last(EvVotesVoided); !strings.Contains(got, "the approval of ana does not count any more") {
+			s.t.Fatal(got)
+		}
+		s.want(s.do(CastVote{Run: r.ID, Mark: r.Mark(), Digest: r.Digest, Verdict: Deny, By: dbaB}), CodeAccepted, "parked")
+		s.steer(VerbRetry, dbaB)
+		epoch := r.Epoch + 1
+		s.do(WakeRun{Run: r.ID, Epoch: epoch})
+		s.do(WaitStep{Run: r.ID, Epoch: epoch, Step: 1, Note: "is the lag gone?"})
+	}
+	s.want(s.gate(dbaA, Approve), CodeCounted, "1 of 2")
+	s.want(s.gate(dbaB, Approve), CodeAccepted, "goes on")
 }
 
 func boundToTheCard(s *story) {

@@ -10,7 +10,7 @@ import (
 // atGate are the votes in the middle of a run: those that count, and those from an old card or for another step.
 func (s *walker) atGate(r Run, add func(Command, string, ...any)) {
 	for _, by := range s.people {
-		add(CastVote{Run: r.ID, Mark: r.Mark(), Digest: r.Digest, Verdict: Approve, By: by}, "%s approves the gate of %s", by, r.ID)
+		add(CastVote{Run: r.ID, Mark: r.Mark(), Digest: r.Digest, Verdict: Approve, By: by, People: crew}, "%s approves the gate of %s", by, r.ID)
 	}
 	for _, by := range []Actor{dbaA, eve} {
 		add(CastVote{Run: r.ID, Mark: r.Mark(), Digest: r.Digest, Verdict: Deny, By: by}, "%s denies the gate of %s", by, r.ID)

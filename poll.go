@@ -36,6 +36,24 @@ func (q poll) approvers() []Person {
 
 func (q poll) standing() Standing { return q.policy.Count(q.approvers()) }
 
+// today is the poll with the people as they are configured now: who has left, or has no role that counts any more, is left
+// out. by has just proved who they are.
+func (q poll) today(by Actor, people map[string]Person) poll {
+	var still []Vote
+	for _, v := range q.votes {
+		now, known := people[v.Person.ID]
+		if v.Person.ID == by.Person.ID {
+			now, known = by.Person, true
+		}
+		v.Person = now
+		if ok, _ := q.policy.Eligible(Actor{Person: now, Door: v.Door}, q.requester); known && ok {
+			still = append(still, v)
+		}
+	}
+	q.votes = still
+	return q
+}
+
 // before is the same vote of the same person, if there was one.
 func (q poll) before(by Actor, verdict Verdict) (Vote, bool) {
 	for _, v := range q.votes {

@@ -30,7 +30,7 @@ func growing(r Run, add func(Command, string, ...any)) {
 		digest = r.Question.Digest
 	}
 	for _, by := range []Actor{dbaA, dbaB, rob, eve, nobody} {
-		add(Steer{Run: r.ID, Verb: VerbAccept, Mark: r.Mark(), Digest: digest, Reason: "r", By: by}, "%s accepts what %s asks", by, r.ID)
+		add(Steer{Run: r.ID, Verb: VerbAccept, Mark: r.Mark(), Digest: digest, Reason: "r", By: by, People: crew}, "%s accepts what %s asks", by, r.ID)
 	}
 	add(Steer{Run: r.ID, Verb: VerbAccept, Mark: r.Mark(), Digest: strings.Repeat("0", 64), Reason: "r", By: rob}, "rob accepts what %s does not ask", r.ID)
 }

@@ -42,6 +42,8 @@ type Steer struct {
 	Reason string // never empty: it is what others read afterwards
 	By     Actor
 	Once   string
+	// People are those configured now, as with CastVote: for accept, which adds to the approvals of the plan.
+	People map[string]Person
 }
 
 // Wish is a decision that waits for the end of the step at work: pause, stop or abort. An abort stays until the run ends.

@@ -30,7 +30,7 @@ func (w *world) accept(who pointsman.Person, q *pointsman.Question) pointsman.An
 	w.t.Helper()
 	return w.do(pointsman.Steer{
 		Run: "INC-1/R1", Verb: pointsman.VerbAccept, Mark: w.ledger.run("INC-1/R1").Mark(), Digest: q.Digest, Reason: "nothing of worth",
-		By: pointsman.Actor{Person: who, Door: pointsman.DoorSlack},
+		By: pointsman.Actor{Person: who, Door: pointsman.DoorSlack}, People: w.people(),
 	})
 }
 

@@ -20,10 +20,15 @@ func gated(w *world, need int) {
 	w.cat.runbook.Steps = []pointsman.RunbookStep{s[0], gate, s[1]}
 }
 
+// people are those configured now.
+func (w *world) people() map[string]pointsman.Person {
+	return (&Engine{Catalog: w.cat}).people()
+}
+
 func (w *world) vote(who pointsman.Person, verdict pointsman.Verdict) pointsman.Answer {
 	w.t.Helper()
 	r := w.ledger.run("INC-1/R1")
-	return w.do(pointsman.CastVote{Run: r.ID, Mark: r.Mark(), Digest: r.Digest, Verdict: verdict, By: pointsman.Actor{Person: who, Door: pointsman.DoorSlack}})
+	return w.do(pointsman.CastVote{Run: r.ID, Mark: r.Mark(), Digest: r.Digest, Verdict: verdict, By: pointsman.Actor{Person: who, Door: pointsman.DoorSlack}, People: w.people()})
 }
 
 func TestARunWaitsAtItsGateAcrossACrash(t *testing.T) {

@@ -124,6 +124,20 @@ func (w *world) newBot(mode, base string, via http.RoundTripper) *Bot {
 	return b
 }
 
+// Do says with each decision who is configured, as the store does that the program gives the bot.
+func (w *world) Do(ctx context.Context, cmd pointsman.Command) (pointsman.Result, error) {
+	crew := map[string]pointsman.Person{ana.ID: ana, ben.ID: ben, eve.ID: eve}
+	switch c := cmd.(type) {
+	case pointsman.CastVote:
+		c.People = crew
+		cmd = c
+	case pointsman.Steer:
+		c.People = crew
+		cmd = c
+	}
+	return w.ledger.Do(ctx, cmd)
+}
+
 // tell carries commands out through the ledger.
 func (w *world) tell(cmds ...pointsman.Command) {
 	w.t.Helper()

@@ -104,7 +104,7 @@ func newBot(cfg *configs.Config, a *App, s *switches) (*bot.Bot, error) {
 		pages = paging{a.store}
 	}
 	return bot.New(cfg.Slack, bot.Deps{
-		Store: a.store, Read: a.store, Pages: pages, Notes: a.store, People: a.catalog, Desk: a.catalog, Switches: forBot{s}, Holds: holds{a.store, a.catalog}, Now: a.store.Now,
+		Store: electorate{a.store, a.catalog}, Read: a.store, Pages: pages, Notes: a.store, People: a.catalog, Desk: a.catalog, Switches: forBot{s}, Holds: holds{a.store, a.catalog}, Now: a.store.Now,
 		Log: a.log.With("room", "bot"), Metrics: a.reg,
 	})
 }

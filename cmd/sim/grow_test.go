@@ -52,7 +52,7 @@ func (w *world) accepts(ctx context.Context, r pointsman.Run) {
 		return
 	}
 	for _, who := range []pointsman.Person{rob, eve, ana, ben} {
-		yes := pointsman.Steer{Run: r.ID, Verb: pointsman.VerbAccept, Mark: r.Mark(), Digest: r.Question.Digest, Reason: "as seen", By: by(who)}
+		yes := pointsman.Steer{Run: r.ID, Verb: pointsman.VerbAccept, Mark: r.Mark(), Digest: r.Question.Digest, Reason: "as seen", By: by(who), People: crew}
 		if w.draw(5, who.ID, "older question") == 0 {
 			yes.Digest = strings.Repeat("0", 64)
 		}

@@ -139,7 +139,7 @@ func (w *world) opens(ctx context.Context, r pointsman.Run) {
 		return
 	}
 	for _, who := range []pointsman.Person{rob, ana, ben, eve} {
-		vote := pointsman.CastVote{Run: r.ID, Mark: r.Mark(), Digest: r.Digest, Verdict: pointsman.Approve, By: by(who)}
+		vote := pointsman.CastVote{Run: r.ID, Mark: r.Mark(), Digest: r.Digest, Verdict: pointsman.Approve, By: by(who), People: crew}
 		if w.draw(20, who.ID, "denies the gate") == 0 {
 			vote.Verdict = pointsman.Deny
 		}

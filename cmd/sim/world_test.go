@@ -124,6 +124,7 @@ var (
 	rob  = pointsman.Person{ID: "rob", Name: "Rob", Roles: []string{"dba"}}
 	eve  = pointsman.Person{ID: "eve", Name: "Eve"}
 	yard = pointsman.Target{Kind: "yard", Name: "north"}
+	crew = map[string]pointsman.Person{"ana": ana, "ben": ben, "rob": rob, "eve": eve} // as configured all the time
 )
 
 func (w *world) runbook() pointsman.Runbook {
