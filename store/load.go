@@ -51,12 +51,13 @@ func (s *Store) load(ctx context.Context, w *work, sub pointsman.Subject) (*load
 	if sub.Once != "" {
 		l.seen(&b, sub.Once)
 	}
-	epoch, found := int64(0), sub.Run == ""
+	var epoch, leased int64
+	found := sub.Run == ""
 	if sub.Run != "" {
 		b.query(func(r Row) error {
 			found = true
-			return r.Scan(&epoch)
-		}, `SELECT epoch FROM runs WHERE id = $1`+s.db.forUpdate, sub.Run)
+			return r.Scan(&epoch, &leased)
+		}, `SELECT epoch, lease_until FROM runs WHERE id = $1`+s.db.forUpdate, sub.Run)
 	}
 	if sub.Protect && !sub.Apart {
 		l.protections(&b, id, l.state.Incident.Target.Key(), sub.Target, s.db)
@@ -70,6 +71,8 @@ func (s *Store) load(ctx context.Context, w *work, sub pointsman.Subject) (*load
 		return nil, errAbsent
 	case epoch != sub.Epoch && sub.Run != "":
 		return nil, pointsman.Errorf(pointsman.CodeConflict, "%s is held under epoch %d, this write comes from epoch %d", sub.Run, epoch, sub.Epoch)
+	case leased == 0 && sub.Run != "": // one that has only ended may still say what it did
+		return nil, pointsman.Errorf(pointsman.CodeConflict, "the lease on %s was taken back: it needs no worker, or another one", sub.Run)
 	}
 	return l, nil
 }

@@ -148,6 +148,10 @@ func (w *work) saveRun(l *loaded, incident string, r pointsman.Run) error {
 			r.ID, incident, numberOf(r.ID), string(r.State), r.Target.Key(), held, micros(r.QueuedAt), micros(r.WakeAt), doc)
 	case r.State == pointsman.RunRunning, r.State == pointsman.RunUndoing && (old.State == r.State || old.State == pointsman.RunRunning):
 		w.writes.one(`UPDATE runs SET state = $1, held = $2, wake_at = $3, doc = $4`+where, args...)
+	case r.State == old.State && !r.WakeAt.IsZero():
+		// A word on a run that waits for a time takes no lease from the worker that has just claimed it: whoever goes on
+		// without one may be cut in the middle of a step.
+		w.writes.one(`UPDATE runs SET state = $1, held = $2, wake_at = $3, doc = $4`+where, args...)
 	default: // it needs no worker now, so nobody keeps a lease on it
 		w.writes.one(`UPDATE runs SET state = $1, held = $2, wake_at = $3, doc = $4, owner = '', lease_until = 0`+where, args...)
 	}

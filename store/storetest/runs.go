@@ -144,6 +144,34 @@ func waiting(t *testing.T, s *story) {
 	s.claim("three")
 }
 
+// wordsOnWaiting: a person says something in the moment in which a worker has claimed a run that waits. It goes on under its
+// lease, or it does not go on; without one another worker could take the run from under the step that it begins.
+func wordsOnWaiting(t *testing.T, s *story) {
+	c := s.running("a", "one")
+	s.do(pointsman.WaitStep{Run: c.Run.ID, Epoch: c.Epoch, Step: 0, Until: s.now.now().Add(time.Minute), Note: "30 s of quiet"})
+	s.now.pass(time.Minute)
+	again := s.claim("two")
+	for _, verb := range []pointsman.Verb{pointsman.VerbPause, pointsman.VerbResume} {
+		s.do(pointsman.Steer{Run: c.Run.ID, Verb: verb, Reason: "seen on the console", By: ana})
+	}
+	s.nothingToClaim("it is claimed, and nobody said that it is not")
+	if r, _ := s.do(pointsman.WakeRun{Run: c.Run.ID, Epoch: again.Epoch}).State.Run(c.Run.ID); r.State != pointsman.RunRunning {
+		t.Fatalf("the run is %s", r.State)
+	}
+	s.nothingToClaim("its worker carries it out")
+	if err := s.Heartbeat(t.Context(), c.Run.ID, again.Epoch, lease); err != nil {
+		t.Error(err)
+	}
+
+	s.do(pointsman.WaitStep{Run: c.Run.ID, Epoch: again.Epoch, Step: 0, Until: s.now.now().Add(time.Minute), Note: "30 s of quiet"})
+	s.now.pass(time.Minute)
+	third := s.claim("three")
+	s.do(pointsman.Steer{Run: c.Run.ID, Verb: pointsman.VerbAbort, Reason: "enough", By: ana})
+	if _, err := s.Do(t.Context(), pointsman.WakeRun{Run: c.Run.ID, Epoch: third.Epoch}); !conflict(err) {
+		t.Errorf("a worker went on with a run that was taken from it: %v", err)
+	}
+}
+
 func releasing(t *testing.T, s *story) {
 	c := s.running("a", "one")
 	if err := s.Release(t.Context(), c.Run.ID, c.Epoch); err != nil {

@@ -43,6 +43,7 @@ func Run(t *testing.T, fresh func(testing.TB) store.Config) {
 		{"two claimers get one run each", claimers},
 		{"a queued run is leased to the worker of the process at once", employed},
 		{"a waiting run is claimed when its time has come", waiting},
+		{"a word on a run that a worker has just claimed", wordsOnWaiting},
 		{"a released run is free at once, a parked one for nobody", releasing},
 		{"the clock finds what is due", due},
 		{"what waits for people is found while its incident is open", undecided},
