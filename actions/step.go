@@ -93,6 +93,9 @@ func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan
 		if lost := context.Cause(ctx); lost != nil {
 			return nil, lost
 		}
+		if end.Unsent {
+			return e.unsent(ctx, run, end, errors.New(end.Note), deadline)
+		}
 		if blind := untold(end.Facts); blind != nil && run.Steps[end.Step].InVain() > 0 {
 			return e.unsent(ctx, run, end, blind, deadline)
 		}
@@ -160,6 +163,9 @@ func (e *Engine) before(ctx context.Context, run pointsman.Run, plan pointsman.P
 		ev, err := e.check(ctx, act, in)
 		end.Facts = ev.Facts
 		switch {
+		case err != nil && !run.Steps[end.Step].Touched:
+			// Of no attempt anything was sent, so nothing can have been done by one, and nothing was by this.
+			end.State, end.Unsent, end.Note, end.Facts = pointsman.StepFailed, true, err.Error(), nil
 		case err != nil:
 			// Somebody said retry, but not that it did not happen: what cannot be seen is not repeated blindly.
 			end.State, end.Note = pointsman.StepUnknown, fmt.Sprintf("whether an earlier attempt did it cannot be told, so it was not repeated: %v", err)

@@ -112,6 +112,29 @@ func TestAnAttemptThatCannotLookSendsNothingEither(t *testing.T) {
 	})
 }
 
+// Nothing was sent before a person said retry, and the look before the repetition sees nothing: that is no outcome that
+// somebody has to find out.
+func TestARetryThatCannotLookHasSentNothing(t *testing.T) {
+	story(t, func(w *world) {
+		w.fence.change(func(p *points) { p.refused = 100 })
+		defer w.work("a")()
+		w.approve(w.propose())
+		settle(time.Minute)
+		r := w.wantRun(pointsman.RunParked, "nothing was sent in")
+		w.fence.change(func(p *points) { p.checkErr = errors.New("no route to host") })
+		w.steer(pointsman.VerbRetry)
+		settle(time.Minute)
+		tried := w.fence.times()
+		if r = w.wantRun(pointsman.RunParked, "nothing was sent in 4 attempts, so nothing was done"); r.Steps[0].State != pointsman.StepFailed || r.Steps[0].Touched || tried != DefaultTries {
+			t.Errorf("%s, touched %t, applied %d times", r.Steps[0].State, r.Steps[0].Touched, tried)
+		}
+		w.fence.change(func(p *points) { p.checkErr, p.refused = nil, 0 })
+		w.steer(pointsman.VerbRetry)
+		settle(time.Minute)
+		w.wantRun(pointsman.RunDone, "")
+	})
+}
+
 func TestAPauseOrAnAbortStopsTheAttempts(t *testing.T) {
 	for verb, want := range map[pointsman.Verb]pointsman.RunState{pointsman.VerbPause: pointsman.RunPaused, pointsman.VerbAbort: pointsman.RunAborted} {
 		t.Run(string(verb), func(t *testing.T) {
