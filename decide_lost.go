@@ -100,6 +100,7 @@ func (t *turn) loseRun(r *Run, c LoseEnd) {
 		// It only goes back from here, so no step can have begun; the wish stays, and with it abort as the only decision.
 		t.loseUndoing(r)
 	default:
+		r.loseDone()
 		t.loseSteps(r)
 		r.Wish = Wish{} // it may have been carried out, or taken back
 	}
@@ -123,6 +124,17 @@ func (t *turn) loseSteps(r *Run) {
 			s.StartedAt = t.now // the latest moment at which it may have begun; its deadline is counted from here
 		}
 		t.say(EvStepUnknown, engine, fmt.Sprintf("%s, %s: whether it was done is not on record", r.Nth(at), s.Name), atStep(r, at))
+	}
+}
+
+// loseDone: a person may have aborted the run in the lost part, and what is done on record may have been undone since. Undone
+// once more it could take back what somebody did after that, so it is left to a person, who looks first.
+func (r *Run) loseDone() {
+	plan, err := DecodePlan(r.Plan)
+	for i := range r.Steps {
+		if s := &r.Steps[i]; s.State == StepDone && (err != nil || i < len(plan.Steps) && plan.Steps[i].Undo) {
+			s.MaybeUndone = true
+		}
 	}
 }
 

@@ -136,6 +136,8 @@ type RunStep struct {
 	EndedAt      time.Time       `json:"ended_at,omitzero"`
 	// Lost: it counts as attempted only because the log lost its end; whether its condition was answered is not on record.
 	Lost bool `json:"lost,omitempty"`
+	// MaybeUndone: it is done on record, and the log lost its end since; a person may have aborted the run in the lost part.
+	MaybeUndone bool `json:"maybe_undone,omitempty"`
 	// Touched: an attempt had its effect or may have had it, whatever became of later ones.
 	Touched bool `json:"touched,omitempty"`
 	// HarderFrom is the first attempt that is made in the ungraceful form; zero for none.

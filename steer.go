@@ -127,8 +127,8 @@ func (r Run) nextUndo() (int, error) {
 		return -1, err
 	}
 	for i := len(r.Steps) - 1; i >= 0; i-- {
-		if s := r.Steps[i]; s.State == StepDone && s.MarkedBy == "" && i < len(plan.Steps) && plan.Steps[i].Undo {
-			return i
+		if s := r.Steps[i]; s.State == StepDone && s.MarkedBy == "" && !s.MaybeUndone && i < len(plan.Steps) && plan.Steps[i].Undo {
+			return i, nil
 		}
 	}
 	return -1, nil
@@ -154,8 +154,11 @@ func (r Run) leaves() ([]Left, error) {
 		case forward || !s.mayHold() || s.State == StepStarted: // a pause of the engine's own that was cut short has no effect
 		case p.Undo || len(p.UndoByHand) > 0 || s.State != StepDone:
 			out = append(out, Left{N: at.N, Member: at.Member, Step: s.Name, State: s.State, Undo: true, Commands: p.UndoByHand})
-			if s.State == StepNotUndone {
+			switch {
+			case s.State == StepNotUndone:
 				out[len(out)-1].Note = s.Note
+			case s.MaybeUndone:
+				out[len(out)-1].Note = "it may have been undone already; look before you undo it"
 			}
 		}
 	}

@@ -144,3 +144,18 @@ func TestAnUndoingThatWasHeldDoesNotGoOnWhereTheLogLostItsEnd(t *testing.T) {
 	s.want(s.steer(VerbResume, dbaB), CodeInvalid, "only abort ends it sooner")
 	s.runIs(RunParked, "the log has lost its end")
 }
+
+// A person may have aborted the run in the part that is lost, and the drained side be drained again by somebody else since.
+func TestWhatMayHaveBeenUndoneInALostPartIsNotUndoneOnceMore(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	s.laid(drain, promote)
+	s.end(0, StepDone)
+	s.end(1, StepRefused)
+	s.do(LoseEnd{Incident: "INC-1", Text: "the log has lost its end"})
+	if said := s.runIs(RunParked, "").Foretell(VerbAbort); strings.Contains(said, "then this is undone") || !strings.Contains(said, "left to you with its commands: drain") {
+		t.Errorf("foretold is %q", said)
+	}
+	s.want(s.steer(VerbAbort, dbaB), CodeAccepted, "step 1 (drain, done: it may have been undone already; look before you undo it)")
+	s.runIs(RunAborted, "aborted by ben")
+}
