@@ -113,6 +113,9 @@ func nodes(ctx context.Context, tx Tx, indexes []int64) ([]tlog.Hash, error) {
 // Checkpoint signs the log as it is now and keeps the signed note. A log that has not grown gives the same note again.
 // It returns nil for an empty log, of which there is nothing to say.
 func (s *Store) Checkpoint(ctx context.Context, key audit.Key) ([]byte, error) {
+	if err := s.cut(); err != nil { // of a size that may have been signed before it would be another root
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
 	var size int64
 	if err := s.db.reads.QueryRow(ctx, `SELECT seq FROM log_head WHERE id = 1`).Scan(&size); err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)

@@ -59,6 +59,9 @@ func TestStore_notices_that_the_log_has_lost_its_end(t *testing.T) {
 			if _, claimed, err := s.ClaimRun(t.Context(), "me", time.Minute); claimed || err == nil {
 				t.Fatalf("a run was claimed: %v", err)
 			}
+			if note, err := s.Checkpoint(t.Context(), signer(t)); err == nil {
+				t.Errorf("it signed a log that had lost its end: %s", note)
+			}
 			if err := s.Mend(t.Context()); err != nil {
 				t.Fatal(err)
 			}
