@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -30,11 +31,13 @@ func (s *Store) append(ctx context.Context, w *work) error {
 	w.attending = s.attend(bodies)
 	var head audit.Head
 	var near edge
+	var has sql.NullString
+	known := s.Tail()
 	first := append(w.writes[:len(w.writes):len(w.writes)], statement{
-		sql:  `UPDATE log_head SET seq = seq + $1 WHERE id = 1 RETURNING seq, hash, edge`,
-		args: []any{int64(len(bodies))},
+		sql:  `UPDATE log_head SET seq = seq + $1 WHERE id = 1 RETURNING seq, hash, edge, (SELECT hash FROM log WHERE seq = $2)`,
+		args: []any{int64(len(bodies)), known.Seq},
 		each: func(r Row) error {
-			head, near, err = scanHead(r)
+			head, near, err = scanHead(r, &has)
 			return err
 		},
 	})
@@ -44,7 +47,7 @@ func (s *Store) append(ctx context.Context, w *work) error {
 	}
 	w.seq = int64(head.Seq)
 	head.Seq -= uint64(len(bodies))
-	if err := s.after(head); err != nil && !w.mends {
+	if err := s.after(known, has.String, head); err != nil && !w.mends {
 		return err
 	}
 	entries, nodes, err := audit.Append(head, bodies, near)
@@ -167,10 +170,10 @@ func edgeOf(size int64) []int64 {
 	return out
 }
 
-func scanHead(r Row) (audit.Head, edge, error) {
+func scanHead(r Row, more ...any) (audit.Head, edge, error) {
 	var seq int64
 	var hash, near string
-	if err := r.Scan(&seq, &hash, &near); err != nil {
+	if err := r.Scan(append([]any{&seq, &hash, &near}, more...)...); err != nil {
 		return audit.Head{}, nil, err
 	}
 	h, err := unhex(hash)

@@ -120,12 +120,11 @@ func (s *Store) recall(ctx context.Context, remembered Tail) error {
 	return s.mended(ctx)
 }
 
-// after holds the head that a transaction found against what this process knows: an entry must never follow a log that
-// has lost its end as if nothing had happened.
-func (s *Store) after(head audit.Head) error {
-	known := s.Tail()
-	if has := int64(head.Seq); has < known.Seq || has == known.Seq && known.Seq > 0 && hexOf(head.Hash) != known.Hash {
-		return s.foundCut(known, has)
+// after holds what a transaction found in the place of the known entry against it: nothing must ever follow a log that has
+// lost its end as if nothing had happened, nor one that others who knew nothing of the loss have made longer again.
+func (s *Store) after(known Tail, has string, head audit.Head) error {
+	if known.Seq > 0 && has != known.Hash {
+		return s.foundCut(known, int64(head.Seq))
 	}
 	return nil
 }
