@@ -76,7 +76,7 @@ func TestLoseEndTakesEveryVote(t *testing.T) {
 	lost := LoseEnd{Incident: "INC-1", Text: "the log has lost its end"}
 	frozen := []Fact{{Kind: Hard, Name: "freeze", Value: "on", Result: Fail}}
 	for name, to := range map[string]func(s *story){
-		"ready":   func(*story) {},
+		"ready":    func(*story) {},
 		"checking": func(s *story) { s.do(Recheck{Proposal: "INC-1/P1", By: dbaB}) },
 		"refused": func(s *story) {
 			s.do(Recheck{Proposal: "INC-1/P1", By: dbaB})

@@ -59,7 +59,7 @@ func TestGates(t *testing.T) {
 			s.want(s.gate(rob, Deny), CodeAccepted, "parked")
 			s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbAbort, Reason: "seen on the console", By: dbaA}), CodeAccepted, "aborted")
 		},
-		"who has left or lost the role since opens nothing":                leftTheGate,
+		"who has left or lost the role since opens nothing": leftTheGate,
 		"a gate that was denied leaves nothing to look for": func(s *story) {
 			s.want(s.gate(dbaB, Deny), CodeAccepted, "parked")
 			s.want(s.steer(VerbAbort, dbaB), CodeAccepted, "aborted")
