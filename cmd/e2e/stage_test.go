@@ -17,8 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pointsman/pointsman/actions/postgres"
-	"github.com/pointsman/pointsman/actions/postgres/probe"
 	"github.com/pointsman/pointsman/bot/fakeslack"
 	"github.com/pointsman/pointsman/cmd/app"
 	"github.com/pointsman/pointsman/cmd/lab"
@@ -228,27 +226,6 @@ func (s *stage) killed() {
 		_ = s.cmd.Process.Kill()
 		s.t.Fatal("the program did not come to its failpoint")
 	}
-}
-
-// vantage starts a second place from which the same nodes are looked at.
-func (s *stage) vantage() string {
-	cluster := postgres.Cluster{Name: "orders"}
-	for _, n := range s.pair.Nodes() {
-		cluster.Nodes = append(cluster.Nodes, postgres.Node{Name: n.Name, Address: postgres.Address{DSN: n.PointsmanDSN()}})
-	}
-	second := postgres.New(postgres.Config{cluster}, nil)
-	answer := probe.Handler(second, func() (string, error) { return "token-of-the-probe", nil })
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if gate := s.hold.Load(); gate != nil {
-			select {
-			case <-*gate:
-			case <-r.Context().Done():
-			}
-		}
-		answer.ServeHTTP(w, r)
-	}))
-	s.t.Cleanup(server.Close)
-	return server.URL
 }
 
 // openPager starts a PagerDuty.
