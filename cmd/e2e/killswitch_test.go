@@ -2,13 +2,16 @@ package e2e
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/bot/fakeslack"
 	"github.com/pointsman/pointsman/cmd/lab"
 )
 
@@ -50,7 +53,19 @@ func (s *stage) row(id int, engaged bool, reason string) {
 // that is too busy to read it back within the time of an answer, "is being engaged as INC-2/R1". The row tells the rest.
 const ordered = " engaged a"
 
-// TestKillSwitch engages by one person through each door while a failover holds its lock, and releases by two others.
+// silenced takes Slack away, and brings it back.
+func (s *stage) silenced(away bool) {
+	calls := 0
+	if away {
+		calls = math.MaxInt
+	}
+	for _, method := range []string{"chat.postMessage", "chat.update", "chat.postEphemeral", "conversations.history", "conversations.replies"} {
+		s.slack.FailNext(method, calls, fakeslack.ServerError)
+	}
+}
+
+// TestKillSwitch engages by one person through each door while a failover holds its lock, through two of
+// them without Slack, and releases by two others.
 func TestKillSwitch(t *testing.T) {
 	t.Parallel()
 	s := open(t, setting{pair: true, switches: true, runbooks: func(_, text string) string {
@@ -73,6 +88,7 @@ func TestKillSwitch(t *testing.T) {
 		s.room.WaitEphemeral("U0CHI", "trading is ", ordered)
 		s.row(1, true, "prices are wrong since ten")
 	})
+	s.silenced(true) // the other two doors need no Slack
 	t.Run("command_line", func(t *testing.T) {
 		if out, code := s.cli(nil, "killswitch", "engage", "payouts", "x"); code == 0 || !strings.Contains(out, "a reason of at least 10 characters is needed") {
 			t.Errorf("without a reason: %d %s", code, out)
@@ -102,6 +118,11 @@ func TestKillSwitch(t *testing.T) {
 		}
 		s.row(3, true, "somebody steals refunds") // the reason of the proposal; hers is with her vote
 	})
+	if all := s.slack.Channel(channel).Messages(); slices.ContainsFunc(all, func(m fakeslack.Message) bool { return m.Says("killswitch/payouts") }) {
+		t.Error("Slack was to be away, and shows the switch that was engaged meanwhile")
+	}
+	s.silenced(false)
+	s.room.WaitMessage("killswitch/payouts") // said late, not never
 	if st := s.now("INC-1"); !st.Runs[0].Holds || st.Runs[0].State != pointsman.RunRunning {
 		t.Errorf("the failover did not hold its lock meanwhile: %s", brief(st))
 	}
