@@ -31,7 +31,7 @@ func TestActionPages_have_all_sections(t *testing.T) {
 }
 
 var (
-	planned    = regexp.MustCompile(`\*([a-z]+(?:\.[a-z]+| failover)?)\*`)
+	planned    = regexp.MustCompile(`\*([a-z]+(?:\.[a-z]+)?)\*`)
 	checkedBy  = regexp.MustCompile("`[\\w./]+\\.(?:go|sql)`")
 	guardTable = regexp.MustCompile(`(?m)^\| (G\d+) \| (?:HARD|ACK|WARN) \| (.*) \| (.*) \| (.*) \|$`)
 )
