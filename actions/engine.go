@@ -203,7 +203,7 @@ func (e *Engine) enter(ctx context.Context, c pointsman.Claim) (pointsman.Run, e
 func (e *Engine) startFacts(ctx context.Context, run pointsman.Run) []pointsman.Fact {
 	plan, err := pointsman.DecodePlan(run.Plan)
 	if err != nil {
-		return []pointsman.Fact{{Guard: "G6", Kind: pointsman.Hard, Name: "plan", Value: "unreadable", Result: pointsman.Fail, Text: err.Error(), Clears: "refresh the checks"}}
+		return []pointsman.Fact{{Guard: "G6", Kind: pointsman.Hard, Name: "plan", Value: "unreadable", Source: "the stored plan", At: e.now(), Result: pointsman.Fail, Text: err.Error(), Clears: "refresh the checks"}}
 	}
 	return e.recheck(ctx, run, plan, run.Current())
 }

@@ -209,8 +209,12 @@ func (c *checker) failing(t *testing.T) {
 			t.Errorf("failing %d: the check passes; unknown is never success", i)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 2*promptly)
+		Refusals(t, ev.Facts)
 		out, err := a.Apply(ctx, c.In)
 		c.all(t, fmt.Sprintf("failing %d: apply", i), out, err)
+		if no, refused := errors.AsType[*actions.RefusedError](err); refused {
+			Refusals(t, no.Facts)
+		}
 		in := c.In
 		in.Memo = out.Memo
 		ev, err = a.Verify(ctx, in)
@@ -276,6 +280,18 @@ func (c *checker) facts(t *testing.T, ev pointsman.Evidence) {
 		}
 	}
 	c.all(t, "facts", ev, nil)
+}
+
+// Refusals holds what stands in the way to guard G12: it names the rule, by its number or where it has none by its name, the
+// value, the limit or a sentence in its place, and what would clear it, also where it could not be told.
+func Refusals(t testing.TB, facts []pointsman.Fact) {
+	t.Helper()
+	for _, f := range slices.Concat(pointsman.Refusals(facts), pointsman.Acknowledgements(facts)) {
+		if f.Guard+f.Name == "" || f.Value == "" || f.Limit == "" && f.Text == "" || f.Clears == "" || f.Source == "" || f.At.IsZero() {
+			t.Errorf("%q is %s and does not say all of value %q, limit %q or sentence %q, source %q, time %s and what would clear it %q",
+				f.Key(), f.Result, f.Value, f.Limit, f.Text, f.Source, f.At, f.Clears)
+		}
+	}
 }
 
 func (c *checker) world(t *testing.T) string {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions"
+	"github.com/pointsman/pointsman/actions/actiontest"
 	"github.com/pointsman/pointsman/actions/postgres"
 	"github.com/pointsman/pointsman/cmd/lab"
 )
@@ -230,6 +231,7 @@ func quickly(c *postgres.Cluster) { c.ReadTimeout = 500 * time.Millisecond }
 
 func refusedBecause(t *testing.T, ev pointsman.Evidence, want string) {
 	t.Helper()
+	actiontest.Refusals(t, ev.Facts)
 	for _, f := range pointsman.Refusals(ev.Facts) {
 		if strings.Contains(f.Sentence(), want) {
 			return

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions/actiontest"
 	"github.com/pointsman/pointsman/actions/postgres/probe"
 )
 
@@ -231,6 +232,7 @@ func TestJudge(t *testing.T) {
 				tc.change(&s)
 			}
 			ev := s.Judge(tc.wish)
+			actiontest.Refusals(t, ev.Facts)
 			if diff := cmp.Diff(tc.refuses, guards(pointsman.Refusals(ev.Facts))); diff != "" {
 				t.Errorf("refusals (-want +got):\n%s%s", diff, sentences(ev))
 			}

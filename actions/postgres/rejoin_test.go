@@ -95,7 +95,9 @@ func refusal(t testing.TB, err error, want string) {
 	refused, ok := errors.AsType[*actions.RefusedError](err)
 	if !ok || !strings.Contains(refused.Error(), want) {
 		t.Errorf("error %v, want a refusal with %q", err, want)
+		return
 	}
+	actiontest.Refusals(t, refused.Facts)
 }
 
 func TestRejoin(t *testing.T) {
