@@ -137,7 +137,7 @@ func (c Cluster) missingRungs(ladder []string) []pointsman.Fact {
 	for _, rung := range ladder {
 		if !c.canFence(rung) {
 			out = append(out, pointsman.Fact{
-				Guard: "G1", Kind: pointsman.Hard, Name: "fence by " + rung, Value: "not configured", Source: "configuration", Result: pointsman.Fail,
+				Guard: "G1", Kind: pointsman.Hard, Name: "fence by " + rung, Value: "not configured", Source: "configuration", At: time.Now(), Result: pointsman.Fail,
 				Text: fmt.Sprintf("the step fences by %s, which is not configured", rung), Clears: "set " + rungNeeds(rung),
 			})
 		}

@@ -76,7 +76,7 @@ func judgeRepoint(j journey, views []poolerView) pointsman.Evidence {
 	ev := pointsman.Evidence{Pins: map[string]string{}, Already: len(views) > 0, AlreadyBy: "somebody else: every pooler leads to " + j.to.String()}
 	if len(views) == 0 {
 		ev.Facts = append(ev.Facts, pointsman.Fact{
-			Guard: "G18", Kind: pointsman.Hard, Name: "poolers", Value: "none", Limit: "at least 1", Source: "configuration", Result: pointsman.Fail,
+			Guard: "G18", Kind: pointsman.Hard, Name: "poolers", Value: "none", Limit: "at least 1", Source: "configuration", At: time.Now(), Result: pointsman.Fail,
 			Text:   fmt.Sprintf("cluster %s has no pooler configured", j.cluster.Name),
 			Clears: "set targets.postgres[].poolers, or use a runbook without this step",
 		})
