@@ -35,9 +35,10 @@ type database struct {
 	// where there is no other process.
 	listen func(ctx context.Context, self string, heard func(Tail)) error
 	// fresh has someone told of each new connection to PostgreSQL: the server behind it may be another one than before.
-	fresh func(tell func(ctx context.Context, tx Tx))
-	teach func(ctx context.Context) // has idle connections prepare what was used on others; nil on SQLite
-	close func() error
+	fresh  func(tell func(ctx context.Context, tx Tx))
+	ailing func() error              // what is known to be damaged although a write succeeds; nil on SQLite, which refuses all of it then
+	teach  func(ctx context.Context) // has idle connections prepare what was used on others; nil on SQLite
+	close  func() error
 
 	forUpdate  string // " FOR UPDATE" where rows are locked one by one
 	forShare   string // " FOR SHARE": many may hold the row, and nobody may change it meanwhile

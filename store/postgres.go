@@ -61,9 +61,10 @@ func openPostgres(ctx context.Context, cfg Config) (*database, error) {
 			db := stdlib.OpenDBFromPool(pool.Pool)
 			return db, func() { _ = db.Close() } // leaves the pool open
 		},
-		fresh: func(tell func(context.Context, Tx)) { pool.fresh.Store(&tell) },
-		teach: func(ctx context.Context) { pool.used.spread(ctx, pool.Pool) },
-		close: func() error { pool.Close(); return nil },
+		fresh:  func(tell func(context.Context, Tx)) { pool.fresh.Store(&tell) },
+		ailing: pool.pages.told,
+		teach:  func(ctx context.Context) { pool.used.spread(ctx, pool.Pool) },
+		close:  func() error { pool.Close(); return nil },
 	}
 	d.clock = newClock(cfg.Wall, func(ctx context.Context) (time.Time, error) { return databaseTime(ctx, d.direct) })
 	d.now, d.lease, d.leaseSQL = d.clock.now, d.clock.sample, readTime

@@ -41,6 +41,9 @@ func TestPostgres_takes_no_broken_page_for_an_empty_one(t *testing.T) {
 		if err := settled(c.needs); err == nil || !strings.Contains(err.Error(), "invalid page in block 0 of relation") {
 			t.Errorf("the pages of %s are broken, and it says: %v", c.table, err)
 		}
+		if err := s.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "invalid page in block 0 of relation") {
+			t.Errorf("the pages of %s are broken and were needed, and it is ready: %v", c.table, err)
+		}
 		heal()
 	}
 	var claim pointsman.Claim

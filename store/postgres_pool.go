@@ -16,6 +16,7 @@ type pgPool struct {
 	*pgxpool.Pool
 	used  *statements
 	fresh atomic.Pointer[func(context.Context, Tx)] // is told of each new connection
+	pages broken
 }
 
 // idle is how many connections wait for work: as many as one card needs at once. Making one takes as long as storing it.
@@ -63,7 +64,7 @@ func openPool(ctx context.Context, pc *pgxpool.Config) (*pgPool, error) {
 		return nil
 	}
 	var made atomic.Pointer[pgxpool.Pool] // a connection may be there before NewWithConfig has returned
-	pc.ConnConfig.OnPgError = forgetful(pc.ConnConfig.OnPgError, made.Load)
+	pc.ConnConfig.OnPgError = p.pages.watch(forgetful(pc.ConnConfig.OnPgError, made.Load))
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
 		return nil, err

@@ -161,5 +161,8 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s takes no writes: %w", s.db.name, err)
 	}
+	if s.db.ailing != nil {
+		return s.db.ailing()
+	}
 	return nil
 }
