@@ -120,12 +120,12 @@ func TestARetryThatCannotLookHasSentNothing(t *testing.T) {
 		defer w.work("a")()
 		w.approve(w.propose())
 		settle(time.Minute)
-		r := w.wantRun(pointsman.RunParked, "nothing was sent in")
+		w.wantRun(pointsman.RunParked, "nothing was sent in")
 		w.fence.change(func(p *points) { p.checkErr = errors.New("no route to host") })
 		w.steer(pointsman.VerbRetry)
 		settle(time.Minute)
 		tried := w.fence.times()
-		if r = w.wantRun(pointsman.RunParked, "nothing was sent in 4 attempts, so nothing was done"); r.Steps[0].State != pointsman.StepFailed || r.Steps[0].Touched || tried != DefaultTries {
+		if r := w.wantRun(pointsman.RunParked, "nothing was sent in 4 attempts, so nothing was done"); r.Steps[0].State != pointsman.StepFailed || r.Steps[0].Touched || tried != DefaultTries {
 			t.Errorf("%s, touched %t, applied %d times", r.Steps[0].State, r.Steps[0].Touched, tried)
 		}
 		w.fence.change(func(p *points) { p.checkErr, p.refused = nil, 0 })

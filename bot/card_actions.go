@@ -36,8 +36,8 @@ func actions(v View, p ProposalView) []slack.BlockElement {
 }
 
 // route is what a button of the proposal carries.
-func (p ProposalView) route() route {
-	return route{ID: p.ID, Digest: p.Digest, Mark: number(p.Generation)}
+func (v ProposalView) route() route {
+	return route{ID: v.ID, Digest: v.Digest, Mark: number(v.Generation)}
 }
 
 // recheck measures anew; of an approval that expired that is the way to be asked again.

@@ -21,7 +21,7 @@ func (s *Server) do(c echo.Context, cmd pointsman.Command) error {
 	return answered(c, res.Answer, err)
 }
 
-// CodeUnknown: whether the command was carried out is not known; its word is lost between us and the store.
+// CodeUnknown says that whether the command was carried out is not known: its word is lost between us and the store.
 const CodeUnknown pointsman.Code = "unknown"
 
 // answered gives the answer to a command. After an error nobody knows whether it was carried out: the store may have done
