@@ -30,7 +30,7 @@ RACED = $$(go list ./... | grep -v /cmd/sim$$)
 AS_ROOT = $$(test "$$(id -u)" = 0 || test "$$(uname)" != Linux || echo -exec $(CURDIR)/cmd/scripts/as-root.sh)
 
 test: ## every test, unit to end to end, with the race detector; simulation and search without it
-	@$(call timed,install,$(DEPS) cc postgresql alertmanager pgbouncer patroni iproute2)
+	@$(call timed,install,$(DEPS) cc postgresql alertmanager pgbouncer patroni iproute2 curl)
 	@$(call timed,build with race detector,go test -race -run '^$$' $(RACED) >/dev/null)
 	@$(call timed,unit and end to end,go test -race -timeout 30m $(AS_ROOT) $(RACED))
 	@$(call timed,search,go test -timeout 20m -run 'TestExhaustiveSearch|TestLongHistories' .)
@@ -72,7 +72,7 @@ screenshots: build ## the pictures of the README, from the demo's own pages
 
 # One package after the other: the search needs its 4 GB, and what waits for a fact should not wait for other tests.
 soak: ## the tests in the size for a release, all they say in soak.log; takes hours
-	@$(DEPS) cc postgresql alertmanager pgbouncer patroni iproute2
+	@$(DEPS) cc postgresql alertmanager pgbouncer patroni iproute2 curl
 	@$(call timed,soak,POINTSMAN_SOAK=1 go test -p 1 -count=1 -timeout 12h -v $(AS_ROOT) ./... 2>&1 | tee soak.log | grep -E '^(ok|FAIL|panic)|--- FAIL|_test\.go:')
 	@$(call timed,seeded bugs,go test -count=1 -timeout 30m -v -run TestSeededBugs ./cmd/seeded -seed-bugs)
 	@$(call timed,fuzz bot,go test -run '^$$' -fuzz FuzzMarkup -fuzztime 1h ./bot)

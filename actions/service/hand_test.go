@@ -54,7 +54,7 @@ func TestByHandAsksAsTheCheckDoesAndNamesNoUser(t *testing.T) {
 func TestByHandARedirectToAnotherHostIsNotWell(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("there is no curl")
+		t.Fatal("curl is missing: cmd/scripts/install-deps.sh curl installs it")
 	}
 	login := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(login.Close)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the real servers that the tests, the benchmarks and the demo start.
 #
-#   install-deps.sh [postgresql] [alertmanager] [pgbouncer] [patroni] [redis] [chromium] [cc] [iproute2]
+#   install-deps.sh [postgresql] [alertmanager] [pgbouncer] [patroni] [redis] [chromium] [cc] [iproute2] [curl]
 #
 # Without arguments: postgresql and alertmanager. What is there already is left as it is. Where there is no apt-get, it
 # says what to install. No packaged service is started: the tests run their own servers in temporary folders.
@@ -29,6 +29,7 @@ have() {
 		;;
 	redis) command -v redis-server ;;
 	cc) command -v cc || command -v gcc ;;
+	curl) command -v curl ;;
 	iproute2) command -v ip || [ "$(uname)" != Linux ] ;;
 	chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
 	*) echo "install-deps: unknown component $1" >&2 && exit 2 ;;
@@ -64,6 +65,7 @@ by_hand() {
 	alertmanager) echo "Alertmanager 0.25 or newer, 'alertmanager' in PATH: https://prometheus.io/download/#alertmanager" ;;
 	patroni) echo "Patroni 3.0 or newer with its etcd client, and etcd 3.4 or newer, 'patroni' and 'etcd' in PATH: https://patroni.readthedocs.io" ;;
 	cc) echo "a C compiler, 'cc' in PATH: the race detector needs it" ;;
+	curl) echo "curl: what is pasted by hand is tried with it" ;;
 	iproute2) echo "iproute2, 'ip' in PATH: the tests partition real networks" ;;
 	*) echo "$1, in PATH" ;;
 	esac
