@@ -25,10 +25,7 @@ func (t *turn) receiveAlerts(c ReceiveAlerts) Answer {
 		t.setClocks(c.Update, c.Escalate)
 		t.say(EvIncidentOpened, by, fmt.Sprintf("%s opened: %s", inc.ID, c.Title), with(map[string]any{"key": c.Key, "severity": c.Severity, "labels": firing[0].Labels, "annotations": firing[0].Annotations}))
 	case inc.State == IncidentResolved && len(firing) > 0:
-		t.moveIncident(EvIncidentReopened)
-		inc.Reopened++
-		inc.Marks = Marks{Alerted: later(firing[0].StartsAt, inc.ResolvedAt)} // or the summary would count the hours of quiet as waiting
-		inc.OpenedAgainAt, inc.ResolvedAt = t.now, time.Time{}
+		t.reopen(Marks{Alerted: later(firing[0].StartsAt, inc.ResolvedAt)}) // or the summary would count the hours of quiet as waiting
 		inc.Title = c.Title
 		t.setClocks(c.Update, c.Escalate)
 		t.say(EvIncidentReopened, by, fmt.Sprintf("%s reopened: %s fires again", inc.ID, firing[0].Name()))

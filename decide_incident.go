@@ -114,6 +114,14 @@ func (t *turn) settleIncident(by Actor) {
 	t.resolve(by)
 }
 
+// reopen opens a resolved incident again, with what is known of the times by which it will be told.
+func (t *turn) reopen(m Marks) {
+	inc := &t.state.Incident
+	t.moveIncident(EvIncidentReopened)
+	inc.Reopened++
+	inc.OpenedAgainAt, inc.ResolvedAt, inc.Marks, inc.Alarm = t.now, time.Time{}, m, ""
+}
+
 func (t *turn) pending() bool {
 	for _, p := range t.state.Proposals {
 		if p.Open() || p.State == ProposalExpired {
@@ -198,7 +206,9 @@ func (t *turn) closeIncident(c CloseIncident) Answer {
 		}
 	}
 	t.giveUp(c)
+	stood := inc.Alarm
 	t.resolve(c.By)
+	inc.Alarm = stood // for a watch that still sees it
 	return Answer{Code: CodeAccepted, Text: inc.ID + " is closed", ID: inc.ID}
 }
 

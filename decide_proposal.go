@@ -57,9 +57,7 @@ func (t *turn) request(c Request) Answer {
 		t.open(c.By, c.Key, c.Offer.Title, c.Offer.Target)
 		t.say(EvIncidentOpened, c.By, c.Offer.Mode.marked(fmt.Sprintf("%s opened by %s: %s", inc.ID, c.By, naming(c.Offer))), reason(c.Reason))
 	case IncidentResolved:
-		t.moveIncident(EvIncidentReopened)
-		inc.Reopened++
-		inc.OpenedAgainAt, inc.ResolvedAt, inc.Marks = t.now, time.Time{}, Marks{}
+		t.reopen(Marks{})
 		t.say(EvIncidentReopened, c.By, c.Offer.Mode.marked(fmt.Sprintf("%s reopened by %s: %s", inc.ID, c.By, naming(c.Offer))), reason(c.Reason))
 	}
 	p := t.propose(c.By, c.Offer, c.Reason)

@@ -25,7 +25,7 @@ type Sighting string
 
 // The sightings. A note goes to the incident of the target, where there is one. An alarm opens or reopens it, pages, offers
 // its runbook, and keeps the target's open runs, of whatever incident, from their next step until a person lets them go on.
-// Over ends an alarm.
+// Over ends an alarm. One that a person has closed is said again for as long as it is seen.
 const (
 	SeenNote  Sighting = "note"
 	SeenAlarm Sighting = "alarm"
@@ -50,8 +50,11 @@ func (t *turn) report(c Report) Answer {
 		}
 		t.note(c.Text)
 	case SeenAlarm:
-		if inc.State == IncidentOpen && inc.Alarm == c.Text {
+		switch until := inc.ResolvedAt.Add(alarmAgain); {
+		case inc.State == IncidentOpen && inc.Alarm == c.Text:
 			return known
+		case inc.State == IncidentResolved && inc.Alarm == c.Text && t.now.Before(until):
+			return answer(CodeDuplicate, "%s was closed while it stood, and is opened again at %s if it still does", inc.ID, Clock(until))
 		}
 		t.alarm(c)
 	case SeenOver:
@@ -77,6 +80,10 @@ func (t *turn) note(text string) {
 	t.say(EvIncidentUpdate, watcher, fmt.Sprintf("Update %d on %s: %s", inc.Updates, inc.ID, text))
 }
 
+// alarmAgain is how long a person's word that an alarm is dealt with is believed: who closes its incident may be about to end
+// its cause, or may be wrong, and two nodes that go on taking writes must not stay without an incident.
+const alarmAgain = 10 * time.Minute
+
 // alarmUpdate is how often people are told of an incident with an alarm where nobody says how often: two writers are the worst
 // there is, and an outage of which nobody hears for an hour is one that they take for over.
 const alarmUpdate = 10 * time.Minute
@@ -91,9 +98,7 @@ func (t *turn) alarm(c Report) {
 		t.setClocks(update, c.Escalate)
 		t.say(EvIncidentOpened, watcher, fmt.Sprintf("%s opened: %s", inc.ID, c.Title), with(map[string]any{"key": c.Key, "severity": c.Severity}))
 	case IncidentResolved:
-		t.moveIncident(EvIncidentReopened)
-		inc.Reopened++
-		inc.OpenedAgainAt, inc.ResolvedAt, inc.Marks = t.now, time.Time{}, Marks{}
+		t.reopen(Marks{})
 		t.setClocks(update, c.Escalate)
 		t.say(EvIncidentReopened, watcher, fmt.Sprintf("%s reopened: %s", inc.ID, c.Title))
 	case IncidentOpen:

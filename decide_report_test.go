@@ -195,6 +195,32 @@ func TestReports(t *testing.T) {
 		}
 	})
 
+	t.Run("an incident that is closed while its alarm stands is opened again", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		s.do(splitBrain())
+		s.want(s.do(CloseIncident{Incident: "INC-1", Reason: "pg-1 is off", By: dbaA}), CodeAccepted, "closed")
+		s.want(s.do(splitBrain()), CodeDuplicate, "was closed while it stood, and is opened again at")
+		s.now = s.now.Add(alarmAgain - time.Minute)
+		s.want(s.do(splitBrain()), CodeDuplicate, "was closed")
+		s.now = s.now.Add(time.Minute)
+		s.want(s.do(splitBrain()), CodeAccepted, bothPrimary)
+		if s.count(EvIncidentReopened) != 1 || s.count(EvPageTriggered) != 2 || !s.state.Protections[0].Alarm.Stands() {
+			t.Errorf("reopened %d times, paged %d times, alarm %+v", s.count(EvIncidentReopened), s.count(EvPageTriggered), s.state.Protections[0].Alarm)
+		}
+		for why, again := range map[string]func(*story) Answer{
+			"another alarm":        func(s *story) Answer { r := splitBrain(); r.Text += " and pg-3"; return s.do(r) },
+			"an alert reopened it": func(s *story) Answer { s.do(webhook(primaryDown("f1", s.now, AlertFiring))); return s.do(splitBrain()) },
+		} {
+			s := begin(t)
+			s.do(splitBrain())
+			s.do(CloseIncident{Incident: "INC-1", Reason: "pg-1 is off", By: dbaA})
+			if ans := again(s); ans.Code != CodeAccepted || s.count(EvIncidentReopened) != 1 || s.state.Incident.Alarm == "" {
+				t.Errorf("%s: %+v, reopened %d times", why, ans, s.count(EvIncidentReopened))
+			}
+		}
+	})
+
 	t.Run("when it is over the incident closes, and nobody closes it before without a reason", func(t *testing.T) {
 		t.Parallel()
 		s := begin(t)

@@ -63,7 +63,6 @@ type vigil struct {
 	w        Watch
 	cluster  Cluster
 	seen     string // two writers, seen once: a look is not of one moment, so it takes two
-	standing bool   // the alarm was given and is not over
 	clear    bool   // the last look showed one primary and no second, and the desk knows
 	alone    bool   // it was told that no standby follows
 }
@@ -89,8 +88,8 @@ func (v *vigil) writers(ctx context.Context, s Situation) {
 	}
 	f := s.writers()
 	if f.Result == pointsman.Fail {
-		if v.seen == f.Text && !v.standing {
-			v.standing = v.say(ctx, v.alarm(f.Text))
+		if v.seen == f.Text {
+			v.say(ctx, v.alarm(f.Text)) // as long as it is seen: whoever closes the incident may be wrong
 		}
 		v.seen, v.clear = f.Text, false
 		return
@@ -106,7 +105,6 @@ func (v *vigil) writers(ctx context.Context, s Situation) {
 	if !v.clear {
 		v.clear = v.say(ctx, v.report(pointsman.SeenOver, fmt.Sprintf("one node of %s takes writes again: %s on timeline %d", v.cluster.Name, one[0].Node, one[0].Timeline)))
 	}
-	v.standing = v.standing && !v.clear
 }
 
 // othersStopped reports whether every other node is known to take no writes.
@@ -172,8 +170,8 @@ func (v *vigil) say(ctx context.Context, r pointsman.Report) bool {
 		v.w.Clusters.log.Warn("what the watch saw could not be told", "cluster", v.cluster.Name, "err", err)
 		return false
 	}
-	if r.What == pointsman.SeenOver && res.Answer.Code != pointsman.CodeAccepted {
-		return true // no alarm stood
+	if r.What != pointsman.SeenNote && res.Answer.Code != pointsman.CodeAccepted {
+		return true // an alarm that is known, or the end of none
 	}
 	v.w.Clusters.log.Info("the watch told", "cluster", v.cluster.Name, "text", r.Text, "answer", res.Answer.Code)
 	return true

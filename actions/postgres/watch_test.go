@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,6 +22,7 @@ type desk struct {
 	events []pointsman.Event
 	said   []pointsman.Report
 	passed int // ends of an alarm that did not stand
+	again  int // alarms that stood already
 }
 
 func (d *desk) Do(_ context.Context, cmd pointsman.Command) (pointsman.Result, error) {
@@ -34,6 +36,8 @@ func (d *desk) Do(_ context.Context, cmd pointsman.Command) (pointsman.Result, e
 	switch r, ok := cmd.(pointsman.Report); {
 	case ok && r.What == pointsman.SeenOver && ans.Code != pointsman.CodeAccepted:
 		d.passed++
+	case ok && r.What == pointsman.SeenAlarm && ans.Code != pointsman.CodeAccepted:
+		d.again++
 	case ok:
 		d.said = append(d.said, r)
 	}
@@ -131,6 +135,14 @@ func TestWatch(t *testing.T) {
 		if alarm.Key != "target:postgres/orders" || alarm.Offer.Runbook != postgres.SplitBrainRunbook || alarm.Escalate.Service != "dba" || alarm.Severity != "critical" {
 			t.Errorf("alarm %+v", alarm)
 		}
+		await(t, func(context.Context) error { // somebody may close the incident while both write on
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			if d.again == 0 {
+				return errors.New("the alarm is said once, and not as long as it is seen")
+			}
+			return nil
+		})
 		if err := w.pair.Primary.Kill(); err != nil {
 			t.Fatal(err)
 		}

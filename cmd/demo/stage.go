@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"time"
 
@@ -136,7 +135,11 @@ func (s *show) serve(l net.Listener, h http.Handler) {
 }
 
 func (s *show) startSlack(cfg settings, sec secrets) error {
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:"+strconv.Itoa(slackPort()))
+	// A fixed port where it is free, so that the page can stay open from one demo to the next.
+	listener, err := net.Listen("tcp", "127.0.0.1:9097")
+	if err != nil {
+		listener, err = net.Listen("tcp", "127.0.0.1:0")
+	}
 	if err != nil {
 		return err
 	}
@@ -155,17 +158,6 @@ func (s *show) startSlack(cfg settings, sec secrets) error {
 	s.stage.slackURL = base + "/"
 	s.serve(listener, ownHost(s.stage.slack))
 	return nil
-}
-
-// slackPort is a fixed port where it is free, so that the page can stay open from one demo to the next.
-func slackPort() int {
-	const usual = 9097
-	l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(usual))
-	if err != nil {
-		return 0
-	}
-	_ = l.Close() // only asked whether it is free
-	return usual
 }
 
 func (s *show) startPointsman(ctx, run context.Context, cfg settings, sec secrets) error {
