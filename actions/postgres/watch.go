@@ -60,11 +60,11 @@ func (w Watch) Run(ctx context.Context) error {
 
 // vigil is what the watch over one cluster remembers from look to look.
 type vigil struct {
-	w        Watch
-	cluster  Cluster
-	seen     string // two writers, seen once: a look is not of one moment, so it takes two
-	clear    bool   // the last look showed one primary and no second, and the desk knows
-	alone    bool   // it was told that no standby follows
+	w       Watch
+	cluster Cluster
+	seen    string // two writers, seen once: a look is not of one moment, so it takes two
+	clear   bool   // the last look showed one primary and no second, and the desk knows
+	alone   bool   // it was told that no standby follows
 }
 
 // look looks once and tells when the next look is due.
