@@ -1,8 +1,6 @@
 package endpoint
 
 import (
-	"fmt"
-
 	"github.com/pointsman/pointsman/actions"
 )
 
@@ -21,5 +19,5 @@ func (t Target) byHand(from, to Place) string {
 	if t.File == "" {
 		return actions.Shell(t.setting(from.Address, to.Address)...)
 	}
-	return fmt.Sprintf("in %s, in the value of %s: replace %s with %s", t.File, t.Variable, from.Address, to.Address)
+	return actions.Remark("in %s, in the value of %s: replace %s with %s", t.File, t.Variable, from.Address, to.Address)
 }

@@ -37,10 +37,10 @@ func TestByHandNamesTheVariableOfTheFile(t *testing.T) {
 	target, path := inFile(t, before)
 	h := kind(t, target).(actions.Handy)
 	do, undo := h.ByHand(input(there))
-	if want := []string{"in " + path + ", in the value of DATABASE_URL: replace db-1.internal:5432 with db-2.internal:5433"}; !cmp.Equal(do, want) {
+	if want := []string{"# in " + path + ", in the value of DATABASE_URL: replace db-1.internal:5432 with db-2.internal:5433"}; !cmp.Equal(do, want) {
 		t.Errorf("do %q, want %q", do, want)
 	}
-	if want := []string{"in " + path + ", in the value of DATABASE_URL: replace db-2.internal:5433 with db-1.internal:5432"}; !cmp.Equal(undo, want) {
+	if want := []string{"# in " + path + ", in the value of DATABASE_URL: replace db-2.internal:5433 with db-1.internal:5432"}; !cmp.Equal(undo, want) {
 		t.Errorf("undo %q, want %q", undo, want)
 	}
 	for _, with := range []string{`{"endpoint":"api","from":"pg-1","to":"${candidate}"}`, `{"endpoint":"shop","from":"pg-1","to":"pg-2"}`} {

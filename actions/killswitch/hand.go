@@ -79,11 +79,7 @@ func reasonByHand(in actions.Input) string {
 func (s Switch) psql(statements ...string) []string {
 	cfg, err := s.config()
 	if err != nil {
-		out := []string{"on the kill switch's database:"}
-		for _, statement := range statements {
-			out = append(out, statement+";")
-		}
-		return out
+		return []string{actions.NotDone("connect to the database of kill switch %s, whose connection string could not be read for this plan, and run there: %s;", s.Name, strings.Join(statements, "; "))}
 	}
 	words := append([]string{"PGTZ=UTC"}, dsn.Psql(cfg, cmp.Or(cfg.Database, cfg.User), "-X", "-v", "ON_ERROR_STOP=1")...)
 	for _, statement := range statements {

@@ -93,7 +93,7 @@ func TestByHandNamesTheDatabaseAndNobodyWhoConnects(t *testing.T) {
 	)
 	for dsn, want := range map[string]string{
 		file:           `PGTZ=UTC psql -X -v ON_ERROR_STOP=1 -h db-1,2001:db8::1 -p 5433,5432 -d 'dbname='\''ops'\'' target_session_attrs=read-write' -c '` + look + `'`,
-		file + "-gone": "on the kill switch's database:\n" + look + ";",
+		file + "-gone": `echo 'NOT DONE: connect to the database of kill switch trading, whose connection string could not be read for this plan, and run there: ` + look + `;'; false`,
 		"one":          `PGTZ=UTC psql -X -v ON_ERROR_STOP=1 -h db-1 -p 5432 -d ops -c '` + look + `'`,
 	} {
 		s := killswitch.Switch{Name: "trading", DSNFile: dsn, Table: "ops.halt", ID: 3}

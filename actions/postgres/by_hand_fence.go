@@ -22,7 +22,7 @@ func (a Fencing) ByHand(in actions.Input) (do, undo []string) {
 	way := wayBack{Cluster: cluster, node: node}
 	for _, other := range cluster.Nodes {
 		if other.Name != node.Name {
-			way.others, way.asks = append(way.others, other.Name), append(way.asks, other.says("= t"))
+			way.others = append(way.others, other)
 		}
 	}
 	ladder := cluster.ladder(args)
@@ -30,9 +30,9 @@ func (a Fencing) ByHand(in actions.Input) (do, undo []string) {
 		do = append(do, cluster.rungByHand(rung, node)...)
 	}
 	if !slices.Contains(ladder, rungStop) {
-		do = append(do, remark("stop PostgreSQL on %s and keep it from starting again", node.Name))
+		do = append(do, actions.Remark("stop PostgreSQL on %s and keep it from starting again", node.Name))
 	}
-	undo = append(undo, remark("only while every other node says that it is a standby: %s would be a second primary", node.Name))
+	undo = append(undo, actions.Remark("only while every other node says that it is a standby: %s would be a second primary", node.Name))
 	// Not the ladder backwards: databases are opened on a server that runs, and can be reached.
 	for _, rung := range []string{rungNetwork, rungStop, rungRevoke, rungPooler} {
 		if slices.Contains(ladder, rung) {
@@ -54,8 +54,8 @@ func (c Cluster) rungByHand(rung string, node Node) []string {
 		// Under another name than sessions of psql have, which would be taken for its own and spared.
 		end := `SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a WHERE ` + strings.Join(strings.Fields(insideSQL), " ")
 		return []string{
-			node.each(`SELECT format($$ALTER DATABASE %I ALLOW_CONNECTIONS false$$, datname) FROM pg_database WHERE datallowconn AND ` + closableSQL),
-			"PGAPPNAME=by-hand " + node.psql(maintenance, end),
+			node.each(`SELECT format($$ALTER DATABASE %I ALLOW_CONNECTIONS false$$, datname) FROM pg_database WHERE datallowconn AND ` + closableSQL).String(),
+			node.as("by-hand", end).String(),
 		}
 	}
 	return nil
@@ -65,44 +65,51 @@ func (c Cluster) rungByHand(rung string, node Node) []string {
 type wayBack struct {
 	Cluster
 	node   Node
-	others []string // the names of the other nodes
-	asks   []string // whether each of them is a standby
+	others []Node
 }
 
 func (w wayBack) back(rung string) []string {
 	switch rung {
 	case rungStop:
-		return []string{remark("start PostgreSQL on %s, if it was stopped", w.node.Name)}
+		return []string{actions.Remark("start PostgreSQL on %s, if it was stopped", w.node.Name)}
 	case rungNetwork:
 		lines := theHook(w.Fence.NetworkUndo, w.node.Name, "let clients reach "+w.node.Name+" again")
 		if len(w.Fence.NetworkUndo) > 0 {
-			lines[len(lines)-1] = w.only(lines[len(lines)-1])
+			lines[len(lines)-1] = w.only(&gate{}, "", command{line: lines[len(lines)-1]})
 		}
 		return lines
 	case rungPooler:
 		var lines []string
-		for _, line := range w.commands("RESUME", w.Poolers) {
-			lines = append(lines, w.only(line))
+		for _, p := range w.Poolers { // to a server that is stopped still, nobody is let go
+			var g gate
+			g.require(g.says(w.node, "f"))
+			lines = append(lines, w.only(&g, w.node.Name+" must take writes, and ", p.psql("RESUME "+quotedEntry(p.entry(w.Cluster)))))
 		}
 		return lines
 	case rungRevoke:
-		return []string{w.only(w.node.each(`SELECT format($$ALTER DATABASE %I ALLOW_CONNECTIONS true$$, datname) FROM pg_database WHERE NOT datallowconn AND ` + closableSQL))}
+		return []string{w.only(&gate{}, "", w.node.each(`SELECT format($$ALTER DATABASE %I ALLOW_CONNECTIONS true$$, datname) FROM pg_database WHERE NOT datallowconn AND `+closableSQL))}
 	}
 	return nil
 }
 
-func (w wayBack) only(command string) string {
-	return only(w.asks, strings.Join(w.others, ", ")+" must say that it is a standby", command)
+// only runs the command where every other node is a standby, which the gate is asked in addition.
+func (w wayBack) only(g *gate, why string, c command) string {
+	var names []string
+	for _, other := range w.others {
+		names = append(names, other.Name)
+		g.require(g.says(other, "t"))
+	}
+	return g.only(why+strings.Join(names, ", ")+" must say that it is a standby", c)
 }
 
 // theHook is a hook as it would be started on Pointsman's own machine; where none is configured, what it would be for.
 func theHook(command []string, node, otherwise string) []string {
 	if len(command) == 0 {
-		return []string{remark("%s", otherwise)}
+		return []string{actions.Remark("%s", otherwise)}
 	}
 	argv := make([]string, len(command))
 	for i, arg := range command {
 		argv[i] = strings.ReplaceAll(arg, "{node}", node)
 	}
-	return []string{remark("on the machine of Pointsman:"), actions.Shell(argv...)}
+	return []string{actions.Remark("on the machine of Pointsman:"), actions.Shell(argv...)}
 }

@@ -1,25 +1,41 @@
 package postgres
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/pointsman/pointsman/actions"
+	"github.com/pointsman/pointsman/actions/postgres/dsn"
 )
 
-// promoting is the command that promotes the node, if it is a standby yet and no other one says that it is a primary. One that is
-// silent says nothing: of that a person must make sure.
+// promoting is the command that promotes the node, if it is a standby yet and each other one says that it is a standby, too, or
+// nobody answers there at all. One that hangs does not answer either: of that a person must make sure.
 func (c Cluster) promoting(node Node) []string {
-	asks, why := []string{node.says("= t")}, node.Name+" must be a standby yet"
+	var g gate
+	g.require(g.says(node, "t"))
+	why := node.Name + " must be a standby yet"
 	for _, other := range c.Nodes {
 		if other.Name != node.Name {
-			asks = append(asks, other.says("!= f"))
-			why += ", and " + other.Name + " no primary"
+			g.require(g.harmless(other))
+			why += ", and " + other.Name + " a standby or stopped, so that pg_isready has no response"
 		}
 	}
 	return []string{
-		remark("first make certain that no other node takes writes or will: one that does not answer must be stopped, and kept from starting"),
-		only(asks, why, node.psql(maintenance, "SELECT pg_promote(true, 60)")),
+		actions.Remark("first make certain that no other node takes writes or will: one that does not answer must be stopped, and kept from starting"),
+		g.only(why, node.promotion()),
 	}
+}
+
+// promotion tells what became of it: the server goes on also where psql was cut off, or the wait of 60 s was over.
+func (n Node) promotion() command {
+	const sql = "SELECT pg_promote(true, 60)"
+	words, err := n.words(maintenance, "-XAtw")
+	if err != nil {
+		return unreachable(n.Name, sql)
+	}
+	well := "echo " + actions.Shell(n.Name+" is a primary now")
+	lost := "echo " + actions.Shell("NOT KNOWN whether "+n.Name+" is a primary now or becomes one yet: ask it, "+isStandbySQL+", and start no other node before it is told")
+	return command{line: `if [ "$(` + actions.Shell(append(words, "-c", sql)...) + `)" = t ]; then ` + well + "; else " + lost + "; false; fi"}
 }
 
 // ByHand implements actions.Handy. There is no way back: a promoted server has a history of its own.
@@ -39,13 +55,13 @@ func (a Verify) ByHand(in actions.Input) (do, undo []string) {
 		return nil, nil
 	}
 	node, _ := cluster.node(args.Candidate)
-	do = append(do, remark("%s must say f", node.Name), node.psql(maintenance, "SELECT pg_is_in_recovery()"))
+	do = append(do, actions.Remark("%s must say f", node.Name), node.psql(isStandbySQL).String())
 	for _, e := range cluster.endpoints() {
 		if e.empty() {
 			continue
 		}
-		do = append(do, e.psql("", fmt.Sprintf("INSERT INTO %s (id, at, token) VALUES (%d, now(), $$by hand$$) ON CONFLICT (id) DO UPDATE SET at = excluded.at, token = excluded.token RETURNING at, inet_server_addr()",
-			cluster.HeartbeatTable, e.row)))
+		do = append(do, e.psql(fmt.Sprintf("INSERT INTO %s (id, at, token) VALUES (%d, now(), $$by hand$$) ON CONFLICT (id) DO UPDATE SET at = excluded.at, token = excluded.token RETURNING at, inet_server_addr()",
+			cluster.HeartbeatTable, e.row)).String())
 	}
 	return do, nil
 }
@@ -57,7 +73,7 @@ func (a Checkpoint) ByHand(in actions.Input) (do, undo []string) {
 		return nil, nil
 	}
 	node, _ := cluster.node(args.Node)
-	return []string{node.psql(maintenance, "CHECKPOINT")}, nil
+	return []string{node.psql("CHECKPOINT").String()}, nil
 }
 
 // ByHand implements actions.Handy. Who is who the check has found out, where the step does not say it. The way back of a switchover
@@ -82,17 +98,27 @@ func (a Switchover) ByHand(in actions.Input) (do, undo []string) {
 	if old == "" {
 		old = "the primary"
 	}
-	do = append(cluster.commands("PAUSE", cluster.Poolers), remark("stop %s in order, with pg_ctl stop -m fast, and keep it from starting again", old))
+	do = append(cluster.commands("PAUSE", cluster.Poolers), actions.Remark("stop %s in order, with pg_ctl stop -m fast, and keep it from starting again", old))
+	next := cluster.Nodes // to whom the poolers may lead then
 	if known {
-		do = append(do, remark("what %s has replayed must be beyond the Latest checkpoint location that pg_controldata tells of %s:", node.Name, old),
-			node.psql(maintenance, "SELECT pg_last_wal_replay_lsn()"))
+		next = []Node{node}
+		do = append(do, actions.Remark("what %s has replayed must be beyond the Latest checkpoint location that pg_controldata tells of %s:", node.Name, old),
+			node.psql("SELECT pg_last_wal_replay_lsn()").String())
 		do = append(do, cluster.promoting(node)...)
-		undo = append(undo, remark("whether %s is a standby yet:", node.Name), node.psql(maintenance, "SELECT pg_is_in_recovery()"))
+		undo = append(undo, actions.Remark("whether %s is a standby yet:", node.Name), node.psql(isStandbySQL).String())
 	} else {
-		do = append(do, remark("wait until %s has replayed all of it, and there: SELECT pg_promote", node.Name))
+		do = append(do, actions.Remark("wait until %s has replayed all of it, and there: SELECT pg_promote", node.Name))
 	}
-	resume := cluster.commands("RESUME", cluster.Poolers)
-	do = append(append(do, remark("lead the poolers, or the address of the clients, to %s", node.Name)), resume...)
-	undo = append(undo, remark("with t, start %s again, if it is stopped", old), remark("with f, %s is the primary: lead the poolers to it", node.Name), remark("only then:"))
-	return do, append(undo, resume...)
+	do = append(append(do, actions.Remark("lead the poolers, or the address of the clients, to %s", node.Name)), cluster.resuming(cluster.Poolers, next...)...)
+	undo = append(undo, actions.Remark("with t, start %s again, if it is stopped", old), actions.Remark("with f, %s is the primary: lead the poolers to it", node.Name))
+	return do, append(undo, cluster.resuming(cluster.Poolers, cluster.Nodes...)...)
+}
+
+// psql goes to the server that takes writes, where the address names several.
+func (e endpoint) psql(sql string) command {
+	cfg, err := e.config()
+	if err != nil {
+		return unreachable("the address "+e.name, sql)
+	}
+	return command{line: actions.Shell(append(dsn.Psql(cfg, cmp.Or(cfg.Database, cfg.User), "-Xw"), "-c", sql)...)}
 }

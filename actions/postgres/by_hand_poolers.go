@@ -1,0 +1,98 @@
+package postgres
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/pointsman/pointsman/actions"
+	"github.com/pointsman/pointsman/actions/postgres/ini"
+)
+
+// ByHand implements actions.Handy. Where the poolers led before the plan has found out.
+func (a Repoint) ByHand(in actions.Input) (do, undo []string) {
+	args, err := a.args(in)
+	if err != nil {
+		return nil, nil
+	}
+	cluster, err := a.c.having(in, args.Cluster, args.To)
+	if err != nil {
+		return nil, nil
+	}
+	poolers, err := cluster.pooler(args.Pooler)
+	if err != nil {
+		return nil, nil
+	}
+	node, _ := cluster.node(args.To)
+	to, err := node.place()
+	if err != nil {
+		return nil, nil
+	}
+	for _, p := range poolers {
+		do = append(do, cluster.leading(p, to)...)
+		if before, ok := unpinned(in.Pins[poolerPin(p)]); ok {
+			undo = append(undo, cluster.leading(p, before)...)
+		} else {
+			undo = append(undo, actions.Remark("in %s, in [databases], for %s: the host and port that the evidence of the plan shows; then, in the console of %s: RELOAD", p.Ini, p.entry(cluster), p.Name))
+		}
+	}
+	if args.Resume {
+		do = append(do, cluster.resuming(poolers, node)...)
+	}
+	return do, undo
+}
+
+// leading is the edit, which is a person's, and the RELOAD behind it: without the edit PgBouncer would answer it as well.
+func (c Cluster) leading(p Pooler, to ini.Place) []string {
+	var g gate
+	g.require(p.written(c, to))
+	why := fmt.Sprintf("in %s the entry %s must have host=%s port=%s first; that is asked on the machine that has the file", p.Ini, p.entry(c), to.Host, to.Port)
+	return []string{
+		actions.Remark("in %s, in [databases], for %s: host=%s port=%s", p.Ini, p.entry(c), to.Host, to.Port),
+		g.only(why, p.psql("RELOAD")),
+	}
+}
+
+// written is the condition that the file leads to the place.
+func (p Pooler) written(c Cluster, to ini.Place) string {
+	const space = "[[:space:]]*"
+	has := func(key, value string) string {
+		return `[[:space:]=]` + key + space + "=" + space + "'?" + regexp.QuoteMeta(value) + "'?([[:space:]]|$)"
+	}
+	entry := "^" + space + `"?` + regexp.QuoteMeta(p.entry(c)) + `"?` + space + "="
+	return actions.Shell("grep", "-E", "-e", entry, "--", p.Ini) + " | " + actions.Shell("grep", "-E", "-e", has("host", to.Host)) + " | " + actions.Shell("grep", "-Eq", "-e", has("port", to.Port))
+}
+
+// resuming lets the clients of poolers go on, of each where it leads to one of the nodes and that one takes writes.
+func (c Cluster) resuming(poolers []Pooler, nodes ...Node) (out []string) {
+	for _, p := range poolers {
+		var g gate
+		var ways, names []string
+		for _, n := range nodes {
+			names = append(names, n.Name)
+			if to, err := n.place(); err == nil {
+				ways = append(ways, "{ "+g.leads(c, p, to)+" && "+g.says(n, "f")+"; }")
+			} else {
+				g.unknown(n.Name)
+			}
+		}
+		g.require("{ " + strings.Join(ways, " || ") + "; }")
+		out = append(out, g.only(fmt.Sprintf("%s must lead to a primary: %s", p.Name, strings.Join(names, ", or ")), p.psql("RESUME "+quotedEntry(p.entry(c)))))
+	}
+	return out
+}
+
+// leads is the condition that the pooler itself says that it leads to the place. A gate asks one pooler.
+func (g *gate) leads(c Cluster, p Pooler, to ini.Place) string {
+	words, err := p.Console.words(consoleDatabase, "-XAtw")
+	if err != nil {
+		return g.unknown("the console of " + p.Name)
+	}
+	line := "led=$(PGCONNECT_TIMEOUT=5 " + actions.Shell(append(words, "-c", "SHOW DATABASES")...) + " | " +
+		actions.Shell("grep", "-E", "-e", "^"+regexp.QuoteMeta(p.entry(c))+`\|`) + ` | cut -d '|' -f 2,3 | tr '|' :)`
+	if !strings.Contains(strings.Join(g.lines, "\n"), line) {
+		g.lines = append(g.lines, line)
+		g.heard = append(g.heard, actions.Shell(p.Name+" leads to")+` "${led:-nothing that it tells};"`)
+	}
+	return `[ "$led" = ` + actions.Shell(to.String()) + ` ]`
+}
