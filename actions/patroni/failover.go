@@ -10,7 +10,7 @@ import (
 
 // Failover is the kind patroni.failover: a cluster without a leader is given one. For a lost leader Patroni does it
 // itself; this is for when it does not, because it is paused or nobody passes its own conditions.
-type Failover struct{ c *Clusters }
+type Failover struct{ onCluster }
 
 var (
 	_ actions.Action    = Failover{}

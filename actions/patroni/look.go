@@ -57,7 +57,8 @@ func New(cfg Config) *Clusters {
 
 // Kinds are the actions on these clusters.
 func (c *Clusters) Kinds() []actions.Action {
-	return []actions.Action{Status{c}, Switchover{c}, Failover{c}}
+	on := onCluster{c}
+	return []actions.Action{Status{on}, Switchover{on}, Failover{on}}
 }
 
 // find returns the configured cluster that the step names. It must be the plan's target, whose lock the run holds.

@@ -12,7 +12,7 @@ import (
 )
 
 // Status is the kind patroni.status: it looks, judges and chooses the candidate. It has no effect.
-type Status struct{ c *Clusters }
+type Status struct{ onCluster }
 
 var (
 	_ actions.Action    = Status{}

@@ -10,7 +10,7 @@ import (
 )
 
 // Switchover is the kind patroni.switchover: the leader hands over to a replica, and follows it.
-type Switchover struct{ c *Clusters }
+type Switchover struct{ onCluster }
 
 var (
 	_ actions.Action    = Switchover{}

@@ -2,28 +2,16 @@ package patroni
 
 import "github.com/pointsman/pointsman/actions"
 
-// Every kind works on the cluster that the run holds: its lock, cool-down and windows protect nothing else.
-var (
-	_ actions.Tied = Status{}
-	_ actions.Tied = Switchover{}
-	_ actions.Tied = Failover{}
+// onCluster is what every kind here has: the clusters, and that it works on the one that the run holds. The run's lock, cool-down
+// and windows protect nothing else.
+type onCluster struct{ c *Clusters }
 
-	_ actions.Frugal = Status{}
-)
-
-const (
-	targetKind = "patroni"
-	clusterArg = "cluster"
-)
+var _ actions.Tied = onCluster{}
 
 // TiedTo implements actions.Tied.
-func (Status) TiedTo() (kind, argument string) { return targetKind, clusterArg }
+func (onCluster) TiedTo() (kind, argument string) { return "patroni", "cluster" }
 
-// TiedTo implements actions.Tied.
-func (Switchover) TiedTo() (kind, argument string) { return targetKind, clusterArg }
-
-// TiedTo implements actions.Tied.
-func (Failover) TiedTo() (kind, argument string) { return targetKind, clusterArg }
+var _ actions.Frugal = Status{}
 
 // Needs implements actions.Frugal: it only looks.
 func (Status) Needs() (target, lock bool) { return false, false }

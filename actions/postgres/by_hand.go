@@ -49,11 +49,7 @@ func (c Cluster) commands(word string, poolers []Pooler) (out []string) {
 
 // ByHand implements actions.Handy. Sessions that were ended do not come back; their clients do.
 func (a Terminate) ByHand(in actions.Input) (do, undo []string) {
-	args, err := a.args(in)
-	if err != nil {
-		return nil, nil
-	}
-	cluster, err := a.c.having(in, args.Cluster, args.Node)
+	args, cluster, err := a.resolve(in)
 	if err != nil {
 		return nil, nil
 	}

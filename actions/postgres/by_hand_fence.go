@@ -10,11 +10,7 @@ import (
 // ByHand implements actions.Handy. What closed which databases is on record where a step was not undone; the plan can only
 // say how they are found. On the way back each command asks the other nodes first: with another primary the node would be a second one.
 func (a Fencing) ByHand(in actions.Input) (do, undo []string) {
-	args, err := a.args(in)
-	if err != nil {
-		return nil, nil
-	}
-	cluster, err := a.c.having(in, args.Cluster, args.Node)
+	args, cluster, err := a.resolve(in)
 	if err != nil {
 		return nil, nil
 	}

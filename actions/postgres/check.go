@@ -9,7 +9,7 @@ import (
 )
 
 // Check is the kind postgres.check: it looks, judges, and chooses the candidate. It has no effect.
-type Check struct{ c *Clusters }
+type Check struct{ onCluster }
 
 var (
 	_ actions.Action    = Check{}

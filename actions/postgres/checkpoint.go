@@ -16,7 +16,7 @@ import (
 
 // Checkpoint is the kind postgres.checkpoint: it writes the new timeline into the control file of a promoted server,
 // without which pg_rewind does not see that the old primary diverged.
-type Checkpoint struct{ c *Clusters }
+type Checkpoint struct{ onCluster }
 
 var (
 	_ actions.Action    = Checkpoint{}

@@ -44,19 +44,20 @@ func New(cfg Config, log *slog.Logger) *Clusters {
 
 // Kinds are the actions on these clusters.
 func (c *Clusters) Kinds() []actions.Action {
+	on := onCluster{c}
 	return []actions.Action{
-		Check{c},
-		Fencing{c},
-		Promote{c},
-		Verify{c},
-		Lag{c},
-		Repoint{c},
-		Checkpoint{c},
-		Terminate{c},
-		Rejoin{c},
-		Switchover{c},
-		Pause{c},
-		Resume{c},
+		Check{on},
+		Fencing{on},
+		Promote{on},
+		Verify{on},
+		Lag{on},
+		Repoint{on},
+		Checkpoint{on},
+		Terminate{on},
+		Rejoin{on},
+		Switchover{on},
+		Pause{on},
+		Resume{on},
 	}
 }
 

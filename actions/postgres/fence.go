@@ -12,7 +12,7 @@ import (
 )
 
 // Fencing is the kind postgres.fence: it makes sure that a node takes no writes and does not come back to take them.
-type Fencing struct{ c *Clusters }
+type Fencing struct{ onCluster }
 
 var (
 	_ actions.Action    = Fencing{}

@@ -17,7 +17,7 @@ import (
 
 // Lag is the kind postgres.lag: it helps standbys of a living primary to catch up. Its one effect is to resume replay
 // where somebody paused it; then it waits until the lag is under the limit.
-type Lag struct{ c *Clusters }
+type Lag struct{ onCluster }
 
 var (
 	_ actions.Action    = Lag{}

@@ -11,10 +11,10 @@ import (
 )
 
 // Pause is the kind pgbouncer.pause: it lets the clients of the poolers wait, once their transactions have ended.
-type Pause struct{ c *Clusters }
+type Pause struct{ onCluster }
 
 // Resume is the kind pgbouncer.resume: it lets them go on.
-type Resume struct{ c *Clusters }
+type Resume struct{ onCluster }
 
 var (
 	_ actions.Action    = Pause{}

@@ -16,7 +16,7 @@ import (
 )
 
 // Promote is the kind postgres.promote: it makes one standby the primary.
-type Promote struct{ c *Clusters }
+type Promote struct{ onCluster }
 
 var (
 	_ actions.Action    = Promote{}

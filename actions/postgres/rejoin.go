@@ -11,7 +11,7 @@ import (
 
 // Rejoin is the kind postgres.rejoin: it makes an old primary, or a standby that lost its primary, a standby of the
 // primary that there is now.
-type Rejoin struct{ c *Clusters }
+type Rejoin struct{ onCluster }
 
 var (
 	_ actions.Action    = Rejoin{}

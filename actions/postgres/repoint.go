@@ -17,7 +17,7 @@ import (
 )
 
 // Repoint is the kind pgbouncer.repoint: it leads the cluster's poolers to another node.
-type Repoint struct{ c *Clusters }
+type Repoint struct{ onCluster }
 
 var (
 	_ actions.Action    = Repoint{}

@@ -15,7 +15,7 @@ import (
 // Switchover is the kind postgres.switchover: planned, without a lost transaction, and without an error for clients
 // that go through PgBouncer. Pausing, stopping, promoting, leading and resuming are one effect, because clients wait
 // meanwhile: a run that stopped between two steps would keep them waiting for a person.
-type Switchover struct{ c *Clusters }
+type Switchover struct{ onCluster }
 
 var (
 	_ actions.Action    = Switchover{}

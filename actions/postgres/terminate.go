@@ -13,7 +13,7 @@ import (
 )
 
 // Terminate is the kind postgres.terminate: it ends sessions of clients on one node.
-type Terminate struct{ c *Clusters }
+type Terminate struct{ onCluster }
 
 var (
 	_ actions.Action    = Terminate{}

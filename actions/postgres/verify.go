@@ -13,7 +13,7 @@ import (
 )
 
 // Verify is the kind postgres.verify: a real write and read through the addresses that clients use.
-type Verify struct{ c *Clusters }
+type Verify struct{ onCluster }
 
 var (
 	_ actions.Action    = Verify{}
