@@ -78,6 +78,9 @@ func TestExamine(t *testing.T) {
 		{"no fence", func(c *postgres.Cluster) { c.Fence.Command = nil }, []string{"no stop hook is configured"}},
 		{"clients that reach nobody", func(c *postgres.Cluster) { c.Clients.Address = nowhere }, []string{"HARD postgres/orders clients leads to the primary: it cannot be connected to: 127.0.0.1:1: connection refused"}},
 		{"clients with the wrong role", func(c *postgres.Cluster) { c.Clients.DSN = w.pair.ClientDSN("nobody") }, []string{"clients leads to the primary: it cannot be connected to: 127.0.0.1:", `: role "nobody" does not exist (SQLSTATE 28000)`}},
+		{"clients that stay with a host that hangs", func(c *postgres.Cluster) {
+			c.Clients.DSN = strings.Replace(w.pair.ClientDSN(lab.Pointsman), "connect_timeout=5&", "", 1)
+		}, []string{"WARN postgres/orders clients goes on to the next host: its DSN names 2 hosts and no connect_timeout", "add connect_timeout=2 to it"}},
 		{"clients without rights", func(c *postgres.Cluster) { c.Clients.DSN = w.pair.ClientDSN("bare") }, []string{"the role bare may not write public.pointsman_heartbeat there", "TO bare, in the database of its DSN"}},
 		{"clients that are led to a standby", func(c *postgres.Cluster) {
 			c.Clients.More = []postgres.Address{{DSN: w.pair.Standby.PointsmanDSN()}}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/pointsman/pointsman/actions/postgres/dsn"
 )
 
 // endpoint is one address that clients use.
@@ -60,6 +62,16 @@ func (e endpoint) visit(ctx context.Context, table, token string) (arrival, erro
 	return a, err
 }
 
+// patience is how long one try through the endpoint may take. Where a host hangs, clients go on to the next one after their
+// connect_timeout, and a primary that hangs is a usual reason for a failover.
+func (e endpoint) patience(read time.Duration) time.Duration {
+	limit := 2 * read
+	if cfg, err := e.config(); err == nil {
+		limit += time.Duration(len(dsn.Hosts(cfg))-1) * cfg.ConnectTimeout
+	}
+	return limit
+}
+
 // retryPath is how often a write is tried again: addresses may need a moment to lead to the new primary.
 const retryPath = 100 * time.Millisecond
 
@@ -71,7 +83,7 @@ func (e endpoint) write(ctx context.Context, cluster Cluster, token string, prim
 	tick := time.NewTicker(retryPath)
 	defer tick.Stop()
 	for {
-		visitCtx, cancel := context.WithTimeout(ctx, 2*cluster.ReadTimeout)
+		visitCtx, cancel := context.WithTimeout(ctx, e.patience(cluster.ReadTimeout))
 		a, err := e.visit(visitCtx, cluster.HeartbeatTable, token)
 		cancel()
 		if err == nil && a.is(primary) {

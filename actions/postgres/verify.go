@@ -158,10 +158,12 @@ func (a Verify) Verify(ctx context.Context, in actions.Input) (pointsman.Evidenc
 	points := cluster.endpoints()
 	seen, faults := make([]arrival, len(points)), make([]error, len(points))
 	var wg sync.WaitGroup
-	pathCtx, cancel := context.WithTimeout(ctx, budget(ctx, 2*cluster.ReadTimeout))
-	defer cancel()
 	for i, e := range points {
-		wg.Go(func() { seen[i], faults[i] = e.visit(pathCtx, cluster.HeartbeatTable, "") })
+		wg.Go(func() {
+			pathCtx, cancel := context.WithTimeout(ctx, budget(ctx, e.patience(cluster.ReadTimeout)))
+			defer cancel()
+			seen[i], faults[i] = e.visit(pathCtx, cluster.HeartbeatTable, "")
+		})
 	}
 	s, _ := a.c.look(ctx, cluster)
 	wg.Wait()
