@@ -57,6 +57,9 @@ type traffic struct {
 	fault  atomic.Value
 	wait   atomic.Int64 // the longest, in microseconds, since it was last taken
 	stop   func()
+
+	mu  sync.Mutex
+	ids []int64 // of the rows that were acknowledged
 }
 
 func startTraffic(t testing.TB, dsn string, clients int) *traffic {
@@ -80,7 +83,8 @@ func startTraffic(t testing.TB, dsn string, clients int) *traffic {
 			defer tick.Stop()
 			for ctx.Err() == nil {
 				began := time.Now()
-				_, err := conn.Exec(context.WithoutCancel(ctx), "INSERT INTO work DEFAULT VALUES")
+				var id int64
+				err := conn.QueryRow(context.WithoutCancel(ctx), "INSERT INTO work DEFAULT VALUES RETURNING id").Scan(&id)
 				took := time.Since(began).Microseconds()
 				for old := c.wait.Load(); took > old && !c.wait.CompareAndSwap(old, took); old = c.wait.Load() {
 				}
@@ -90,6 +94,9 @@ func startTraffic(t testing.TB, dsn string, clients int) *traffic {
 					return
 				}
 				c.acked.Add(1)
+				c.mu.Lock()
+				c.ids = append(c.ids, id)
+				c.mu.Unlock()
 				select {
 				case <-tick.C:
 				case <-ctx.Done():
@@ -101,6 +108,35 @@ func startTraffic(t testing.TB, dsn string, clients int) *traffic {
 	c.stop = func() { once.Do(func() { cancel(); wg.Wait() }) }
 	t.Cleanup(c.stop)
 	return c
+}
+
+// goOn waits until so many more were acknowledged.
+func (c *traffic) goOn(t testing.TB, more int64) {
+	t.Helper()
+	before := c.acked.Load()
+	await(t, func(context.Context) error {
+		if n := c.acked.Load() - before; n < more {
+			return fmt.Errorf("%d writes since", n)
+		}
+		return nil
+	})
+}
+
+// has: the server has every row that was acknowledged. The clients must have stopped.
+func (c *traffic) has(t testing.TB, server *lab.Postgres) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), server.SuperuserDSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	var lost []int64
+	if err := conn.QueryRow(t.Context(), "SELECT array_agg(id) FROM unnest($1::bigint[]) AS id WHERE id NOT IN (SELECT id FROM work)", c.ids).Scan(&lost); err != nil {
+		t.Fatal(err)
+	}
+	if len(lost) > 0 || len(c.ids) == 0 {
+		t.Errorf("%s lost %d of %d rows that were acknowledged: %v", server.Name, len(lost), len(c.ids), lost)
+	}
 }
 
 func (w *world) workTable(t testing.TB) {
