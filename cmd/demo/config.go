@@ -89,17 +89,15 @@ func (s settings) write(sec secrets) (string, error) {
 	return filepath.Join(s.Dir, "pointsman.yaml"), errors.Join(errs...)
 }
 
-// fenceScript stops a server and takes away what it needs to start again, so that a dead primary stays dead. A real
-// hook asks the hypervisor, the kubelet or the service manager.
+// fenceScript stops a server with all its children and takes away what it needs to start again, so that a dead primary stays
+// dead. A real hook asks the hypervisor, the kubelet or the service manager.
 const fenceScript = `#!/bin/sh
 set -eu
 case "$1" in
 %s*) echo "there is no node $1" >&2; exit 1 ;;
 esac
-if [ -f "$data/postmaster.pid" ]; then
-	pid=$(head -n 1 "$data/postmaster.pid")
-	if [ "$(cat "/proc/$pid/comm" 2>/dev/null || true)" = postgres ]; then kill -9 "$pid"; fi
-fi
+at_work() { for p in /proc/[0-9]*; do if [ "$p/cwd" -ef "$data" ]; then echo "${p#/proc/}"; fi; done; }
+while pids=$(at_work) && [ -n "$pids" ]; do kill -9 $pids 2>/dev/null || true; done
 [ ! -f "$data/PG_VERSION" ] || mv "$data/PG_VERSION" "$data/PG_VERSION.fenced"
 echo "$1 is stopped and cannot start"
 `

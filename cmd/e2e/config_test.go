@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"text/template"
+	"time"
 
 	"github.com/pointsman/pointsman/cmd/lab"
 )
@@ -57,7 +58,7 @@ targets:
       probes: [{name: second-site, url: "{{.Probe}}", token: token-of-the-probe}]
       fence: {command: ["{{.Dir}}/fence.sh", "{node}"], timeout: 2m}
       sample_every: 300ms
-      read_timeout: 20s
+      read_timeout: {{.Read}}
 {{- end}}
 {{- with .Switches}}
   killswitch:
@@ -93,7 +94,7 @@ func (s *stage) configure() {
 		"Port": port, "Dir": s.dir, "Slack": s.slack.Config(), "Channel": channel, "WebhookToken": webhookToken, "PagerKey": pagerKey,
 		"UID": os.Getuid(), "Token": tokenOf, "Services": s.as.services, "Endpoints": s.as.endpoints, "Patroni": s.as.patroni, "Route": cmp.Or(s.as.route, "{update_every: 10m}"),
 		"Timings": cmp.Or(s.as.timings, "{lease: 2s, heartbeat: 500ms, sweep: 200ms, check_timeout: 30s}"),
-		"Guards":  s.as.guards, "Storage": s.storage(), "Runbooks": s.books(),
+		"Read":    s.as.reads(), "Guards": s.as.guards, "Storage": s.storage(), "Runbooks": s.books(),
 	}
 	if s.as.switches {
 		data["Switches"] = s.openSwitches()
@@ -137,6 +138,8 @@ func (s *stage) storage() string {
 	return fmt.Sprintf("{driver: sqlite, path: %s}", s.database())
 }
 
+func (as setting) reads() time.Duration { return cmp.Or(as.read, 20*time.Second) }
+
 // database is the program's SQLite file.
 func (s *stage) database() string { return filepath.Join(cmp.Or(s.as.folder, s.dir), "pointsman.db") }
 
@@ -171,7 +174,8 @@ func (s *stage) books() string {
 	return folder
 }
 
-// fenceScript stops a server and takes away what it needs to start again. It notes each call.
+// fenceScript stops a server and takes away what it needs to start again: all of it, because a session of a server that hangs
+// outlives its postmaster, and commits once more when it wakes up. It notes each call.
 const fenceScript = `#!/bin/sh
 set -eu
 echo "$1" >> '%[1]s/fenced'
@@ -179,10 +183,8 @@ while [ -e '%[1]s/hold' ]; do sleep 0.1; done
 case "$1" in
 %[2]s*) echo "there is no node $1" >&2; exit 1 ;;
 esac
-if [ -f "$data/postmaster.pid" ]; then
-	pid=$(head -n 1 "$data/postmaster.pid")
-	if [ "$(cat "/proc/$pid/comm" 2>/dev/null || true)" = postgres ]; then kill -9 "$pid"; fi
-fi
+at_work() { for p in /proc/[0-9]*; do if [ "$p/cwd" -ef "$data" ]; then echo "${p#/proc/}"; fi; done; }
+while pids=$(at_work) && [ -n "$pids" ]; do kill -9 $pids 2>/dev/null || true; done
 [ ! -f "$data/PG_VERSION" ] || mv "$data/PG_VERSION" "$data/PG_VERSION.fenced"
 `
 

@@ -30,6 +30,7 @@ type setting struct {
 	folder    string                         // of the SQLite file; the stage's own by default
 	process   bool                           // as a process of its own, which can be killed
 	pair      bool                           // a primary with its standby
+	read      time.Duration                  // for one node, 20 s by default: longer than a busy machine needs, and what each look at a hung one costs
 	hands     bool                           // and a PgBouncer before it, and a node hook on each machine
 	switches  bool                           // three kill switches in a database of their own
 	pager     bool                           // a PagerDuty

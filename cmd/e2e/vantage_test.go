@@ -18,7 +18,7 @@ import (
 const probeToken = "token-of-the-probe"
 
 // vantage starts a second place from which the same nodes are looked at: the program as it is shipped, with a configuration
-// of its own. A story may hold its answers back.
+// of its own, which gives a hung node up sooner than who asks gives it up. A story may hold its answers back.
 func (s *stage) vantage() string {
 	s.t.Helper()
 	var nodes strings.Builder
@@ -26,8 +26,8 @@ func (s *stage) vantage() string {
 		fmt.Fprintf(&nodes, "        - {name: %s, dsn: %q}\n", n.Name, n.PointsmanDSN())
 	}
 	s.write("probe.token", probeToken+"\n", 0o600)
-	s.write("probe.yaml", fmt.Sprintf("web: {socket: \"\"}\nalertmanager: {tokens: [%s]}\ntargets:\n  postgres:\n    - name: orders\n      environment: test\n      clients: {dsn: %q}\n      nodes:\n%s",
-		webhookToken, s.pair.ClientDSN(lab.Pointsman), nodes.String()), 0o600)
+	s.write("probe.yaml", fmt.Sprintf("web: {socket: \"\"}\nalertmanager: {tokens: [%s]}\ntargets:\n  postgres:\n    - name: orders\n      environment: test\n      read_timeout: %s\n      clients: {dsn: %q}\n      nodes:\n%s",
+		webhookToken, s.as.reads()/2, s.pair.ClientDSN(lab.Pointsman), nodes.String()), 0o600)
 	at, err := url.Parse("http://" + s.probe())
 	if err != nil {
 		s.t.Fatal(err)
