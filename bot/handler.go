@@ -66,8 +66,8 @@ func (h *Handler) Drain() { h.afterwards.Wait() }
 
 func (h *Handler) serveInteraction(w http.ResponseWriter, r *http.Request) {
 	h.serve(w, r, "interaction", func(ctx context.Context, form url.Values) outcome {
-		var cb slack.InteractionCallback
-		if err := json.Unmarshal([]byte(form.Get("payload")), &cb); err != nil {
+		cb, err := interactionOf([]byte(form.Get("payload")))
+		if err != nil {
 			return h.unreadable(ctx, err)
 		}
 		return h.interaction(ctx, cb)

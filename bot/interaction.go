@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -9,6 +10,32 @@ import (
 
 	"github.com/pointsman/pointsman"
 )
+
+// interactionOf reads a request. A click brings the whole card along, of which only is wanted which message it was: reading the
+// blocks takes as long as several questions to the database.
+func interactionOf(payload []byte) (cb slack.InteractionCallback, err error) {
+	var parts map[string]json.RawMessage
+	if err := json.Unmarshal(payload, &parts); err != nil {
+		return cb, err
+	}
+	var message struct {
+		Timestamp       string `json:"ts"`
+		ThreadTimestamp string `json:"thread_ts"`
+	}
+	if card, ok := parts["message"]; ok {
+		if err := json.Unmarshal(card, &message); err != nil {
+			return cb, err
+		}
+		delete(parts, "message")
+	}
+	rest, err := json.Marshal(parts)
+	if err != nil {
+		return cb, err
+	}
+	err = json.Unmarshal(rest, &cb)
+	cb.Message.Timestamp, cb.Message.ThreadTimestamp = message.Timestamp, message.ThreadTimestamp
+	return cb, err
+}
 
 // interaction handles a click or a submitted form.
 func (h *Handler) interaction(ctx context.Context, cb slack.InteractionCallback) outcome {
@@ -144,7 +171,6 @@ func sentence(s string) string {
 	return s
 }
 
-// approve votes, after asking for a reason where the policy wants one and nobody gave one yet.
 // approve counts the vote, and asks for a reason where the policy wants one: nobody who clicks should wait for a look at what
 // nearly no runbook wants.
 func (h *Handler) approve(ctx context.Context, cb slack.InteractionCallback, r route, by pointsman.Actor, to reader, once string) outcome {
