@@ -2,10 +2,13 @@ package store
 
 import (
 	"context"
+	"regexp"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -56,18 +59,37 @@ func (s *statements) untaught(conn *pgx.Conn) []string {
 	return s.all[n:]
 }
 
-// teach prepares on a connection what it was not taught. What cannot be prepared is left to whoever uses it, who also
-// hears why.
+// teach prepares on a connection what it was not taught, and has it planned. What cannot be prepared is left to whoever uses
+// it, who also hears why.
 func (s *statements) teach(ctx context.Context, conn *pgx.Conn) {
 	if s == nil {
 		return
 	}
+	var plans strings.Builder
 	for _, query := range s.untaught(conn) {
-		_, err := conn.Prepare(ctx, query, query)
+		known, err := conn.Prepare(ctx, query, query)
 		if err != nil && (ctx.Err() != nil || conn.IsClosed()) {
 			return
 		}
+		if err == nil && plannable.MatchString(query) {
+			plans.WriteString(planning(known))
+		}
 	}
+	if plans.Len() > 0 {
+		_, _ = conn.PgConn().Exec(ctx, plans.String()).ReadAll() // what could not be planned is planned when it is used
+	}
+}
+
+// plannable are the statements that EXPLAIN takes, which carries none of them out.
+var plannable = regexp.MustCompile(`^\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\s`)
+
+// planning has the server make the plan of a prepared statement that serves whatever its arguments are. See planOnce.
+func planning(known *pgconn.StatementDescription) string {
+	args := ""
+	if n := len(known.ParamOIDs); n > 0 {
+		args = "(NULL" + strings.Repeat(", NULL", n-1) + ")"
+	}
+	return "EXPLAIN EXECUTE " + known.Name + args + ";"
 }
 
 // spread teaches the idle connections of a pool after something new was learned, until ctx ends.
