@@ -32,6 +32,9 @@ type Delivery struct {
 	DueAt    time.Time
 	Ref      string // what the other side called it: "C0INC/1763697600.000100", a dedup key
 	Problem  string // why the last attempt did not succeed
+	// Opened is the incident as the delivery's own transaction left it, if that one opened it: whoever is handed the delivery
+	// right then need not read what was just written, and nothing can have been said of the incident before. It is not stored.
+	Opened *State
 }
 
 // Queue is the deliveries of one way and class. Those of one queue share what sends them, and hold up no other.

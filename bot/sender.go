@@ -48,9 +48,9 @@ func (s *Sender) Send(ctx context.Context, d pointsman.Delivery) (string, error)
 }
 
 func (s *Sender) card(ctx context.Context, d pointsman.Delivery, what said) (string, error) {
-	st, err := s.read.State(ctx, d.Incident)
+	st, ref, found, err := s.stand(ctx, d)
 	if err != nil {
-		return "", fmt.Errorf("state of %s: %w", d.Incident, err)
+		return "", err
 	}
 	v, err := viewOf(ctx, st, s.pages, s.now)
 	if err != nil {
@@ -60,10 +60,6 @@ func (s *Sender) card(ctx context.Context, d pointsman.Delivery, what said) (str
 		slack.MsgOptionMetadata(note(d)), slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())
 	// A card that an earlier attempt may have posted is looked for, because a second one could not be taken back.
 	look := func() (string, bool, error) { return s.search(ctx, d, st.Incident.OpenedAt, "incident", d.Incident) }
-	ref, found, err := s.ref(ctx, d.Incident)
-	if err != nil {
-		return "", err
-	}
 	if !found {
 		if ref, found, err = s.post(ctx, d, s.channel, "card", look, show); err != nil || !found {
 			return ref, err
@@ -76,6 +72,22 @@ func (s *Sender) card(ctx context.Context, d pointsman.Delivery, what said) (str
 	s.log.WarnContext(ctx, "card is gone and posted anew", "incident", d.Incident)
 	ref, _, err = s.post(ctx, d, s.channel, "card", look, show) // where the new one is there already, the next edit brings it up to date
 	return ref, err
+}
+
+// young is how old an incident may be to be shown as it was opened. One whose card had to wait for its turn has changed since.
+const young = time.Second
+
+// stand is how the incident stands, and where its card is. Of one that was opened a moment ago both are known, and the first
+// form of its card waits for no look.
+func (s *Sender) stand(ctx context.Context, d pointsman.Delivery) (st pointsman.State, ref string, found bool, err error) {
+	if d.Opened != nil && d.Attempts == 1 && s.now().Sub(d.Opened.Incident.OpenedAt) < young {
+		return *d.Opened, "", false, nil
+	}
+	if st, err = s.read.State(ctx, d.Incident); err != nil {
+		return st, "", false, fmt.Errorf("state of %s: %w", d.Incident, err)
+	}
+	ref, found, err = s.ref(ctx, d.Incident)
+	return st, ref, found, err
 }
 
 // edit changes the card; gone says that somebody deleted it.

@@ -53,6 +53,31 @@ func TestWhateverSlackAnswersThereIsOneCard(t *testing.T) {
 			t.Errorf("%d looks into the channel's history, which Slack limits and which take their time", n)
 		}
 	})
+	t.Run("nor how the incident stands, which came with it", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.tell(webhook(primaryDown(pointsman.AlertFiring)))
+		d := *w.head()
+		d.Attempts = 1
+		w.mu.Lock()
+		opened := w.state
+		w.down = true
+		w.mu.Unlock()
+		d.Opened = &opened
+		if _, err := w.bot.Sender.Send(t.Context(), d); err != nil {
+			t.Errorf("the first card looks into the store: %v", err)
+		}
+		w.oneCard()
+		for why, edit := range map[string]func(){
+			"at its second attempt":         func() { d.Attempts = 2 },
+			"after it had to wait for long": func() { d.Attempts, opened.Incident.OpenedAt = 1, opened.Incident.OpenedAt.Add(-young) },
+		} {
+			edit()
+			if _, err := w.bot.Sender.Send(t.Context(), d); !errors.Is(err, errDown) {
+				t.Errorf("%s it is drawn as the incident was opened: %v", why, err)
+			}
+		}
+	})
 	t.Run("the line of a thread comes once, too", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)

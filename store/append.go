@@ -29,6 +29,9 @@ func (s *Store) append(ctx context.Context, w *work) error {
 		return err
 	}
 	w.attending = s.attend(bodies)
+	if len(w.employing) > 0 {
+		w.attending.wait() // what the run does first is said in the same edit of the card, and does not share the database with it
+	}
 	var head audit.Head
 	var near edge
 	var has sql.NullString

@@ -80,6 +80,13 @@ func (s *Store) attend(bodies [][]byte) (who attending) {
 	return who
 }
 
+// wait leases nothing: whoever looks next finds the deliveries, and in place of two edits only the newer one.
+func (a *attending) wait() {
+	for _, at := range a.all {
+		at.owner = ""
+	}
+}
+
 func (a *attendant) planAll(events []pointsman.Logged) (planned []pointsman.Delivery, ok bool) {
 	for i, ev := range events {
 		ds, ok := a.plan(ev)
@@ -145,11 +152,16 @@ func (a *attending) post(b *batch, end int64, now time.Time, lease time.Duration
 	}
 }
 
-// tell hands out what was leased, after the commit.
-func (a *attending) tell(upTo int64) {
+// tell hands out what was leased, after the commit, and with it the incident that the transaction opened.
+func (a *attending) tell(upTo int64, opened *pointsman.State) {
 	for _, at := range a.all {
 		if at.there {
 			inOrder(at.leased)
+			for i, d := range at.leased {
+				if opened != nil && d.Incident == opened.Incident.ID {
+					at.leased[i].Opened = opened
+				}
+			}
 			at.told(upTo, at.leased)
 		}
 	}

@@ -59,7 +59,7 @@ func (s *Store) decide(ctx context.Context, w *work, cmd pointsman.Command) (poi
 	if err := s.engage(w, l, after); err != nil {
 		return pointsman.Result{}, err
 	}
-	w.events = events
+	w.events, w.opened = events, l.opened(after)
 	if sub.Once != "" {
 		w.writes.one(`INSERT INTO seen (once, at, code, answer, subject) VALUES ($1, $2, $3, $4, $5)`,
 			indexed(sub.Once), micros(w.now), string(ans.Code), ans.Text, ans.ID)

@@ -23,7 +23,9 @@ type loaded struct {
 	docs     map[string]string // stored documents by id, to see what changed
 	answered *pointsman.Answer // the answer that the same request got before
 	shown    bool              // only looked at, never written back
-	leased   string            // the run of an engine's command, which is written only under this epoch
+	opens    bool              // the command may open it
+	nearby   []pointsman.Protection
+	leased   string // the run of an engine's command, which is written only under this epoch
 	epoch    int64
 }
 
@@ -47,6 +49,8 @@ func (s *Store) load(ctx context.Context, w *work, sub pointsman.Subject) (*load
 		l.contents(&b, id)
 		l.locks(&b, id)
 		l.alerts(&b, id, sub, s.db)
+	case !sub.Protect:
+		l.around(&b)
 	}
 	if sub.Once != "" {
 		l.seen(&b, sub.Once)

@@ -21,6 +21,7 @@ type work struct {
 	about  any   // the command, or a word; for failpoints
 	mends  bool  // it is allowed on a log that has lost its end
 	end    Tail  // of the log, once the events are appended
+	opened *pointsman.State
 
 	attending attending
 	employing []pointsman.Claim // runs that it leases to the worker of this process
@@ -38,7 +39,7 @@ func (s *Store) transact(ctx context.Context, fn func(*work) error) error {
 		case err == nil:
 			s.know(w.end)
 			s.give(w.employing)
-			w.attending.tell(w.end.Seq)
+			w.attending.tell(w.end.Seq, w.opened)
 			if len(w.events) > 0 || w.nudge {
 				s.wake()
 			}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/pointsman/pointsman"
 )
@@ -19,6 +20,7 @@ type attended struct {
 	owner  string
 	cannot string // the text of an event that it cannot plan
 	told   []string
+	opened []pointsman.State // what came with what was leased
 }
 
 // plan is a card and a line in the thread for every event.
@@ -36,6 +38,9 @@ func (a *attended) begin() (string, func(int64, []pointsman.Delivery)) {
 		line := fmt.Sprintf("up to %d:", upTo)
 		for _, d := range leased {
 			line += fmt.Sprintf(" %s of %d, attempt %d", d.Destination, d.Seq, d.Attempts)
+			if d.Opened != nil {
+				a.opened = append(a.opened, *d.Opened)
+			}
 		}
 		a.told = append(a.told, line)
 	}
@@ -99,6 +104,39 @@ func withTheEvent(t *testing.T, s *story) {
 	s.say("six")
 	s.expect("nothing after it left", a.heard())
 	s.expect("but for Follow", s.rest(a), "six")
+}
+
+// withTheOpening: the first form of a card waits for no look, and shows what a look would have shown.
+func withTheOpening(t *testing.T, s *story) {
+	for _, cmd := range []pointsman.Protect{protect(pointsman.Lockout, "orders", ben), protect(pointsman.Lockout, "users", ben), protect(pointsman.Freeze, "", ben)} {
+		if res := s.do(cmd); !res.Answer.OK() {
+			t.Fatalf("%+v", res.Answer)
+		}
+	}
+	a := &attended{owner: "w"}
+	if err := s.Begin(t.Context(), "slack"); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Attend("slack", a.plan, a.begin)()
+	resolved := s.alert("gone")
+	resolved.Status, resolved.EndsAt = pointsman.AlertResolved, s.now.now()
+	hook := s.webhook("orders", s.alert("b"), resolved, s.alert("a"))
+	s.do(hook)
+	s.rest(a)
+	if len(a.opened) != 1 {
+		t.Fatalf("%d incidents came with their cards, want the one that was opened", len(a.opened))
+	}
+	want := s.state("INC-1")
+	if len(want.Protections) != 2 || len(want.Alerts) != 3 {
+		t.Fatalf("the incident has %d protections and %d alerts, want 2 and 3", len(want.Protections), len(want.Alerts))
+	}
+	if diff := cmp.Diff(want, a.opened[0], cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("what a look shows (-), and what came with the card (+):\n%s", diff)
+	}
+	s.do(s.webhook("orders", s.alert("c")))
+	if len(a.opened) != 1 {
+		t.Error("an alert that joined came with an incident of which only a part was read")
+	}
 }
 
 // withManyEvents: the log's end is not held for long, and several events of one transaction have one card.

@@ -50,6 +50,7 @@ func Run(t *testing.T, fresh func(testing.TB) store.Config) {
 		{"what takes the place of a delivery inherits its attempts", inherited},
 		{"what is urgent is leased by the follower itself", atOnceTaken},
 		{"a follower at the log's end has its deliveries with the event", withTheEvent},
+		{"the card of a new incident waits for no look", withTheOpening},
 		{"deliveries of few events go with them, those of many follow", withManyEvents},
 		{"what was rolled back is told to nobody", withAFailedWrite},
 		{"each event is planned once, whoever is first", attendedRace},
