@@ -10,4 +10,5 @@ const (
 	usualDays      = 1
 	usualRaces     = 50
 	usualRestarts  = 1
+	leastRestarts  = 10
 )

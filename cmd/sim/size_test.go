@@ -10,5 +10,6 @@ const (
 	usualRepeats   = 200
 	usualDays      = 10
 	usualRaces     = 1_000
-	usualRestarts  = 9
+	usualRestarts  = 12 // rounds, each of which ends the process at every point
+	leastRestarts  = 200
 )
