@@ -36,7 +36,7 @@ func (w *world) judge(ctx context.Context, t *testing.T) {
 	j := &ruling{
 		world: w, votes: map[string]map[string]string{}, first: map[string]time.Time{}, queued: map[string]time.Time{}, ended: map[string]bool{}, told: map[string]bool{},
 		denied: map[string]bool{}, holder: map[string]string{}, attempts: map[string]int{}, answered: map[string]pointsman.EventType{}, epochs: map[string]int64{},
-		holds: map[string]pointsman.Hold{}, open: map[string]string{}, updates: map[string]int{}, word: map[string]bool{}, unsent: map[string]int{}, since: map[string]time.Time{}, truths: map[string]pointsman.Truth{},
+		holds: map[string]pointsman.Hold{}, open: map[string]string{}, updates: map[string]int{}, fired: map[firing]bool{}, unpaged: map[string]time.Time{}, word: map[string]bool{}, unsent: map[string]int{}, since: map[string]time.Time{}, truths: map[string]pointsman.Truth{},
 		begun: map[string]time.Time{}, busy: map[string]map[int]bool{}, bad: map[string]bool{}, halting: map[string]bool{}, granted: map[string]float64{}, alarmed: map[string]bool{},
 	}
 	for i, ev := range w.events {
@@ -54,6 +54,8 @@ func (w *world) judge(ctx context.Context, t *testing.T) {
 		j.grants(ev.Event)
 		j.protections(ev.Event)
 		j.incidents(ev.Event)
+		j.webhooks(ev.Event)
+		j.pages(ev.Event)
 	}
 	j.limited()
 	j.atTheEnd()
@@ -122,6 +124,8 @@ type ruling struct {
 	alarmed  map[string]bool   // open runs -> nobody let them go on since the last alarm
 	open     map[string]string // key -> incident
 	updates  map[string]int
+	fired    map[firing]bool            // what is on record of it
+	unpaged  map[string]time.Time       // run -> when it was parked, until the page for it
 	word     map[string]bool            // run -> a person said how it goes on
 	unsent   map[string]int             // step -> attempts in a row that sent nothing
 	since    map[string]time.Time       // step -> when its newest attempt began
@@ -131,7 +135,6 @@ type ruling struct {
 	bad      map[string]bool            // groups of which a member ended badly
 	halting  map[string]bool            // runs that pause when the step at work has ended
 	granted  map[string]float64         // run -> the greatest figure that was accepted in its course
-	parked   int
 }
 
 func (j *ruling) approvals(ev pointsman.Event) {
@@ -215,8 +218,6 @@ func (j *ruling) runs(ev pointsman.Event) {
 		}
 		j.ended[ev.Run] = true
 		delete(j.holder, ev.Target)
-	case pointsman.EvRunParked:
-		j.parked++
 	}
 	if j.ended[ev.Run] && (ev.Type == pointsman.EvRunStarted || ev.Type == pointsman.EvRunResumed || ev.Type == pointsman.EvRunTaken) {
 		j.violated("I12: %s: %s after its end", ev.Run, ev.Type)
@@ -336,16 +337,13 @@ func (j *ruling) incidents(ev pointsman.Event) {
 		delete(j.open, key)
 	case pointsman.EvIncidentUpdate:
 		j.updates[ev.Incident]++
-	case pointsman.EvPageTriggered:
-		j.parked = max(0, j.parked-1) // other pages come as well
 	}
 }
 
 // atTheEnd compares what the log says with what is stored.
 func (j *ruling) atTheEnd() {
-	if j.parked > 0 {
-		j.violated("I13: %d parked run(s) paged nobody", j.parked)
-	}
+	j.stored()
+	j.woken()
 	for _, st := range j.states {
 		if isOpen := st.Incident.State == pointsman.IncidentOpen; isOpen != (j.open[st.Incident.Key] == st.Incident.ID) {
 			j.violated("I8: %s is %s, the log says otherwise", st.Incident.ID, st.Incident.State)

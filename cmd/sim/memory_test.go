@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,6 +46,9 @@ func (m *memory) Do(ctx context.Context, cmd pointsman.Command) (pointsman.Resul
 			a.Code = pointsman.CodeDuplicate
 		}
 		return pointsman.Result{Answer: a}, nil
+	}
+	if _, webhook := cmd.(pointsman.ReceiveAlerts); webhook && m.flaw == flawAnswer && len(m.events) > 0 {
+		return pointsman.Result{Answer: pointsman.Answer{Code: pointsman.CodeAccepted, Text: "stored"}}, nil
 	}
 	if held := m.leases[sub.Run]; sub.Run != "" && held.epoch != sub.Epoch && m.flaw != flawFencing {
 		return pointsman.Result{}, pointsman.Errorf(pointsman.CodeConflict, "%s: epoch %d is over", sub.Run, sub.Epoch)
@@ -181,6 +185,9 @@ func (m *memory) save(i int, after pointsman.State, events []pointsman.Event) {
 	for _, ev := range events {
 		if m.flaw == flawPage && ev.Type == pointsman.EvPageTriggered {
 			continue
+		}
+		if m.flaw == flawOtherPage && ev.Type == pointsman.EvPageTriggered {
+			ev.Text = strings.Replace(ev.Text, "/R", "/R9", 1)
 		}
 		m.events = append(m.events, pointsman.Logged{Seq: int64(len(m.events) + 1), Event: ev})
 	}

@@ -27,8 +27,11 @@ func (w *world) alertmanager(ctx context.Context) {
 		}
 		for ctx.Err() == nil {
 			lost := w.strikes(20, "webhook lost") || within(w.outages, w.since())
-			if _, err := w.give(ctx, msg); err == nil && !lost && !w.strikes(20, "webhook again") {
-				break
+			if res, err := w.give(ctx, msg); err == nil && res.Answer.OK() && !lost {
+				w.acknowledge(alert)
+				if !w.strikes(20, "webhook again") {
+					break
+				}
 			}
 			time.Sleep(w.moment(3*time.Second, "alertmanager again"))
 		}

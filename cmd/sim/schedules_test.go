@@ -54,7 +54,7 @@ func many(t *testing.T, n int, open func(*testing.T, *world) backing) {
 	}
 	name, started := t.Name(), time.Now()
 	var mu sync.Mutex
-	ends, truths, events, halts, members, accepted := map[pointsman.RunState]int{}, map[pointsman.Truth]int{}, 0, 0, 0, 0
+	ends, truths, events, halts, members, accepted, webhooks := map[pointsman.RunState]int{}, map[pointsman.Truth]int{}, 0, 0, 0, 0, 0
 	parts := runtime.GOMAXPROCS(0)
 	t.Run("all", func(t *testing.T) {
 		for part := range parts {
@@ -67,6 +67,7 @@ func many(t *testing.T, n int, open func(*testing.T, *world) backing) {
 					}
 					mu.Lock()
 					events += len(w.events)
+					webhooks += len(w.acknowledged)
 					for _, ev := range w.events {
 						if ev.Type == pointsman.EvRunWished || ev.Type == pointsman.EvRunAborted {
 							halts++
@@ -92,7 +93,10 @@ func many(t *testing.T, n int, open func(*testing.T, *world) backing) {
 		}
 	})
 	took := time.Since(started)
-	t.Logf("%d schedules in %s, %.0f a second; %d events; %d times a person said halt, %d times accepted more; runs ended %v, conditions %v", n, took.Round(time.Millisecond), float64(n)/took.Seconds(), events, halts, accepted, ends, truths)
+	t.Logf("%d schedules in %s, %.0f a second; %d events; %d firings acknowledged, %d times a person said halt, %d times accepted more; runs ended %v, conditions %v", n, took.Round(time.Millisecond), float64(n)/took.Seconds(), events, webhooks, halts, accepted, ends, truths)
+	if n >= 500 && webhooks < n {
+		t.Fatalf("Alertmanager was answered 2xx for %d firings in %d schedules, want one in each at least", webhooks, n)
+	}
 	if n >= 1000 && accepted == 0 {
 		t.Fatal("in no schedule a figure is accepted within a run")
 	}
@@ -152,6 +156,7 @@ func parting(a, b string) string {
 func TestFlawsAreSeen(t *testing.T) {
 	for f, says := range map[flaw]string{
 		flawFencing: "I", flawBlind: "I3:", flawRequester: "I1:", flawUnknown: "never success", flawEpoch: "I", flawPage: "I13:", flawFreeze: "I11:",
+		flawAnswer: "I6:", flawOtherPage: "I13:",
 	} {
 		t.Run(string(f), func(t *testing.T) {
 			t.Parallel()

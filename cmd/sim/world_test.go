@@ -58,8 +58,10 @@ type world struct {
 	latest  []pointsman.State
 	claimed map[string]int64 // run -> the epoch handed out last
 	broken  []string         // promises that did not hold
-	events  []pointsman.Logged
-	states  []pointsman.State
+
+	acknowledged []firing // what Alertmanager was answered 2xx for
+	events       []pointsman.Logged
+	states       []pointsman.State
 }
 
 func newWorld(seed uint64, f flaw) *world {
@@ -95,6 +97,8 @@ const (
 	flawEpoch     flaw = "a takeover keeps the epoch"
 	flawPage      flaw = "a parked run pages nobody"
 	flawFreeze    flaw = "the freeze is looked at beforehand only"
+	flawAnswer    flaw = "a webhook is answered and not stored"
+	flawOtherPage flaw = "the page of a parked run is about another run"
 )
 
 // mutated is the command as the flaw makes it.
