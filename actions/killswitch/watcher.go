@@ -37,6 +37,7 @@ type Status struct {
 	WentBack    bool          // the row is older than one that was seen before: a write may have been lost
 	Late        time.Duration // only for OnChange: how long ago it was found to be so
 	Was         State         // only for OnChange: what it counted as before; empty at the first look
+	Rose        bool          // only for OnChange: its updated_at is newer than any that was seen when it began to count as Was
 }
 
 // Engaged reports what whatever the switch guards must assume.
@@ -85,8 +86,9 @@ type watched struct {
 	last    row       // of the last successful read
 	highest time.Time // the newest updated_at ever seen: a row may not go back behind it
 	problem string
-	counted State   // what it counted as when it was last looked at
-	untold  []found // changes that OnChange has not taken yet, oldest first
+	counted State     // what it counted as when it was last looked at
+	newest  time.Time // the newest updated_at that had been seen when it began to count as that
+	untold  []found   // changes that OnChange has not taken yet, oldest first
 	change  chan struct{}
 }
 
@@ -163,6 +165,7 @@ func (w *Watcher) note(s *watched) {
 		return
 	}
 	st.Was, s.counted = s.counted, st.State
+	st.Rose, s.newest = st.Since.After(s.newest) && !st.WentBack, s.highest
 	w.log.Info("kill switch changed", "switch", s.Name, "state", st.State, "err", st.Problem)
 	if w.OnChange == nil {
 		return

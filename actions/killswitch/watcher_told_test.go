@@ -93,3 +93,33 @@ func TestTheReadingDoesNotWaitForWhoeverIsTold(t *testing.T) {
 		}
 	}
 }
+
+// Whoever tells a change knows by the row's time whether it can have been told before: a lost write brings back a time of
+// which everybody heard, and a hand may leave it as it is.
+func TestAChangeSaysWhetherItsRowIsNewerThanAllBefore(t *testing.T) {
+	t.Parallel()
+	w, _ := changing(t)
+	s, at := w.switches["trading"], time.Now()
+	w.OnChange = func(context.Context, Status) error { return nil }
+	for _, c := range []struct {
+		why     string
+		engaged bool
+		row     int64
+		rose    bool
+	}{
+		{"the first look", false, 1000, true},
+		{"engaged", true, 2000, true},
+		{"the engage is lost", false, 1000, false},
+		{"and is there again", true, 2000, false},
+		{"released by a hand that leaves the time", false, 2000, false},
+		{"engaged", true, 3000, true},
+		{"released by a clock that is behind", false, 2500, false},
+	} {
+		at = at.Add(time.Millisecond)
+		s.saw(row{Engaged: c.engaged, At: at, UpdatedAt: time.Unix(c.row, 0)})
+		w.note(s)
+		if got := s.untold[len(s.untold)-1]; got.Rose != c.rose {
+			t.Errorf("%s: rose %t", c.why, got.Rose)
+		}
+	}
+}

@@ -23,9 +23,12 @@ func (a *App) switchChanged(ctx context.Context, s killswitch.Status) error {
 		return a.store.Note(ctx, pointsman.Event{Type: pointsman.EvServerState, Actor: by, Target: "killswitch/" + s.Name, Text: text})
 	}
 	c := pointsman.TellSwitch{Switch: s.Name, State: string(s.State), Text: text, By: by}
-	if s.State == killswitch.Stale || s.Was == killswitch.Stale {
+	switch {
+	case s.State == killswitch.Stale || s.Was == killswitch.Stale:
 		c.Text += "; so it is for " + by.Ref // another replica may read it all the while
-	} else {
+	case s.Rose:
+		// One of the replicas tells it. Where the row's time did not rise, a write was lost or a hand left it as it was: that
+		// time may have been told before, and each tells what it sees rather than none.
 		c.Once = fmt.Sprintf("switch/%s/%s/%d", s.Name, s.State, s.Since.UnixMicro())
 	}
 	_, err := a.store.Do(ctx, c)

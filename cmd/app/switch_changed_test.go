@@ -41,11 +41,11 @@ func TestAChangeOfAKillSwitchIsToldInTheChannelOnce(t *testing.T) {
 	since := time.Now()
 	for _, st := range []killswitch.Status{
 		{State: killswitch.Released, Since: since}, // at the start
-		{State: killswitch.Engaged, Was: killswitch.Released, Since: since.Add(time.Minute)},
-		{State: killswitch.Engaged, Was: killswitch.Released, Since: since.Add(time.Minute)}, // another replica
+		{State: killswitch.Engaged, Was: killswitch.Released, Rose: true, Since: since.Add(time.Minute)},
+		{State: killswitch.Engaged, Was: killswitch.Released, Rose: true, Since: since.Add(time.Minute)}, // another replica
 		{State: killswitch.Stale, Was: killswitch.Engaged, Since: since.Add(time.Minute), Problem: "connection refused"},
 		{State: killswitch.Engaged, Was: killswitch.Stale, Since: since.Add(time.Minute)},
-		{State: killswitch.Released, Was: killswitch.Engaged, Since: since.Add(time.Hour)},
+		{State: killswitch.Released, Was: killswitch.Engaged, Rose: true, Since: since.Add(time.Hour)},
 	} {
 		st.Name, st.LastRead = "trading", time.Now()
 		if err := a.switchChanged(t.Context(), st); err != nil {
@@ -68,5 +68,39 @@ func TestAChangeOfAKillSwitchIsToldInTheChannelOnce(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A failover that loses the write of an engaged switch brings back a row that everybody was told of an hour ago, and a hand may
+// leave the time as it was. Nobody may go on in the belief that trading is stopped.
+func TestAKillSwitchThatComesBackToAnOlderRowIsTold(t *testing.T) {
+	t.Parallel()
+	a, _ := offering(t, quiet+"alertmanager: {tokens: [token-of-the-test]}\n")
+	changes := []killswitch.Status{
+		{State: killswitch.Released, Was: killswitch.Engaged, Since: time.Unix(1000, 0), Rose: true},
+		{State: killswitch.Engaged, Was: killswitch.Released, Since: time.Unix(2000, 0), Rose: true},
+		{State: killswitch.Released, Was: killswitch.Engaged, Since: time.Unix(1000, 0), WentBack: true},
+		{State: killswitch.Engaged, Was: killswitch.Released, Since: time.Unix(2000, 0)},
+		{State: killswitch.Released, Was: killswitch.Engaged, Since: time.Unix(2000, 0)},
+		{State: killswitch.Engaged, Was: killswitch.Released, Since: time.Unix(2000, 0)},
+	}
+	for _, st := range changes {
+		st.Name, st.LastRead = "trading", time.Now()
+		if err := a.switchChanged(t.Context(), st); err != nil {
+			t.Fatal(err)
+		}
+	}
+	events, err := a.store.Events(t.Context(), "", 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	for _, ev := range events {
+		if ev.Target == "killswitch/trading" {
+			told++
+		}
+	}
+	if told != len(changes) {
+		t.Errorf("%d of %d changes were told", told, len(changes))
 	}
 }
