@@ -40,6 +40,7 @@ func bare(v View) []slack.Block {
 	out := []slack.Block{title(v), small(c.about(v)...), section("*" + md(v.Standing, 300) + "*\n⚠️ There is more than a card of Slack takes: " +
 		code(printed(v.ID), 60) + " prints all of it.")}
 	out = append(out, c.notPaged(v)...)
+	out = append(out, c.held(v.Held)...)
 	if len(v.Proposals) == 0 {
 		return append(out, c.foot(v)...)
 	}

@@ -16,13 +16,57 @@ func TestAnAlarmOfAnotherIncidentIsNoLock(t *testing.T) {
 		Target: "postgres/orders", Alarm: pointsman.Alarm{N: 1, Text: "split brain: 2 nodes take writes", Incident: "INC-9", Since: s.now},
 	}}
 	shown := textOf(s.drawn("alarm_elsewhere"))
-	for _, want := range []string{"🚨 split brain: 2 nodes take writes", "in INC-9", "goes no further until a person who has looked", "when INC-9 is closed"} {
+	for _, want := range []string{"🚨 split brain: 2 nodes take writes", "in INC-9", "look at the target before you approve anything; a run that was open", "goes no further until a person who has looked", "when INC-9 is closed"} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("it does not say %q: %s", want, shown)
 		}
 	}
 	if strings.Contains(shown, "🔒") {
 		t.Errorf("it looks like a lock: %s", shown)
+	}
+}
+
+// splitBrain is what the watch over orders reports.
+func splitBrain() pointsman.Report {
+	return pointsman.Report{
+		Key: "target:postgres/orders", Target: orders, What: pointsman.SeenAlarm, Title: "Two primaries in orders", Severity: "critical",
+		Text:     "split brain: 2 nodes take writes, limit 1: pg-1 on timeline 4 and pg-2 as seen from probe-b; see the runbook postgres-split-brain",
+		Escalate: pointsman.Escalation{After: 5 * time.Minute, Service: "dba"},
+		Offer: pointsman.Offer{
+			Runbook: "postgres-split-brain", Title: "Two primaries in a PostgreSQL cluster", Target: orders, Params: map[string]string{"cluster": "orders"}, Priority: 1,
+		},
+	}
+}
+
+// The worst card there is: two nodes write, and a failover is one click away on it.
+func TestAnAlarmStandsOnTheCardThatTellsIt(t *testing.T) {
+	t.Parallel()
+	for name, told := range map[string]func(*tale) *tale{
+		"alarm_opens": func(s *tale) *tale { return s.must(splitBrain()) },
+		"alarm_joins": func(s *tale) *tale { return s.ready().after(time.Minute).must(splitBrain()) },
+		"alarm_holds": func(s *tale) *tale {
+			return s.running().must(splitBrain()).stepEnds(0, pointsman.StepDone, "")
+		},
+	} {
+		s := told(begin(t))
+		shown := []string{textOf(s.drawn(name)), textOf(bare(ViewOf(s.state, s.now)))}
+		for _, c := range fits {
+			shown = append(shown, textOf(c.draw(ViewOf(s.state, s.now))))
+		}
+		for _, card := range shown {
+			if !strings.Contains(card, "🚨 split brain: 2 nodes take writes, limit 1: pg-1 on timeline 4 and pg-2 as seen from probe-b") ||
+				!strings.Contains(card, "look at the target before you approve anything") {
+				t.Errorf("%s: it does not say what the watch saw: %s", name, card)
+			}
+		}
+		if strings.Contains(shown[0], "whose labels select postgres/orders") && name == "alarm_opens" {
+			t.Errorf("it speaks of an alert, and there is none: %s", shown[0])
+		}
+		over := splitBrain()
+		over.What, over.Text = pointsman.SeenOver, "one primary is seen: pg-2"
+		if gone := textOf(Card(ViewOf(s.must(over).state, s.now))); strings.Contains(gone, "🚨") {
+			t.Errorf("%s: it is over: %s", name, gone)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,19 +52,30 @@ func holdIcon(p pointsman.Protection) string {
 	return "🔒"
 }
 
-// heldViews are what keeps the incident's runs away: the alarms of others on its target, and what people hold.
+// heldViews are what keeps the incident's runs away: first the alarm that it tells itself, then those of others on its target
+// and what people hold.
 func heldViews(all []pointsman.Protection, incident string, now time.Time) []HeldView {
-	var out []HeldView
+	var own, others, holds []HeldView
 	for _, p := range all {
-		if p.Alarm.Stands() && p.Alarm.Incident != incident {
-			out = append(out, HeldView{alarmIcon, p.Told(), p.Means()})
+		switch {
+		case !p.Alarm.Stands():
+		case p.Alarm.Incident == incident:
+			own = append(own, HeldView{alarmIcon, p.Alarm.Text + " (since " + pointsman.Moment(p.Alarm.Since) + ")", lookFirst + ownAlarm})
+		default:
+			others = append(others, HeldView{alarmIcon, p.Told(), lookFirst + p.Means()})
 		}
 		if p.Hold.Lasts(now) {
-			out = append(out, HeldView{holdIcon(p), p.Sentence(), p.Clears()})
+			holds = append(holds, HeldView{holdIcon(p), p.Sentence(), p.Clears()})
 		}
 	}
-	return out
+	return slices.Concat(own, others, holds)
 }
+
+// What an alarm means to whoever has a card with a live button before them.
+const (
+	lookFirst = "look at the target before you approve anything; "
+	ownAlarm  = "a run that was open when it came goes no further until a person who has looked lets it go on; it ends when the watch sees its end"
+)
 
 // held draws them, each with what ends it, however long the reason is.
 func (c caps) held(all []HeldView) []slack.Block {
@@ -72,10 +84,13 @@ func (c caps) held(all []HeldView) []slack.Block {
 		if i == c.lists {
 			return append(out, small(fmt.Sprintf("_… and %d more; %s lists them all_", len(all)-i, code("/pointsman locks", 30))))
 		}
-		out = append(out, section(h.Icon+" "+md(h.Text, c.text)+" · "+md(h.Ends, 300)))
+		out = append(out, section(h.Icon+" "+md(h.Text, heldText)+" · "+md(h.Ends, 300)))
 	}
 	return out
 }
+
+// heldText is how much is told of one, on a card of any size: an alarm names the nodes that write at its end.
+const heldText = 260
 
 // hold carries out lock, unlock, freeze and unfreeze. A time may stand before the reason: lock orders 2h vacuum full.
 func (h *Handler) hold(ctx context.Context, w words, by pointsman.Actor, once string) outcome {

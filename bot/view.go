@@ -36,7 +36,7 @@ type View struct {
 	Paging    pointsman.Paging
 	Times     []string // "waiting for approval 1m 2s"
 
-	Held      []HeldView     // what keeps runs away: a freeze, locks of people, alarms of other incidents
+	Held      []HeldView     // what keeps runs away: alarms, its own first, locks of people and a freeze
 	Proposals []ProposalView // the first one in full
 	Closable  bool           // a person may close it: no run is open
 	Drill     bool           // an exercise, and nothing fires

@@ -67,6 +67,9 @@ func why(s pointsman.State, p pointsman.Proposal) string {
 		}
 		return fmt.Sprintf("%s asked for it", p.Requester)
 	}
+	if p.Requester.Door == pointsman.DoorWatch && p.Reason != "" {
+		return "a watch saw: " + p.Reason
+	}
 	text := fmt.Sprintf("the runbook %s answers %s", p.Runbook, whatItAnswers(s))
 	if k := p.Target.Key(); k != "" {
 		text += ", whose labels select " + k
