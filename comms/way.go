@@ -8,7 +8,7 @@ import (
 	"github.com/pointsman/pointsman"
 )
 
-// Way is one way out: Slack, PagerDuty, a webhook.
+// Way is one way out: Slack, PagerDuty.
 type Way interface {
 	// Name is stored with every delivery and never renamed.
 	Name() string

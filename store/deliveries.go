@@ -126,7 +126,13 @@ func scanDelivery(r Row) (pointsman.Delivery, error) {
 
 // Settle stores what became of a claimed delivery, together with what the log is told of it. Sent is stored whoever says it,
 // because it is a fact. A retry or a parking counts only from the attempt that is under way; else the error has CodeConflict.
+// There is no retry of what a newer one has come to replace, and nothing to tell of it.
 func (s *Store) Settle(ctx context.Context, d pointsman.Delivery, what pointsman.Settlement) error {
+	if d.Newest && !what.Sent && !what.Parked {
+		if over, err := s.overtaken(ctx, d); err != nil || over {
+			return err
+		}
+	}
 	n, err := int64(1), error(nil)
 	stmt, args := settling(d, what)
 	if len(what.Tell) == 0 {
@@ -149,8 +155,37 @@ func (s *Store) Settle(ctx context.Context, d pointsman.Delivery, what pointsman
 	return nil
 }
 
+// overtaken gives up an attempt's delivery where a newer one of its lane waits to take its place, and reports whether one does.
+// While the attempt was under way it could not: it may have got through, which the newer one's attempts tell.
+func (s *Store) overtaken(ctx context.Context, d pointsman.Delivery) (bool, error) {
+	const newer = `follower = $1 AND lane = $2 AND id > $3 AND state = 'pending' AND newest`
+	var any int
+	err := s.db.reads.QueryRow(ctx, `SELECT 1 FROM deliveries WHERE `+newer+` LIMIT 1`, d.Follower, indexed(d.Lane), d.ID).Scan(&any)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err == nil {
+		err = s.transact(ctx, func(w *work) error {
+			w.about = "settle"
+			w.writes.one(`UPDATE deliveries SET state = 'superseded', owner = '', leased_until = 0
+				WHERE id = $1 AND leased_until > 0 AND state = 'pending' AND attempts = $2 AND event_id = $3`, d.ID, int64(d.Attempts), d.EventID)
+			w.writes.exec(`UPDATE deliveries SET attempts = $4 WHERE attempts < $4 AND `+newer, d.Follower, indexed(d.Lane), d.ID, int64(d.Attempts))
+			return nil
+		})
+	}
+	switch {
+	case errors.Is(err, errMoved):
+		err = pointsman.Errorf(pointsman.CodeConflict, "delivery %d was settled or claimed by another meanwhile", d.ID)
+	case err != nil:
+		err = fmt.Errorf("settle delivery %d: %w", d.ID, err)
+	default:
+		s.wake()
+	}
+	return true, err
+}
+
 // settling is the statement that stores the outcome. The event is part of the delivery's name: a database that has lost the
-// end of its log could give the number to another delivery.
+// end of its log could give the number to another delivery. A retry ends the lease, and so is not stored, nor told, twice.
 func settling(d pointsman.Delivery, what pointsman.Settlement) (stmt string, args []any) {
 	switch {
 	case what.Sent:
@@ -161,7 +196,7 @@ func settling(d pointsman.Delivery, what pointsman.Settlement) (stmt string, arg
 			WHERE id = $2 AND state = 'pending' AND attempts = $3 AND event_id = $4`, []any{what.Problem, d.ID, int64(d.Attempts), d.EventID}
 	}
 	return `UPDATE deliveries SET due_at = $1, problem = $2, owner = '', leased_until = 0
-		WHERE id = $3 AND state = 'pending' AND attempts = $4 AND event_id = $5`,
+		WHERE id = $3 AND leased_until > 0 AND state = 'pending' AND attempts = $4 AND event_id = $5`,
 		[]any{micros(what.RetryAt), what.Problem, d.ID, int64(d.Attempts), d.EventID}
 }
 

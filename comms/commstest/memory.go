@@ -218,8 +218,13 @@ func (m *Memory) settle(d pointsman.Delivery, what pointsman.Settlement) (told [
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.rows[d.ID-1]
-	if r.State == "sent" || !what.Sent && (r.State != "pending" || r.Attempts != d.Attempts) {
+	if r.State == "sent" || !what.Sent && (r.State != "pending" || r.Attempts != d.Attempts || r.until.IsZero()) {
 		return nil, pointsman.Errorf(pointsman.CodeConflict, "delivery %d was settled or claimed by another meanwhile", d.ID)
+	}
+	if r.Newest && !what.Sent && !what.Parked && m.overtaken(r) {
+		r.State, r.owner, r.until = "superseded", "", time.Time{}
+		m.wake()
+		return nil, nil
 	}
 	r.owner, r.until, r.Problem = "", time.Time{}, what.Problem
 	switch {
@@ -233,6 +238,16 @@ func (m *Memory) settle(d pointsman.Delivery, what pointsman.Settlement) (told [
 	told = m.append(what.Tell)
 	m.wake()
 	return told, nil
+}
+
+// overtaken reports whether a newer one waits to take the row's place, which inherits its attempts.
+func (m *Memory) overtaken(r *Row) (over bool) {
+	for _, n := range m.rows[r.ID:] {
+		if n.Newest && n.Follower == r.Follower && n.Lane == r.Lane && n.State == "pending" {
+			n.Attempts, over = max(n.Attempts, r.Attempts), true
+		}
+	}
+	return over
 }
 
 // Rows returns the deliveries of a way in the order in which they were planned.

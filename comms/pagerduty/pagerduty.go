@@ -95,12 +95,13 @@ func (w *Way) Wakes(d pointsman.Delivery) (wanted time.Time, yes bool) {
 	return p.At, p.Action == "trigger"
 }
 
-// Plan implements comms.Way.
+// Plan implements comms.Way. What ends a page takes the place of one that PagerDuty has not taken yet: it would wake somebody
+// for what is over. PagerDuty does nothing about the end of a key that it does not know.
 func (w *Way) Plan(ev pointsman.Logged) []pointsman.Delivery {
 	var out []pointsman.Delivery
 	for _, p := range w.pagesOf(ev) {
 		if body, err := json.Marshal(p); err == nil { // a struct of strings and a time always encodes
-			out = append(out, pointsman.Delivery{Destination: p.to(), Class: pointsman.Urgent, Payload: body})
+			out = append(out, pointsman.Delivery{Destination: p.to(), Class: pointsman.Urgent, Newest: true, Payload: body})
 		}
 	}
 	return out

@@ -154,6 +154,33 @@ func inherited(t *testing.T, s *story) {
 	}
 }
 
+// overtaken: a newer edit that was planned during an attempt takes the place of the older one when that did not get through.
+func overtaken(t *testing.T, s *story) {
+	newest := func(d *pointsman.Delivery, _ pointsman.Logged) { d.Newest = true }
+	s.say("one")
+	s.follow(newest)
+	flying, _ := s.take(1)
+	s.say("two", "three")
+	s.follow(newest)
+	late := pointsman.Settlement{RetryAt: s.now.now().Add(time.Minute), Problem: "500", Tell: []pointsman.Event{{Type: pointsman.EvPageUndelivered, Incident: "INC-1"}}}
+	s.settle(first(flying), late)
+	ds, got := s.take(10)
+	s.expect("the newest, at once", got, "three")
+	if d := first(ds); d.Attempts != 2 {
+		t.Errorf("attempt %d, want 2: the first was made with the edit that was replaced", d.Attempts)
+	}
+	if n := len(s.events("INC-1")); n != 3 {
+		t.Errorf("%d events, want 3: nobody need be told of what is over", n)
+	}
+	if err := s.Settle(t.Context(), first(flying), late); !conflict(err) {
+		t.Errorf("stored again: %v, want a conflict", err)
+	}
+	s.settle(first(ds), pointsman.Settlement{Sent: true, Ref: "r"})
+	_, got = s.take(10)
+	s.expect("nothing is left", got)
+	s.intact()
+}
+
 // atOnceTaken: the follower's own transaction leases what is urgent, so that a card waits for one commit less.
 func atOnceTaken(t *testing.T, s *story) {
 	follow := func() []string {

@@ -64,6 +64,8 @@ func Run(t *testing.T, fresh func(testing.TB) store.Config) {
 		{"the last ref of a destination is remembered", refs},
 		{"an outcome and what the log is told of it are stored together", toldWithOutcome},
 		{"how far the newest page has come", pagings},
+		{"a page that the pager was never given", neverPlanned},
+		{"an attempt that did not get through makes room for the newer edit", overtaken},
 		{"what has served is deleted, and nothing else", pruned},
 		{"a cursor never skips an event", cursors},
 		{"the chain holds after concurrent commits", chain},
