@@ -198,7 +198,7 @@ func TestByHand_clients_are_let_go_to_the_new_primary_and_not_before(t *testing.
 		t.Errorf("%v\n%s", err, said)
 	}
 	waits(false)
-	if ev := w.check(t, "pgbouncer.repoint", resumed); !ev.Already {
+	if ev := w.proposed(t, "pgbouncer.repoint", resumed); !ev.Already {
 		t.Errorf("not led to pg-2: %+v", ev.Facts)
 	}
 	if back := fmt.Sprintf("for app: host=127.0.0.1 port=%d", w.pair.Primary.Port); len(undo) != 2 || !strings.Contains(undo[0], back) {

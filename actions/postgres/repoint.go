@@ -120,7 +120,12 @@ func (a Repoint) Check(ctx context.Context, in actions.Input) (pointsman.Evidenc
 		})
 		return ev, nil
 	}
-	ev.Facts = append(ev.Facts, isPrimary(a.c.readNode(ctx, j.cluster, j.args.To)))
+	primary := isPrimary(a.c.readNode(ctx, j.cluster, j.args.To))
+	ev.Facts = append(ev.Facts, primary)
+	// That files and poolers lead there proves no write. A retry and a successor lead them once more, which does no harm, and write.
+	if in.Phase != actions.Propose || primary.Result != pointsman.Pass {
+		ev.Already, ev.AlreadyBy = false, ""
+	}
 	return ev, nil
 }
 

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions"
 	"github.com/pointsman/pointsman/actions/actiontest"
 	"github.com/pointsman/pointsman/actions/postgres"
@@ -39,6 +42,18 @@ func (w *world) promoted(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// proposed is the check that the card shows.
+func (w *world) proposed(t *testing.T, kind, with string) pointsman.Evidence {
+	t.Helper()
+	in := input(with)
+	in.Phase = actions.Propose
+	ev, err := w.kind(t, kind).Check(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ev
 }
 
 func ini(t *testing.T, pooler *lab.PgBouncer) string {
@@ -84,8 +99,18 @@ func TestRepoint(t *testing.T) {
 			t.Errorf("the file is now\n%s", got)
 		}
 		w.step(t, "postgres.verify", promoteArgs) // the clients' address leads through the pooler
-		if ev := w.check(t, "pgbouncer.repoint", repointArgs); !ev.Already {
+		if ev := w.proposed(t, "pgbouncer.repoint", repointArgs); !ev.Already {
 			t.Error("it is not seen that the poolers lead there already")
+		}
+		// A retry writes once more: what an earlier attempt led there it may not have proven.
+		if ev := w.check(t, "pgbouncer.repoint", repointArgs); ev.Already {
+			t.Error("a retry would take it for done without a write")
+		}
+		retry := input(repointArgs)
+		retry.Pins = map[string]string{"pooler_pgb-1": w.pair.Primary.Addr()}
+		again, _ := w.stepIn(t, "pgbouncer.repoint", retry)
+		if diff := cmp.Diff(out.Note, again.Note); diff != "" {
+			t.Error(diff)
 		}
 		in := input(repointArgs)
 		in.Memo = out.Memo
@@ -93,6 +118,22 @@ func TestRepoint(t *testing.T) {
 		if refused, ok := errors.AsType[*actions.RefusedError](err); !ok || !strings.Contains(refused.Error(), "pgb-1 is not led back: pg-1") {
 			t.Errorf("undo to a dead server: error %v, want a refusal", err)
 		}
+	})
+
+	t.Run("what_leads_to_a_dead_node_is_not_done", func(t *testing.T) {
+		t.Parallel()
+		w, _ := pooled(t)
+		w.promoted(t)
+		w.step(t, "pgbouncer.repoint", repointArgs)
+		if err := w.pair.Standby.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		for _, ev := range []pointsman.Evidence{w.proposed(t, "pgbouncer.repoint", repointArgs), w.check(t, "pgbouncer.repoint", repointArgs)} {
+			if ev.Already || ev.AlreadyBy != "" {
+				t.Errorf("done already, by %s, and the node is dead", ev.AlreadyBy)
+			}
+		}
+		refusedApply(t, w.kind(t, "pgbouncer.repoint"), input(repointArgs), "clients would be led to a server that does not take their writes")
 	})
 
 	t.Run("undo_leads_back_to_a_primary", func(t *testing.T) {

@@ -28,7 +28,7 @@ func (w switching) judge() pointsman.Evidence {
 	case stageStopped:
 		ev.Facts = append(ev.Facts, w.complete(), w.syncAfter())
 	case stageAfter:
-		if w.arrived() {
+		if w.arrived() && !w.writers().Refuses() && !w.identity().Refuses() { // a second writer is no success
 			ev.Already, ev.AlreadyBy = true, "itself: "+w.candidate+" is primary, and the poolers lead there"
 		}
 	}
