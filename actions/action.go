@@ -66,7 +66,7 @@ type Input struct {
 	Params   map[string]string // the plan's parameters
 	Pins     map[string]string // values the plan fixed, such as candidate=pg-2; while proposing, pins chosen by earlier steps
 	Bounds   []pointsman.Bound // accepted upper limits; empty while proposing
-	Promised []Promise         // the earlier steps of this plan: what they will have done by then
+	Promised []Promise         // the earlier steps of this plan: what they will have done by then; for Apply, what came before it
 	StepN    int               // number of the step, from 1
 	Memo     json.RawMessage   // what Apply left
 	Earlier  json.RawMessage   // what the last attempt before this one left that left something

@@ -84,6 +84,26 @@ func TestALaterStepThatHasHappenedDoesNotPassForThisOne(t *testing.T) {
 	})
 }
 
+// What is wrong after a planned move may be right after a failover, so what a kind judges right before its effect needs the steps
+// that led there, and none that was left out.
+func TestTheEffectKnowsTheStepsBeforeIt(t *testing.T) {
+	story(t, func(w *world) {
+		stop := w.work("planner")
+		p := w.propose()
+		stop()
+		w.approve(p)
+		defer w.work("a")()
+		synctest.Wait()
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		w.wantRun(pointsman.RunDone, "")
+		first, second := w.fence.promised, w.throw.promised
+		if len(first) != 1 || len(first[0]) != 0 || len(second) != 1 || len(second[0]) != 1 || second[0][0].Kind != "yard.fence" || string(second[0][0].With) != w.fence.lines[0] {
+			w.t.Fatalf("the first step knows %+v, the second %+v", first, second)
+		}
+	})
+}
+
 func TestARetryThatCannotSeeIsNotBlind(t *testing.T) {
 	story(t, func(w *world) {
 		stop := w.work("a")

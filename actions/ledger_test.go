@@ -246,6 +246,7 @@ type points struct {
 	keys       []string      // and with which keys
 	lines      []string      // the arguments with which Apply was called
 	limits     []float64     // and the accepted figures
+	promised   [][]Promise   // and the steps before it
 	stuck      chan struct{} // Check heeds no context until it is closed
 	stuckApply chan struct{} // nor does Apply, and it has no effect
 }
@@ -311,7 +312,7 @@ func (p *points) wait(ctx context.Context) error {
 func (p *points) Apply(ctx context.Context, in Input) (Outcome, error) {
 	p.mu.Lock()
 	p.applied++
-	p.lines = append(p.lines, string(in.With))
+	p.lines, p.promised = append(p.lines, string(in.With)), append(p.promised, in.Promised)
 	if b, ok := in.Bound("lag"); ok {
 		p.limits = append(p.limits, b.Max)
 	}

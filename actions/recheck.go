@@ -37,11 +37,7 @@ func (e *Engine) rechecked(ctx context.Context, run pointsman.Run, plan pointsma
 			continue // the engine's own kinds have nothing to check
 		}
 		in := e.input(run, plan, i, Start)
-		for n, before := range plan.Steps[:i] {
-			if !beside(before, s) && run.Steps[n].State != pointsman.StepSkipped { // what was left out promises nothing
-				in.Promised = append(in.Promised, Promise{before.Kind, before.With})
-			}
-		}
+		in.Promised = promises(run, plan, i)
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, e.CheckTimeout)
 			defer cancel()
@@ -70,6 +66,16 @@ func (e *Engine) rechecked(ctx context.Context, run pointsman.Run, plan pointsma
 		}
 	}
 	return facts
+}
+
+// promises are the steps before one of a run. What was left out promises nothing.
+func promises(run pointsman.Run, plan pointsman.Plan, i int) (out []Promise) {
+	for n, before := range plan.Steps[:i] {
+		if !beside(before, plan.Steps[i]) && run.Steps[n].State != pointsman.StepSkipped {
+			out = append(out, Promise{before.Kind, before.With})
+		}
+	}
+	return out
 }
 
 // told asks the warden until it can tell what is held. That our own store cannot be reached says nothing about the target,

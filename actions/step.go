@@ -111,7 +111,9 @@ func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan
 	defer stop()
 	go e.tellSlow(ticking, run, end.Step, end.Epoch)
 	in.Applied = e.now()
-	out, err := e.apply(ctx, in, end, act, deadline)
+	knowing := in
+	knowing.Promised = promises(run, plan, end.Step) // what it judges right before the effect depends on how the world came to be so
+	out, err := e.apply(ctx, knowing, end, act, deadline)
 	pointsman.Failpoint("step.after-apply", s.Kind)
 	if refused, ok := errors.AsType[*RefusedError](err); ok {
 		end.State, end.Note, end.Facts = pointsman.StepRefused, refused.Error(), refused.Facts

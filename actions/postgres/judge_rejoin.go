@@ -67,7 +67,7 @@ func (j rejoining) nobody() pointsman.Evidence {
 // has is said with its figure.
 func (j rejoining) judge() pointsman.Evidence {
 	facts := []pointsman.Fact{j.writers(), j.identity(), j.livingPrimary(), j.ownRun(), j.configured()}
-	if j.moves && j.reading(j.node).State == Writable {
+	if j.moves && !j.applying && j.reading(j.node).State == Writable {
 		f := j.serving()
 		f.Result, f.Value, f.BeforeN = pointsman.Later, "primary until the switchover", j.stepN
 		f.Text = fmt.Sprintf("that %s is stopped will be checked before step %d", j.node, j.stepN)

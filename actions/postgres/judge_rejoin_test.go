@@ -43,17 +43,23 @@ func TestJudgeRejoin(t *testing.T) {
 			j.set(primary("pg-2", 3, 0x6000000))
 			j.found.Timeline, j.found.History = 2, "other"
 		}, "pg-1 came to timeline 2 otherwise than pg-2"},
-		"node_newer_than_the_primary":              {func(j *rejoining) { j.found.Timeline = 3 }, "the node is newer than the primary"},
-		"another_cluster":                          {func(j *rejoining) { j.found.SystemID = "7002" }, "they are different clusters"},
-		"machine_says_that_it_runs":                {func(j *rejoining) { j.found.Running = true }, "the server of pg-1 runs by its machine's word"},
-		"hung_node":                                {func(j *rejoining) { j.old(Hung, Hung); j.fault = errors.New("no route") }, "it cannot be told whether pg-1 is stopped"},
-		"cut_off_node_that_its_machine_saw_down":   {func(j *rejoining) { j.old(Unreachable, Hung) }, ""},
-		"seen_writable_from_elsewhere":             {func(j *rejoining) { j.old(Unreachable, Writable) }, "split brain"},
-		"full_node_may_be_a_primary":               {func(j *rejoining) { j.old(Full, Full) }, "it may be a primary"},
-		"fenced_node_runs_as_a_primary":            {func(j *rejoining) { j.old(Fenced, Fenced) }, "it may be a primary"},
-		"nobody_to_follow":                         {func(j *rejoining) { j.set(standby("pg-2", 1)) }, "nothing to catch up with"},
-		"no_hook":                                  {func(j *rejoining) { j.Cluster.NodeHook.Command = nil }, "no node_hook is configured"},
-		"divergence_after_a_planned_switch":        {func(j *rejoining) { j.moves = true }, "3 committed transactions that pg-2 never had"},
+		"node_newer_than_the_primary":                {func(j *rejoining) { j.found.Timeline = 3 }, "the node is newer than the primary"},
+		"another_cluster":                            {func(j *rejoining) { j.found.SystemID = "7002" }, "they are different clusters"},
+		"machine_says_that_it_runs":                  {func(j *rejoining) { j.found.Running = true }, "the server of pg-1 runs by its machine's word"},
+		"hung_node":                                  {func(j *rejoining) { j.old(Hung, Hung); j.fault = errors.New("no route") }, "it cannot be told whether pg-1 is stopped"},
+		"cut_off_node_that_its_machine_saw_down":     {func(j *rejoining) { j.old(Unreachable, Hung) }, ""},
+		"seen_writable_from_elsewhere":               {func(j *rejoining) { j.old(Unreachable, Writable) }, "split brain"},
+		"full_node_may_be_a_primary":                 {func(j *rejoining) { j.old(Full, Full) }, "it may be a primary"},
+		"fenced_node_runs_as_a_primary":              {func(j *rejoining) { j.old(Fenced, Fenced) }, "it may be a primary"},
+		"nobody_to_follow":                           {func(j *rejoining) { j.set(standby("pg-2", 1)) }, "nothing to catch up with"},
+		"no_hook":                                    {func(j *rejoining) { j.Cluster.NodeHook.Command = nil }, "no node_hook is configured"},
+		"divergence_after_a_planned_switch":          {func(j *rejoining) { j.moves = true }, "3 committed transactions that pg-2 never had"},
+		"accepted_divergence_after_a_planned_switch": {func(j *rejoining) { j.moves, j.applying, j.accepted = true, true, bound(1000) }, "3 committed transactions that pg-2 never had"},
+		"primary_still_when_its_turn_has_come": {func(j *rejoining) {
+			j.moves, j.applying = true, true
+			j.set(primary("pg-1", 1, 0x6000000))
+			j.set(standby("pg-2", 1))
+		}, "pg-1 takes writes"},
 		"failover_leaves_the_old_primary_alone":    {func(j *rejoining) { j.promotes = true }, "in the run that promotes another node"},
 		"hook_of_an_older_version":                 {func(j *rejoining) { j.found.Contract = 0 }, "the node hook of pg-1 is an older one, of contract 1, and this Pointsman needs 2"},
 		"half_a_rewind":                            {func(j *rejoining) { j.found.Broken = "half" }, "cannot be used: half"},
