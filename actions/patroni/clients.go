@@ -105,14 +105,23 @@ func (c Cluster) visit(ctx context.Context, token string) (arrival, error) {
 	return a, told(err, "")
 }
 
+// asClients is a visit that lasts as long as one of a client: the old leader may hang, and they come to the new one all the same.
+func (c Cluster) asClients(ctx context.Context, token string) (arrival, error) {
+	limit := c.ReadTimeout
+	if cfg, err := c.Clients.config(); err == nil {
+		limit = dsn.AsClients(cfg, limit)
+	}
+	ctx, cancel := context.WithTimeout(ctx, budget(ctx, limit))
+	defer cancel()
+	return c.visit(ctx, token)
+}
+
 // write writes the token until it arrives on the leader's timeline, or the context ends. To write it again does no harm.
 func (c Cluster) write(ctx context.Context, systemID string, timeline int, token string) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		visitCtx, cancel := context.WithTimeout(ctx, c.ReadTimeout)
-		a, err := c.visit(visitCtx, token)
-		cancel()
+		a, err := c.asClients(ctx, token)
 		if err == nil && a.SystemID == systemID && a.Timeline == timeline {
 			return nil
 		}

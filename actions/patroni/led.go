@@ -114,9 +114,7 @@ func (c Cluster) readBack(ctx context.Context, in actions.Input, s Situation) (p
 			return pointsman.Fact{}, fmt.Errorf("memo of the write through clients: %w", err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, budget(ctx, c.ReadTimeout))
-	defer cancel()
-	a, err := c.visit(ctx, "")
+	a, err := c.asClients(ctx, "")
 	return s.arrived(a, p.Token, err), nil
 }
 

@@ -62,14 +62,14 @@ func (e endpoint) visit(ctx context.Context, table, token string) (arrival, erro
 	return a, err
 }
 
-// patience is how long one try through the endpoint may take. Where a host hangs, clients go on to the next one after their
-// connect_timeout, and a primary that hangs is a usual reason for a failover.
+// patience is how long one try through the endpoint may take: a primary that hangs is a usual reason for a failover, and clients
+// come to the new one all the same.
 func (e endpoint) patience(read time.Duration) time.Duration {
-	limit := 2 * read
-	if cfg, err := e.config(); err == nil {
-		limit += time.Duration(len(dsn.Hosts(cfg))-1) * cfg.ConnectTimeout
+	cfg, err := e.config()
+	if err != nil {
+		return 2 * read
 	}
-	return limit
+	return dsn.AsClients(cfg, 2*read)
 }
 
 // retryPath is how often a write is tried again: addresses may need a moment to lead to the new primary.
