@@ -110,7 +110,12 @@ func (s *Sender) Plan(ev pointsman.Logged) []pointsman.Delivery {
 		out[0].Newest = true
 	}
 	if text, loud, ok := s.pageLine(ev); ok {
-		return append(out, delivery(ev, destThread, pointsman.Normal, said{Type: ev.Type, Text: text, Broadcast: loud}))
+		line := delivery(ev, destThread, pointsman.Normal, said{Type: ev.Type, Text: text, Broadcast: loud})
+		if loud {
+			// In a storm the thread's lines wait for minutes, and whoever is awake must know within one that nobody is being woken.
+			line.Class, line.Lane = pointsman.Urgent, follower+"/"+ev.Incident+"/page"
+		}
+		return append(out, line)
 	}
 	if icon, ok := threadIcons[ev.Type]; ok {
 		out = append(out, delivery(ev, destThread, pointsman.Normal, said{

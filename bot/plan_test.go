@@ -19,3 +19,31 @@ func TestAChangeOfAKillSwitchIsALineInTheChannel(t *testing.T) {
 		}
 	}
 }
+
+// PagerDuty cannot be reached, usually because the network is down, and then hundreds of incidents have lines that wait for one
+// post a second. That nobody is being woken waits for none of them, not even in its own thread.
+func TestThatNobodyIsPagedWaitsForNoChatter(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		typ   pointsman.EventType
+		data  string
+		pages Pages
+		loud  bool
+	}{
+		{pointsman.EvPageUndelivered, `{}`, &pagerOf{}, true},
+		{pointsman.EvDeliveryLost, `{"way":"pagerduty","page":true}`, &pagerOf{}, true},
+		{pointsman.EvPageTriggered, `{}`, nil, true},
+		{pointsman.EvPageTriggered, `{}`, &pagerOf{}, false},
+		{pointsman.EvPageDelivered, `{}`, &pagerOf{}, false},
+		{pointsman.EvDeliveryLost, `{"way":"email"}`, &pagerOf{}, false},
+	} {
+		got := (&Sender{pages: c.pages}).Plan(pointsman.Logged{Seq: 9, Event: pointsman.Event{Type: c.typ, Incident: "INC-7", Text: "NOT PAGED", Data: []byte(c.data)}})
+		class, lane := pointsman.Normal, "slack/INC-7/thread"
+		if c.loud {
+			class, lane = pointsman.Urgent, "slack/INC-7/page"
+		}
+		if line := got[len(got)-1]; line.Destination != destThread || line.Class != class || line.Lane != lane {
+			t.Errorf("%s %s: %s in %s, want %s in %s", c.typ, c.data, line.Class, line.Lane, class, lane)
+		}
+	}
+}
