@@ -50,15 +50,16 @@ func small(parts ...string) slack.Block {
 
 func divider() slack.Block { return slack.NewDividerBlock() }
 
-// listed is a section with a heading and lines. Lines that do not fit are counted, not lost in silence.
-func listed(heading string, lines []string, most int) slack.Block {
+// listed is a section with a heading and lines. Lines that do not fit are counted, not lost in silence; elsewhere is the command
+// line that prints them.
+func listed(heading string, lines []string, most int, elsewhere string) slack.Block {
 	var b strings.Builder
 	b.WriteString(heading)
 	size := utf8.RuneCountInString(heading)
 	for i, l := range lines {
 		n := utf8.RuneCountInString(l) + 1
-		if i >= most || size+n > maxSection-60 {
-			b.WriteString("\n" + more(len(lines)-i))
+		if i >= most || size+n > maxSection-100 {
+			b.WriteString("\n" + more(len(lines)-i, elsewhere))
 			break
 		}
 		b.WriteString("\n" + l)
@@ -67,7 +68,9 @@ func listed(heading string, lines []string, most int) slack.Block {
 	return section(b.String())
 }
 
-func more(n int) string { return "_… and " + number(n) + " more in the thread and the log_" }
+func more(n int, elsewhere string) string {
+	return "_… and " + number(n) + " more: " + code(elsewhere, 60) + " prints them_"
+}
 
 // textSize is the sum of the characters of all texts that a message shows, confirmation dialogs included.
 func textSize(blocks []slack.Block) int {

@@ -26,7 +26,7 @@ func Card(v View) []slack.Block { return drawn(v, maxTotal) }
 // drawn is the first card with less text than the limit.
 func drawn(v View, limit int) []slack.Block {
 	for _, c := range fits {
-		if blocks := c.draw(v); len(blocks) <= maxBlocks && textSize(blocks) < limit {
+		if blocks := c.draw(v); len(blocks) <= maxBlocks && textSize(blocks) < limit && !unsayable(v) {
 			return blocks
 		}
 	}
@@ -37,8 +37,11 @@ func drawn(v View, limit int) []slack.Block {
 // for ever, with buttons that are over. What a person needs to see before an approval is not on it, so nothing is approved here.
 func bare(v View) []slack.Block {
 	c := fits[len(fits)-1]
-	out := []slack.Block{title(v), small(c.about(v)...), section("*" + md(v.Standing, 300) + "*\n⚠️ There is more than a card of Slack takes: " +
-		code(printed(v.ID), 60) + " prints all of it.")}
+	text := "*" + md(v.Standing, 300) + "*\n⚠️ There is more than a card of Slack takes: " + code(printed(v.ID), 60) + " prints all of it"
+	if by := decides(v); by != "" {
+		text += ", and " + code(by, 60) + " leads to the decision"
+	}
+	out := []slack.Block{title(v), small(c.about(v)...), section(text + ".")}
 	out = append(out, c.notPaged(v)...)
 	out = append(out, c.held(v.Held)...)
 	if len(v.Proposals) == 0 {
@@ -52,6 +55,24 @@ func bare(v View) []slack.Block {
 		return append(out, c.foot(v)...)
 	}
 	return append(out, slack.NewActionBlock("bare "+v.ID, el...))
+}
+
+// decides is the command line that shows what is to be approved or accepted, and how; empty where nothing is.
+func decides(v View) string {
+	if len(v.Proposals) == 0 || v.State != pointsman.IncidentOpen {
+		return ""
+	}
+	p := v.Proposals[0]
+	switch r := p.Run; {
+	case p.State == pointsman.ProposalReady && p.Already == "":
+		return "pointsman approve " + p.ID
+	case p.State != pointsman.ProposalApproved || r == nil:
+	case r.Gate != nil:
+		return "pointsman approve " + r.ID
+	case r.Question != nil && !r.Question.Over:
+		return "pointsman steer " + r.ID + " accept"
+	}
+	return ""
 }
 
 // Text is what a notification shows, and a client that cannot draw blocks.
@@ -102,7 +123,7 @@ func (c caps) draw(v View) []slack.Block {
 		case i <= c.others:
 			out = append(out, c.short(v, p))
 		case i == c.others+1:
-			out = append(out, small(more(len(v.Proposals)-i)))
+			out = append(out, small(more(len(v.Proposals)-i, printed(v.ID))))
 		}
 	}
 	return append(out, c.foot(v)...)

@@ -61,25 +61,28 @@ func accepted(p ProposalView) string {
 	if p.Target != "" {
 		s = cut(line(p.Target), 60) + ", plan " + p.Digest
 	}
-	all := append(append([]string(nil), p.Bounds...), p.Risks...)
-	for n := len(all); n > 0; n-- {
-		take := s + ". You accept: " + line(strings.Join(all[:n], "; "))
-		if rest := len(all) - n; rest > 0 {
-			take += fmt.Sprintf("; and %d more on the card", rest)
+	if all := append(append([]string(nil), p.Bounds...), p.Risks...); len(all) > 0 {
+		s = asMany(s, ". You accept: ", all, "; and %d more on the card", ". You accept what the card says, "+pointsman.Count(len(all), "thing"))
+	}
+	list := flow(p.Steps)
+	for i := range list {
+		list[i] = fmt.Sprintf("%d. %s", i+1, list[i]) // a step's own words have commas
+	}
+	return cut(asMany(s, ". Steps: ", list, "; and %d more", ""), maxConfirm)
+}
+
+// asMany adds as many of the list as the dialog takes, each whole, and counts the others; none is said as the caller says it.
+func asMany(s, heading string, list []string, others, none string) string {
+	for n := len(list); n > 0; n-- {
+		take := s + heading + line(strings.Join(list[:n], "; "))
+		if rest := len(list) - n; rest > 0 {
+			take += fmt.Sprintf(others, rest)
 		}
-		if utf8.RuneCountInString(take) <= maxConfirm || n == 1 {
-			s = take
-			break
+		if utf8.RuneCountInString(take) <= maxConfirm {
+			return take
 		}
 	}
-	steps := flow(p.Steps)
-	for i := range steps {
-		steps[i] = fmt.Sprintf("%d. %s", i+1, steps[i]) // a step's own words have commas
-	}
-	if utf8.RuneCountInString(s) < maxConfirm-40 { // a few letters of a step say nothing
-		s += ". Steps: " + line(strings.Join(steps, "; "))
-	}
-	return cut(s, maxConfirm)
+	return s + none
 }
 
 // gateAccepted is the text of the dialog: what goes on when the gate opens.

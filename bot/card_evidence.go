@@ -8,8 +8,8 @@ import (
 	"github.com/pointsman/pointsman"
 )
 
-// evidence lists what was measured. No line is without its source and its age.
-func (c caps) evidence(heading string, facts []pointsman.Fact) slack.Block {
+// evidence lists what was measured for the proposal or run with the id. No line is without its source and its age.
+func (c caps) evidence(id, heading string, facts []pointsman.Fact) slack.Block {
 	if len(facts) == 0 {
 		return section(heading + "\nnothing was measured")
 	}
@@ -17,7 +17,7 @@ func (c caps) evidence(heading string, facts []pointsman.Fact) slack.Block {
 	for i, f := range facts {
 		lines[i] = c.fact(f)
 	}
-	return listed(heading, lines, c.facts)
+	return listed(heading, lines, c.facts, printed(pointsman.IncidentOf(id)))
 }
 
 func (c caps) fact(f pointsman.Fact) string {

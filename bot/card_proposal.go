@@ -2,7 +2,10 @@ package bot
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/slack-go/slack"
 
@@ -13,7 +16,7 @@ import (
 func (c caps) full(v View, p ProposalView) []slack.Block {
 	var out []slack.Block
 	if len(p.Changed) > 0 && (p.State == pointsman.ProposalReady || p.State == pointsman.ProposalChecking || p.State == pointsman.ProposalRefused) {
-		out = append(out, listed("⚠️ *What was approved before no longer holds; it needs new votes:*", c.lines(p.Changed, "• "), c.lists))
+		out = append(out, listed("⚠️ *What was approved before no longer holds; it needs new votes:*", c.lines(p.Changed, "• "), c.lists, printed(v.ID)))
 	}
 	switch p.State {
 	case pointsman.ProposalChecking:
@@ -74,22 +77,51 @@ func (c caps) ready(p ProposalView) []slack.Block {
 	}
 	out := []slack.Block{section(head)}
 	if p.Already != "" {
-		return append(out, section("☑️ *There is nothing to do:* "+md(p.Already, c.text)), c.evidence("*Checks*", p.Facts))
+		return append(out, section("☑️ *There is nothing to do:* "+md(p.Already, c.text)), c.evidence(p.ID, "*Checks*", p.Facts))
 	}
-	out = append(out, c.evidence("*Checks*, measured "+at(p.Checked)+"; they run again before the start", p.Facts), c.plan(p))
-	if s := c.loss(p); s != "" {
+	out = append(out, c.evidence(p.ID, "*Checks*, measured "+at(p.Checked)+"; they run again before the start", p.Facts), c.plan(p))
+	if s := loss(p); s != "" {
 		out = append(out, section(s))
 	}
-	if len(p.Risks) > 0 {
-		out = append(out, listed("⚠️ *Who approves accepts:*", c.lines(p.Risks, "• "), c.lists))
-	}
+	out = append(out, risks(p)...)
 	return append(out, section(c.approvals(p)))
 }
 
+// maxAccepted is the longest text of one thing that an approver accepts: a section takes it and its heading.
+const maxAccepted = maxSection - 100
+
+// risks lists them, each whole on a card of any size: one without its figure is another one, and whoever approves
+// accepts it all the same.
+func risks(p ProposalView) []slack.Block {
+	if len(p.Risks) == 0 {
+		return nil
+	}
+	lines := []string{"⚠️ *Who approves accepts:*"}
+	for _, r := range p.Risks {
+		lines = append(lines, "• "+md(r, maxAccepted))
+	}
+	return paragraphs(lines)
+}
+
+// unsayable reports whether something that an approver of the first proposal accepts is too long to be shown whole.
+func unsayable(v View) bool {
+	if len(v.Proposals) == 0 || v.Proposals[0].State != pointsman.ProposalReady {
+		return false
+	}
+	p := v.Proposals[0]
+	return slices.ContainsFunc(append(p.Risks[:len(p.Risks):len(p.Risks)], bounds(p)), func(s string) bool {
+		return md(s, maxAccepted) != md(s, math.MaxInt)
+	})
+}
+
+func bounds(p ProposalView) string {
+	return strings.ReplaceAll(strings.Join(p.Bounds, " and "), "loss <= ", "")
+}
+
 // loss is stated or said to be unknown; unknown is never zero.
-func (c caps) loss(p ProposalView) string {
+func loss(p ProposalView) string {
 	if len(p.Bounds) > 0 {
-		return "📉 *Expected loss, at most:* " + md(strings.ReplaceAll(strings.Join(p.Bounds, " and "), "loss <= ", ""), 2*c.text)
+		return "📉 *Expected loss, at most:* " + md(bounds(p), maxAccepted)
 	}
 	for _, s := range p.Steps {
 		if s.Irreversible {
@@ -102,7 +134,7 @@ func (c caps) loss(p ProposalView) string {
 // plan draws the steps and, between them, the point of no return.
 func (c caps) plan(p ProposalView) slack.Block {
 	one := func(s StepView) string { return fmt.Sprintf("%s. %s", s.At, md(s.Text, c.text)) }
-	return listed("*What will happen*", steps(p, one), c.steps+1)
+	return listed("*What will happen*", steps(p, one), c.steps+1, printed(pointsman.IncidentOf(p.ID)))
 }
 
 func (c caps) approvals(p ProposalView) string {
@@ -131,7 +163,7 @@ func (c caps) refused(p ProposalView) []slack.Block {
 		return []slack.Block{section(head + ": " + md(p.Problem, 2*c.text))}
 	}
 	out := []slack.Block{section(head + ".\n_Why it fits: " + md(p.Why, c.text) + "_")}
-	return append(out, c.evidence("*Checks*, measured "+at(p.Checked), p.Facts))
+	return append(out, c.evidence(p.ID, "*Checks*, measured "+at(p.Checked), p.Facts))
 }
 
 // ended is a proposal that leads nowhere any more.
@@ -180,18 +212,24 @@ func again(v View, p ProposalView, text string) slack.Block {
 	return slack.NewSectionBlock(mrkdwn(text), nil, slack.NewAccessory(recheck(p)), slack.SectionBlockOptionBlockID(fmt.Sprintf("decide %s %d", p.ID, p.Generation)))
 }
 
-// alternative is a second proposal that could run: what it does on one line, what it costs, and its own button.
+// alternative is a second proposal that could run: what it does on one line, what it costs, and its own button, but no button
+// without all that an approver accepts.
 func (c caps) alternative(v View, p ProposalView, name string) slack.Block {
 	s := "↳ or " + name + "\n" + md(strings.Join(flow(p.Steps), " → "), 2*c.text)
-	if l := c.loss(p); l != "" {
-		s += "\n" + l
+	costs := ""
+	if l := loss(p); l != "" {
+		costs += "\n" + l
 	}
-	for _, r := range p.Risks[:min(len(p.Risks), c.lists)] {
-		s += "\n⚠️ " + md(r, c.text)
+	for _, r := range p.Risks {
+		costs += "\n⚠️ " + md(r, maxAccepted)
 	}
-	s += "\n" + tally(p.Facts) + " · needs " + md(p.Needs, 80) + " (" + md(p.Votes, 20) + ") · plan " + code(p.Digest, 12)
+	whole := utf8.RuneCountInString(costs) <= 6*c.text
+	if !whole {
+		costs = "\n⚠️ What an approver accepts does not fit here: " + code("pointsman approve "+p.ID, 60) + " shows it and leads to the decision"
+	}
+	s += costs + "\n" + tally(p.Facts) + " · needs " + md(p.Needs, 80) + " (" + md(p.Votes, 20) + ") · plan " + code(p.Digest, 12)
 	text := mrkdwn(s)
-	if v.Quiet {
+	if v.Quiet || !whole {
 		return slack.NewSectionBlock(text, nil, nil)
 	}
 	return slack.NewSectionBlock(text, nil, slack.NewAccessory(approve(p, "Approve this one")), slack.SectionBlockOptionBlockID(fmt.Sprintf("decide %s %d", p.ID, p.Generation)))

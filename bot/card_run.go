@@ -34,7 +34,7 @@ func (c caps) approved(p ProposalView) []slack.Block {
 			out = append(out, question(*q))
 		}
 		if len(r.Facts) > 0 {
-			out = append(out, c.evidence("*What is known*", r.Facts))
+			out = append(out, c.evidence(r.ID, "*What is known*", r.Facts))
 		}
 		if r.Past {
 			out = append(out, small("⛔ The point of no return is behind: aborting undoes nothing and hands over what is left."))
@@ -48,7 +48,7 @@ func (c caps) approved(p ProposalView) []slack.Block {
 		}
 	case pointsman.RunDone:
 		if len(r.Facts) > 0 {
-			out = append(out, c.evidence("*Verified*", r.Facts))
+			out = append(out, c.evidence(r.ID, "*Verified*", r.Facts))
 		}
 	}
 	return out
@@ -59,7 +59,7 @@ func question(q QuestionView) slack.Block {
 	if q.Over {
 		return section("⌛ Until " + at(q.Until) + " one more approver could accept this. *Retry step…* measures anew and asks again.")
 	}
-	return section("❓ *One more approver may accept this* until " + at(q.Until) + ":\n" + md(q.Text, 900) + "\nQuestion " + code(q.Digest, 12))
+	return section("❓ *One more approver may accept this* until " + at(q.Until) + ":\n" + md(q.Text, 2500) + "\nQuestion " + code(q.Digest, 12))
 }
 
 // gate asks for the approval in the middle of a run.
@@ -160,7 +160,7 @@ func objective(want, took time.Duration) string {
 
 // progress lists the steps with what became of them.
 func (c caps) progress(p ProposalView) slack.Block {
-	return listed("*Steps*", steps(p, c.step), c.steps+1)
+	return listed("*Steps*", steps(p, c.step), c.steps+1, printed(pointsman.IncidentOf(p.ID)))
 }
 
 func (c caps) step(s StepView) string {

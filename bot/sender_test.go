@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -296,9 +297,9 @@ func TestAnAnswerThatIsTooLargeForSocketModeComesAfterTheAcknowledgement(t *test
 	}
 	w.tell(offers)
 	plan := failover(func(p *pointsman.Plan) {
-		p.Title = much
+		p.Title, p.Acknowledge = much, slices.Repeat([]string{much}, 6) // more of what an approver accepts fits on no card
 		for range 40 {
-			p.Steps, p.Acknowledge = append(p.Steps, pointsman.PlanStep{Name: "s", Summary: much}), append(p.Acknowledge, much)
+			p.Steps = append(p.Steps, pointsman.PlanStep{Name: "s", Summary: much})
 		}
 	})
 	facts := (&tale{t: t, now: w.now}).facts()

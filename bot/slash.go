@@ -185,7 +185,7 @@ func (h *Handler) runbooks(now time.Time) string {
 	lines := []string{"*" + plural(len(all), "runbook") + "*"}
 	for i, rb := range all {
 		if i == 40 {
-			lines = append(lines, more(len(all)-i))
+			lines = append(lines, fmt.Sprintf("_… and %d more in the configuration_", len(all)-i))
 			break
 		}
 		s := code(rb.Name, 60) + " – " + md(rb.Title, 100) + " · " + md(rb.Owner, 40)
