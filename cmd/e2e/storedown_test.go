@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,28 +29,40 @@ func ownDatabase(t *testing.T) *lab.Postgres {
 func TestOwnDatabaseDown(t *testing.T) {
 	t.Parallel()
 	const together = 9 // on one stage, more would only make its channel long
-	times := soak(9, 150)
+	times := soak(9, 252)
+	var through, all atomic.Int64
+	t.Cleanup(func() {
+		runs, hit := soak(20, 10_000), soak(5, times) // without them an outage proves nothing
+		t.Logf("%d runs, %d of them approved before an outage and ended after it", all.Load(), through.Load())
+		if all.Load() < int64(runs) || through.Load() < int64(hit) {
+			t.Errorf("%d runs, %d of them through an outage; want %d and %d at least", all.Load(), through.Load(), runs, hit)
+		}
+	})
 	for first := 0; first < times; first += together {
 		t.Run(fmt.Sprintf("from_%d", first+1), func(t *testing.T) {
 			t.Parallel()
-			takenAway(t, first, min(together, times-first))
+			n, of := takenAway(t, first, min(together, times-first))
+			through.Add(n)
+			all.Add(of)
 		})
 	}
 }
 
-func takenAway(t *testing.T, first, times int) {
+// takenAway takes it away so many times and returns how many runs went through an outage, of all that there were.
+func takenAway(t *testing.T, first, times int) (through, all int64) {
 	server := ownDatabase(t)
 	tr := openTrafficOn(t, server.DSN(lab.Superuser, lab.AppDatabase), "{lease: 1s, heartbeat: 300ms, sweep: 200ms, check_timeout: 30s}")
 	tr.begin()
 	tr.revive()
-	back := []time.Duration{}
+	back, away := []time.Duration{}, []spell{}
 	for i := first; i < first+times; i++ {
-		<-time.After(700*time.Millisecond + rand.N(soakFor(time.Second, 35*time.Second)))
+		<-time.After(soakFor(700*time.Millisecond, 5*time.Second) + rand.N(soakFor(time.Second, 35*time.Second)))
 		down := rand.N(2 * time.Second)
 		if i == 75 {
 			down = time.Minute
 		}
 		var err error
+		gone := time.Now()
 		switch i % 3 {
 		case 0:
 			err = server.Kill()
@@ -71,6 +84,7 @@ func takenAway(t *testing.T, first, times int) {
 			t.Fatal(err)
 		}
 		began, was := time.Now(), tr.logged()
+		away = append(away, spell{gone, began})
 		tr.await("something is decided again", func() error {
 			if tr.logged() == was {
 				return fmt.Errorf("the log still has %s entries", was)
@@ -86,6 +100,26 @@ func takenAway(t *testing.T, first, times int) {
 	if worst := back[len(back)-1]; worst > 10*time.Second {
 		t.Errorf("it took %s until something was decided again, limit 10 s", worst)
 	}
+	return tr.through(away)
+}
+
+// spell is from one moment to another.
+type spell struct{ from, to time.Time }
+
+// through counts, by the record, the runs that were approved before a spell began and ended after it, and all.
+func (tr *traffic) through(spells []spell) (through, all int64) {
+	tr.t.Helper()
+	for _, line := range tr.column(`SELECT q.at::text || ' ' || e.at::text FROM log q JOIN log e ON e.incident = q.incident AND e.type = 'run.done' WHERE q.type = 'run.queued'`) {
+		var queued, ended int64
+		if _, err := fmt.Sscan(line, &queued, &ended); err != nil {
+			tr.t.Fatal(err)
+		}
+		all++
+		if slices.ContainsFunc(spells, func(s spell) bool { return queued < s.from.UnixMicro() && s.to.UnixMicro() < ended }) {
+			through++
+		}
+	}
+	return through, all
 }
 
 func (tr *traffic) logged() string { return tr.column(`SELECT seq::text FROM log_head`)[0] }
