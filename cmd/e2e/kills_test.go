@@ -1,15 +1,18 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -84,18 +87,25 @@ func TestKilledAtEachPlace(t *testing.T) {
 // TestKilledAtAnyMoment kills the program at moments that nobody chose.
 func TestKilledAtAnyMoment(t *testing.T) {
 	t.Parallel()
-	const together = 50
+	const together = 125 // on one stage
+	kills := soak(500, 10_000)
+	var ready atomic.Int64
+	t.Cleanup(func() {
+		t.Logf("%d of %d kills came after the program was ready", ready.Load(), kills)
+		if 2*ready.Load() < int64(kills) {
+			t.Errorf("%d of %d kills came after the program was ready, want half", ready.Load(), kills)
+		}
+	})
 	for _, driver := range []string{"sqlite", "postgres"} {
-		for first := 0; first < soak(500, 10_000)/2; first += together {
+		for first := 0; first < kills/2; first += together {
 			t.Run(fmt.Sprintf("%s_%d", driver, first+1), func(t *testing.T) {
 				t.Parallel()
 				tr := openTraffic(t, driver, fast)
 				tr.begin()
-				for range together {
-					cmd := tr.launch(tr.file)
-					<-time.After(20*time.Millisecond + rand.N(250*time.Millisecond))
-					_ = cmd.Process.Kill() // it lives until then
-					_ = cmd.Wait()
+				for i := range together {
+					if tr.killedSoon(i%2 == 0) {
+						ready.Add(1)
+					}
 				}
 				tr.revive()
 				tr.end()
@@ -103,6 +113,46 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			})
 		}
 	}
+}
+
+// killedSoon starts the program, kills it at a moment that nobody chose, after its start or after it is ready, and says
+// whether it was ready.
+func (tr *traffic) killedSoon(afterReady bool) bool {
+	tr.t.Helper()
+	ctx, cancel := context.WithTimeout(tr.t.Context(), patience)
+	defer cancel()
+	cmd := tr.launch(tr.file)
+	ready := make(chan error, 1)
+	go func() { ready <- until(ctx, func() error { return tr.isReady(ctx) }) }()
+	moment := time.After(20*time.Millisecond + rand.N(200*time.Millisecond))
+	was := false
+	if afterReady {
+		if err := <-ready; err != nil {
+			tr.t.Errorf("the program is not ready: %v", err)
+		}
+		was, moment = true, time.After(rand.N(100*time.Millisecond))
+	}
+	<-moment
+	_ = cmd.Process.Kill() // it lives until then
+	_ = cmd.Wait()
+	cancel()
+	return was || <-ready == nil
+}
+
+// isReady asks a program that may be dead whether it serves.
+func (tr *traffic) isReady(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, tr.at()+"/-/ready", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := tr.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errAgain, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%w: %s", errAgain, resp.Status)
+	}
+	return errors.Join(err, resp.Body.Close())
 }
 
 // soak is a size in the usual tests and in those before a release.
