@@ -32,6 +32,10 @@ func (tr *traffic) aftermath() {
 			continue
 		}
 		runs++
+		r := st.Runs[0]
+		if p, ok := st.Proposal(r.Proposal); !ok || r.Digest != p.Digest || pointsman.Digest(r.Plan) != p.Digest {
+			tr.t.Errorf("%s carried out the plan %s with digest %s, approved was %s", r.ID, pointsman.Digest(r.Plan), r.Digest, p.Digest)
+		}
 		for i, step := range st.Runs[0].Steps {
 			if key := fmt.Sprintf("%s/%d", st.Runs[0].ID, i+1); done[key] != 1 {
 				tr.t.Errorf("%s is %s and was carried out %d times", key, step.State, done[key])

@@ -165,9 +165,15 @@ func (r *replica) ends() {
 
 // died waits until the replica has killed itself and returns when.
 func (r *replica) died() time.Time {
+	r.crew.t.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_ = r.cmd.Wait() // it was killed, and says so
+	cmd := r.cmd
+	late := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	_ = cmd.Wait() // it was killed, and says so
+	if !late.Stop() {
+		r.crew.t.Errorf("%s did not come to its failpoint", r.name)
+	}
 	r.cmd = nil
 	r.lives.Store(false)
 	return time.Now()

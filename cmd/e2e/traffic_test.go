@@ -121,9 +121,12 @@ func setTraffic(t testing.TB, as setting, dsn string) *traffic {
 	return tr
 }
 
-// begin lets the world turn.
-func (tr *traffic) begin() {
+// begin lets the world turn, on all lanes if none are named.
+func (tr *traffic) begin(only ...int) {
 	for i := range lanes {
+		if len(only) > 0 && !slices.Contains(only, i) {
+			continue
+		}
 		tr.workers.Go(func() {
 			for n := 0; !tr.over(); n++ {
 				if err := tr.outage(i, n); err != nil {

@@ -75,47 +75,37 @@ func TestTwoVersions(t *testing.T) {
 			t.Error("the later version began nothing")
 		}
 	})
-	t.Run("run_of_the_older_is_carried_on_by_the_newer", carriedOn)
+	t.Run("runs_of_the_older_are_carried_on_by_the_newer", func(t *testing.T) {
+		t.Parallel()
+		carriedOn(t, "exec.started", 1) // in the middle of a step
+		for i, place := range slices.Repeat(places, soak(0, 20)) {
+			t.Run(fmt.Sprintf("%d_%s", i+1, place), func(t *testing.T) {
+				t.Parallel()
+				carriedOn(t, place)
+			})
+		}
+	})
 	t.Run("what_the_older_does_not_know_is_left_to_the_newer", leftAlone)
 	t.Run("downgrade_on_SQLite_is_refused_and_changes_nothing", downgraded)
 }
 
-// carriedOn: a run is begun by today's version, which is killed in the middle of a step; the later version takes it over,
-// asks what it cannot see, and carries out what was approved. Then today's version does not start any more.
-func carriedOn(t *testing.T) {
-	t.Parallel()
+// carriedOn: today's version is at work on runs and is killed at the place; the later version takes them over, asks what it
+// cannot see, and carries out what was approved, on all lanes of the traffic if none are named. Then today's version does not start any more.
+func carriedOn(t *testing.T, place string, only ...int) {
 	v := openVersions(t)
-	v.today.begin("POINTSMAN_FAILPOINT=exec.started")
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	incident, err := v.fire(ctx, firing(laneAlert("Crash", 0, "one")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	v.press(ctx, v.state(incident, "has a plan", ready).Proposals[0])
+	v.today.begin("POINTSMAN_FAILPOINT=" + place)
+	began := time.Now()
+	v.begin(only...)
 	v.today.died()
-	run := incident + "/R1"
 	v.later.begin()
-	if err := v.lookAfter(ctx, incident, run); err != nil {
-		t.Fatal(err)
-	}
-	st := v.now(incident)
-	p, r := st.Proposals[0], st.Runs[0]
-	if r.Digest != p.Digest || pointsman.Digest(r.Plan) != p.Digest {
-		t.Errorf("the run has the plan %s with digest %s, approved was %s", pointsman.Digest(r.Plan), r.Digest, p.Digest)
-	}
-	if want := []string{run + "/1", run + "/2", run + "/3"}; !slices.Equal(v.effects(), want) {
-		t.Errorf("carried out: %q, want %q", v.effects(), want)
-	}
-	if n := len(v.events(incident, pointsman.EvRunTaken)); n != 1 {
-		t.Errorf("taken over %d times", n)
+	v.end()
+	v.aftermath()
+	if slices.Contains(owning, place) && v.taken(began) == 0 {
+		t.Error("the later version took over nothing")
 	}
 	if said := v.refusedStart(v.today); !strings.Contains(said, "the database has schema 99, this pointsman knows up to ") || !strings.Contains(said, "start the newer pointsman, or restore the backup from before the upgrade") {
 		t.Errorf("today's version on the later schema: %q", said)
 	}
-	v.drained()
-	v.saidOnce()
-	v.wholeLogIsIntact()
 }
 
 // refusedStart starts a replica that must not start, and returns what it said.
