@@ -114,6 +114,10 @@ func (t *turn) loseRun(r *Run, c LoseEnd) {
 func (t *turn) loseSteps(r *Run) {
 	for at := r.Current(); at < len(r.Steps); at++ {
 		s := &r.Steps[at]
+		if s.over() {
+			continue
+		}
+		s.Touched, s.Tries = s.Kind != KindGate, Tries{} // what is refused on record, or was not sent, may have been tried again with more luck
 		if s.State != StepPending && s.State != StepStarted {
 			continue
 		}

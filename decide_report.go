@@ -12,7 +12,7 @@ type Report struct {
 	Target Target
 	What   Sighting
 	Title  string // of the incident that an alarm opens
-	Text   string // one sentence, the same while the situation is the same: whoever says it again is told that it is known
+	Text   string // one sentence. A note is known where it is the same as the one before; an alarm while one stands, whatever its words
 	// Of an alarm:
 	Severity string
 	Update   time.Duration
@@ -51,20 +51,22 @@ func (t *turn) report(c Report) Answer {
 		t.note(c.Text)
 	case SeenAlarm:
 		switch until := inc.ResolvedAt.Add(alarmAgain); {
-		case inc.State == IncidentOpen && inc.Alarm == c.Text:
+		case inc.State == IncidentOpen && inc.Alarm != "": // in other words, as who sees it from elsewhere says it
 			return known
-		case inc.State == IncidentResolved && inc.Alarm == c.Text && t.now.Before(until):
+		case inc.State == IncidentResolved && inc.Alarm != "" && t.now.Before(until):
 			return answer(CodeDuplicate, "%s was closed while it stood, and is opened again at %s if it still does", inc.ID, Clock(until))
 		}
 		t.alarm(c)
 	case SeenOver:
-		if inc.State != IncidentOpen || inc.Alarm == "" {
+		if inc.Alarm == "" {
 			return known
 		}
-		inc.Alarm = ""
+		inc.Alarm = "" // also where a person has closed it: the next one is another one
 		t.endAlarm()
 		t.note(c.Text)
-		t.settleIncident(watcher)
+		if inc.State == IncidentOpen {
+			t.settleIncident(watcher)
+		}
 	default:
 		return answer(CodeInvalid, "%q is neither note, alarm nor over", c.What)
 	}

@@ -195,6 +195,21 @@ func TestReports(t *testing.T) {
 		}
 	})
 
+	// Of two processes on either side of a cut each sees one of the writers through the other's probe.
+	t.Run("an alarm in other words is the same alarm", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		s.do(splitBrain())
+		other := splitBrain()
+		other.Text = "split brain: 2 nodes take writes, limit 1: pg-2 on timeline 2 and pg-1 as seen from probe-a"
+		s.want(s.do(other), CodeDuplicate, "known already")
+		s.do(CloseIncident{Incident: "INC-1", Reason: "pg-1 is off", By: dbaA})
+		s.want(s.do(other), CodeDuplicate, "was closed while it stood")
+		if p := s.state.Protections[0]; s.count(EvPageTriggered) != 1 || p.Alarm.N != 1 {
+			t.Errorf("paged %d times, alarm %d", s.count(EvPageTriggered), p.Alarm.N)
+		}
+	})
+
 	t.Run("an incident that is closed while its alarm stands is opened again", func(t *testing.T) {
 		t.Parallel()
 		s := begin(t)
@@ -209,7 +224,12 @@ func TestReports(t *testing.T) {
 			t.Errorf("reopened %d times, paged %d times, alarm %+v", s.count(EvIncidentReopened), s.count(EvPageTriggered), s.state.Protections[0].Alarm)
 		}
 		for why, again := range map[string]func(*story) Answer{
-			"another alarm":        func(s *story) Answer { r := splitBrain(); r.Text += " and pg-3"; return s.do(r) },
+			"it was over in between": func(s *story) Answer {
+				over := splitBrain()
+				over.What, over.Text = SeenOver, "one node takes writes again: pg-2"
+				s.want(s.do(over), CodeAccepted, over.Text)
+				return s.do(splitBrain())
+			},
 			"an alert reopened it": func(s *story) Answer { s.do(webhook(primaryDown("f1", s.now, AlertFiring))); return s.do(splitBrain()) },
 		} {
 			s := begin(t)

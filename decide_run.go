@@ -166,6 +166,7 @@ func (t *turn) finish(r *Run, by Actor) {
 		}
 	}
 	t.settleIncident(by)
+	t.stillUndecided()
 }
 
 // seen says how it is known that the steps are done.

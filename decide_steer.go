@@ -198,7 +198,7 @@ func (r Run) crossed(mark string) bool {
 	place, attempt, _ := strings.Cut(strings.TrimSuffix(mark, "u"), ".")
 	n, err := strconv.Atoi(place)
 	tried, err2 := strconv.Atoi(attempt)
-	if err != nil || err2 != nil || !r.PastReturn() {
+	if err != nil || err2 != nil || !r.PastReturn() || mark == r.Mark() { // whoever saw it as it stands was told what an abort means
 		return false
 	}
 	for i, s := range r.Steps {

@@ -11,13 +11,14 @@ import "fmt"
 //	an expiry, others wait         it goes on, or starts
 //	an expiry, none waits          it goes on; where somebody was paged already, they are paged now
 //
-// Without alerts nobody is woken, and an open run pages by itself when it stops.
+// Without alerts nobody is woken. An open run pages by itself where it parks; where it ends and something of the outage still
+// waits, or has expired meanwhile, the clock starts.
 
 // undecided keeps somebody being paged after a vote on p, its denial or its expiry. A drill decides nothing of the outage.
 func (t *turn) undecided(p *Proposal) {
 	inc := &t.state.Incident
 	_, running := t.state.OpenRun()
-	if p.Mode == ModeDrill || running || !inc.Burning() || inc.Escalate.After <= 0 {
+	if p.Mode == ModeDrill || p.Already != "" || running || !inc.Burning() || inc.Escalate.After <= 0 {
 		return
 	}
 	later := t.now.Add(inc.Escalate.After)
@@ -29,10 +30,20 @@ func (t *turn) undecided(p *Proposal) {
 	}
 }
 
+// stillUndecided starts the clock after a run for what the run has not decided: a proposal for another target, say.
+func (t *turn) stillUndecided() {
+	inc := &t.state.Incident
+	_, running := t.state.OpenRun()
+	_, waits := t.waiting()
+	if inc.State == IncidentOpen && inc.Burning() && !running && inc.Escalate.After > 0 && inc.EscalateAt.IsZero() && (waits || t.some(ProposalExpired)) {
+		inc.EscalateAt = t.now.Add(inc.Escalate.After)
+	}
+}
+
 // waiting is the proposal that waits for a decision on the outage, the first by rank, or will when it is checked.
 func (t *turn) waiting() (Proposal, bool) {
 	for _, p := range Ranked(t.state.Proposals) {
-		if p.Mode != ModeDrill && (p.State == ProposalReady || p.State == ProposalChecking) {
+		if p.Mode != ModeDrill && p.Already == "" && (p.State == ProposalReady || p.State == ProposalChecking) {
 			return p, true
 		}
 	}
@@ -74,7 +85,7 @@ func (t *turn) whyPaged() string {
 // some reports whether a proposal of the outage, since it began last, is in the state.
 func (t *turn) some(state ProposalState) bool {
 	for _, p := range t.state.Proposals {
-		if p.Mode != ModeDrill && p.State == state && !p.RequestedAt.Before(t.state.Incident.Since()) {
+		if p.Mode != ModeDrill && p.Already == "" && p.State == state && !p.RequestedAt.Before(t.state.Incident.Since()) {
 			return true
 		}
 	}

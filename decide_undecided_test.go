@@ -196,3 +196,42 @@ func TestADenialIsNoDecisionForWhatStillWaits(t *testing.T) {
 		s.paged("triggered 1@dba")
 	})
 }
+
+// Two databases fail; the runbook of the first takes a while, and the approval for the second expires meanwhile.
+func TestWhatExpiresBesideAnOpenRunPagesAfterIt(t *testing.T) {
+	minute := func(n int) time.Time { return night.Add(time.Duration(n) * time.Minute) }
+	s := begin(t)
+	alert := webhook(primaryDown("f1", night, AlertFiring), primaryDown("f2", night, AlertFiring))
+	second := alert.Offers[0]
+	second.Target = Target{Kind: "postgres", Name: "users"}
+	alert.Offers = append(alert.Offers, second)
+	s.do(alert)
+	s.want(s.do(Ready{Proposal: "INC-1/P1", Generation: 1, Plan: planBytes(t, 1, "pg-2")}), CodeAccepted, "ready")
+	s.want(s.do(Ready{Proposal: "INC-1/P2", Generation: 1, Plan: planBytes(t, 2, "pg-2")}), CodeAccepted, "ready")
+	s.want(s.cast2(s.state.Proposals[0], dbaA, Approve), CodeAccepted, "starts now")
+	s.do(StartRun{Run: "INC-1/R1", Epoch: 1, People: engineers})
+	s.now = minute(1)
+	s.want(s.cast2(s.state.Proposals[1], dbaA, Approve), CodeCounted, "1 of 2")
+	s.tick(minute(16))
+	for i := range 2 {
+		s.do(EndStep{Run: "INC-1/R1", Epoch: 1, Step: i, State: StepDone})
+	}
+	for n := 16; n < 300; n++ {
+		s.tick(minute(n))
+	}
+	if s.count(EvPageTriggered) == 0 {
+		t.Errorf("P2 is %s, %d alerts fire, and nobody is ever paged", s.state.Proposals[1].State, s.state.Incident.Firing)
+	}
+}
+
+// What has happened without us is no decision that somebody owes.
+func TestNobodyIsPagedForAnApprovalThatThereIsNothingToDoFor(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	s.do(webhook(primaryDown("f1", night, AlertFiring)))
+	s.do(Ready{Proposal: "INC-1/P1", Generation: 1, Plan: planBytes(t, 2, "pg-2"), Already: "pg-2 was promoted by somebody else"})
+	s.tick(night.Add(5 * time.Minute))
+	s.pagedBecause("INC-1 has no decision after 5m")
+	s.tick(night.Add(time.Hour))
+	s.paged("triggered 1@dba")
+}

@@ -70,6 +70,7 @@ func (t *turn) endAborted(r *Run, by Actor, why string) Answer {
 	t.say(EvRunAborted, by, text, aboutRun(r), reason(why), with(r.Left))
 	t.remember(r)
 	t.settleIncident(by)
+	t.stillUndecided()
 	return Answer{Code: CodeAccepted, Text: text, ID: r.ID}
 }
 

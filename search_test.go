@@ -271,7 +271,7 @@ func steering(r Run, now time.Time, add func(Command, string, ...any)) {
 			continue
 		}
 		for _, by := range []Actor{dbaA, eve} {
-			add(Steer{Run: r.ID, Verb: verb, Reason: "seen on the console", By: by}, "%s says %s to %s", by, verb, r.ID)
+			add(Steer{Run: r.ID, Verb: verb, Mark: r.Mark(), Reason: "seen on the console", By: by}, "%s says %s to %s", by, verb, r.ID)
 		}
 	}
 }

@@ -67,5 +67,16 @@ func Clock(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }
 // the direction of writing round, what has no width, separators of lines, private use, and the letters of tags. Every door that
 // shows a stranger's text asks here, so that none of them forgets one.
 func Unseen(r rune) bool {
-	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Co, unicode.Zl, unicode.Zp) || r >= 0xE0000 && r <= 0xE007F
+	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Co, unicode.Zl, unicode.Zp, unicode.Variation_Selector, blank) || r >= 0xE0000 && r <= 0xE007F
 }
+
+// blank are letters, marks and symbols that are drawn as nothing: the Hangul fillers, the joiner of graphemes, the empty pattern
+// of Braille. https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
+var blank = &unicode.RangeTable{R16: []unicode.Range16{
+	{Lo: 0x034F, Hi: 0x034F, Stride: 1},
+	{Lo: 0x115F, Hi: 0x1160, Stride: 1},
+	{Lo: 0x180B, Hi: 0x180F, Stride: 1},
+	{Lo: 0x2800, Hi: 0x2800, Stride: 1},
+	{Lo: 0x3164, Hi: 0x3164, Stride: 1},
+	{Lo: 0xFFA0, Hi: 0xFFA0, Stride: 1},
+}}

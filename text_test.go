@@ -49,7 +49,7 @@ func TestATimeThatWasNotSaidIsNotSaid(t *testing.T) {
 // A label that reads backwards, or that holds letters which no font draws, is the same trap at every door.
 func TestWhatNobodySeesIsToldFromLetters(t *testing.T) {
 	t.Parallel()
-	for _, r := range "\x00\x1b\n\u0085\u00AD\u200B\u200D\u202E\u2028\u2029\u2066\uE000\uFEFF\U000E0001\U000E0041\U000E0010" {
+	for _, r := range "\x00\x1b\n\u0085\u00AD\u200B\u200D\u202E\u2028\u2029\u2066\uE000\uFEFF\U000E0001\U000E0041\U000E0010\u3164\u115F\uFFA0\u034F\u180E\uFE0F\U000E0100\u2800" {
 		if !Unseen(r) {
 			t.Errorf("%U is taken for a letter", r)
 		}

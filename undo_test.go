@@ -149,7 +149,7 @@ func TestAnUndoingThatWasHeldDoesNotGoOnWhereTheLogLostItsEnd(t *testing.T) {
 func TestWhatMayHaveBeenUndoneInALostPartIsNotUndoneOnceMore(t *testing.T) {
 	t.Parallel()
 	s := begin(t)
-	s.laid(drain, promote)
+	s.laid(drain, look)
 	s.end(0, StepDone)
 	s.end(1, StepRefused)
 	s.do(LoseEnd{Incident: "INC-1", Text: "the log has lost its end"})
@@ -158,4 +158,44 @@ func TestWhatMayHaveBeenUndoneInALostPartIsNotUndoneOnceMore(t *testing.T) {
 	}
 	s.want(s.steer(VerbAbort, dbaB), CodeAccepted, "step 1 (drain, done: it may have been undone already; look before you undo it)")
 	s.runIs(RunAborted, "aborted by ben")
+}
+
+// In the part that is lost somebody may have tried a step again that is refused on record, or was not sent. Whoever is told that
+// it was not done takes the fence off an old primary beside a promoted standby.
+func TestWhatWasNotDoneOnRecordMayHaveBeenDoneInALostPart(t *testing.T) {
+	t.Parallel()
+	for name, ends := range map[string]func(s *story){
+		"refused": func(s *story) { s.end(1, StepRefused) },
+		"not sent, and tried again in a moment": func(s *story) {
+			s.do(TellUnsent{Run: "INC-1/R1", Epoch: 1, Step: 1, Attempt: 1, Why: "no connection", Wait: time.Second, Of: 4})
+		},
+		"never sent": func(s *story) {
+			s.do(EndStep{Run: "INC-1/R1", Epoch: 1, Step: 1, State: StepFailed, Attempt: 1, Unsent: true})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := begin(t)
+			s.laid(drain, promote)
+			s.end(0, StepDone)
+			ends(s)
+			s.do(LoseEnd{Incident: "INC-1", Text: "the log has lost its end"})
+			if r := s.runIs(RunParked, "the log has lost its end"); !r.PastReturn() {
+				t.Errorf("step 2 is %s and counts as surely not done", r.Steps[1].State)
+			}
+			s.want(s.steer(VerbAbort, dbaB), CodeAccepted, "the point of no return is behind, so nothing was undone. To be finished by hand: step 2 (promote")
+		})
+	}
+}
+
+// The mark on the card is that of now, and the form has said what an abort means now.
+func TestAnAbortFromTheCardCountsAfterALoss(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	s.laid(drain, look, promote, look)
+	s.end(0, StepDone)
+	s.do(LoseEnd{Incident: "INC-1", Text: "the log has lost its end"})
+	r := s.runIs(RunParked, "the log has lost its end")
+	s.want(s.do(Steer{Run: r.ID, Verb: VerbAbort, Mark: "1.1", Reason: "pg-1 is back", By: dbaB}), CodeChanged, "")
+	s.want(s.do(Steer{Run: r.ID, Verb: VerbAbort, Mark: r.Mark(), Reason: "pg-1 is back", By: dbaB}), CodeAccepted, "the point of no return is behind")
 }

@@ -74,7 +74,7 @@ func (h *Holds) Look(ctx context.Context) error {
 		if !changed {
 			continue
 		}
-		if _, err := h.Store.Do(ctx, pointsman.Relook{Proposal: p.ID, Generation: p.Generation, Why: why}); err != nil {
+		if _, err := h.Store.Do(ctx, pointsman.Relook{Proposal: p.ID, Generation: p.Generation, Why: why}); err != nil && !newer(err) { // that one is looked at by the version that understands it
 			return fmt.Errorf("look again at %s: %w", p.ID, err)
 		}
 	}
@@ -104,7 +104,7 @@ func (h *Holds) tellRuns(ctx context.Context, held pointsman.Held, now time.Time
 		if text == "" {
 			break
 		}
-		if _, err := h.Store.Do(ctx, pointsman.TellHold{Run: l.Run, Text: text, Once: once + l.Run}); err != nil {
+		if _, err := h.Store.Do(ctx, pointsman.TellHold{Run: l.Run, Text: text, Once: once + l.Run}); err != nil && !newer(err) {
 			return fmt.Errorf("tell %s of the freeze: %w", l.Run, err)
 		}
 	}

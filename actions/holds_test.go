@@ -69,6 +69,46 @@ func TestAProposalIsLookedAtAgainWhenWhatHoldsItBackBeginsOrEnds(t *testing.T) {
 	})
 }
 
+// besideNewer is a store in which another incident carries what only a newer version understands.
+type besideNewer struct{ *ledger }
+
+func (s besideNewer) Undecided(ctx context.Context) ([]pointsman.Proposal, error) {
+	list, err := s.ledger.Undecided(ctx)
+	if len(list) > 0 {
+		other := list[0]
+		other.ID = "INC-0/P1"
+		list = append([]pointsman.Proposal{other}, list...)
+	}
+	return list, err
+}
+
+func (s besideNewer) Do(ctx context.Context, cmd pointsman.Command) (pointsman.Result, error) {
+	if c, ok := cmd.(pointsman.Relook); ok && c.Proposal == "INC-0/P1" {
+		return pointsman.Result{}, &pointsman.Error{Code: pointsman.CodeNewer, Msg: "only a newer version may change it"}
+	}
+	return s.ledger.Do(ctx, cmd)
+}
+
+func TestWhatANewerVersionLooksAtKeepsNoOtherCardBack(t *testing.T) {
+	story(t, func(w *world) {
+		w.needsTwo()
+		defer w.work("a")()
+		w.approve(w.propose())
+		w.standing()
+		h := &Holds{Store: besideNewer{w.ledger}, Warden: w.warden(), Log: slog.New(slog.DiscardHandler)}
+		if err := h.Look(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.protect(pointsman.Lockout, north, time.Hour)
+		if err := h.Look(t.Context()); err != nil {
+			t.Errorf("the look ends at it: %v", err)
+		}
+		if p := w.standing(); p.State != pointsman.ProposalRefused {
+			t.Errorf("under the lock it is %s", p.State)
+		}
+	})
+}
+
 // What was given for the same plan counts again after a short lock.
 func TestAVoteOutlivesALock(t *testing.T) {
 	story(t, func(w *world) {

@@ -43,6 +43,9 @@ func (s *Store) Claim(ctx context.Context, owner string, limit int, full ...poin
 	if err != nil {
 		return nil, fmt.Errorf("claim deliveries: %w", err)
 	}
+	if err := s.cut(); err != nil { // a new connection of the question above may have found it out
+		return nil, err
+	}
 	// The WITH is evaluated once because it locks rows; a plain IN may be asked again for each row and lease too many.
 	leased, args := outside(full, micros(now), owner, micros(now.Add(s.deliveryLease)), int64(limit))
 	out, err := list(ctx, s.db.direct, scanDelivery, `WITH due AS (SELECT d.id FROM deliveries d WHERE `+due+leased+`

@@ -130,6 +130,9 @@ func (s *Store) Checkpoint(ctx context.Context, key audit.Key) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
+	if err := s.cut(); err != nil { // it may have been the connection of a question above that found it out
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
 	note, err := key.Sign(uint64(size), root)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)

@@ -16,12 +16,12 @@ type work struct {
 	now    time.Time
 	writes batch
 	events []pointsman.Event
-	seq    int64 // the log's head: as read, and after the events were appended
-	nudge  bool  // wake the loops although no event was appended
-	about  any   // the command, or a word; for failpoints
-	mends  bool  // it is allowed on a log that has lost its end
-	end    Tail  // of the log, once the events are appended
-	opened *pointsman.State
+	seq    int64            // the log's head: as read, and after the events were appended
+	nudge  bool             // wake the loops although no event was appended
+	about  any              // the command, or a word; for failpoints
+	mends  bool             // it is allowed on a log that has lost its end
+	end    Tail             // of the log, once the events are appended
+	opened *pointsman.State // the incident that the command opened
 
 	attending attending
 	employing []pointsman.Claim // runs that it leases to the worker of this process

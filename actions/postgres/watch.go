@@ -62,9 +62,10 @@ func (w Watch) Run(ctx context.Context) error {
 type vigil struct {
 	w       Watch
 	cluster Cluster
-	seen    string // two writers, seen once: a look is not of one moment, so it takes two
-	clear   bool   // the last look showed one primary and no second, and the desk knows
-	alone   bool   // it was told that no standby follows
+	seen    string           // two writers, seen once: a look is not of one moment, so it takes two
+	last    pointsman.Report // the alarm of what is seen, once it is given; resolving its runbook at each look would be for nothing
+	clear   bool             // the last look showed one primary and no second, and the desk knows
+	alone   bool             // it was told that no standby follows
 }
 
 // look looks once and tells when the next look is due.
@@ -88,8 +89,14 @@ func (v *vigil) writers(ctx context.Context, s Situation) {
 	}
 	f := s.writers()
 	if f.Result == pointsman.Fail {
-		if v.seen == f.Text {
-			v.say(ctx, v.alarm(f.Text)) // as long as it is seen: whoever closes the incident may be wrong
+		switch {
+		case v.seen != f.Text:
+			v.last = pointsman.Report{}
+		case v.last.Text == "":
+			v.last = v.alarm(f.Text)
+			fallthrough
+		default:
+			v.say(ctx, v.last) // as long as it is seen: whoever closes the incident may be wrong
 		}
 		v.seen, v.clear = f.Text, false
 		return
