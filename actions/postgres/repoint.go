@@ -111,7 +111,11 @@ func (a Repoint) Check(ctx context.Context, in actions.Input) (pointsman.Evidenc
 	}
 	views := j.look(ctx)
 	ev := judgeRepoint(j, views)
-	ev.Facts = append(ev.Facts, j.resumable(views)...)
+	// That files and poolers lead there proves no write. A retry and a successor lead them once more, which does no harm, and write.
+	if in.Phase != actions.Propose {
+		ev.Already, ev.AlreadyBy = false, ""
+	}
+	ev.Facts = append(ev.Facts, j.resumable(views, in)...)
 	if in.Promises("postgres.promote") {
 		ev.Facts = append(ev.Facts, pointsman.Fact{
 			Guard: "G18", Kind: pointsman.Hard, Name: "endpoint " + j.args.To, Value: "not due yet", Limit: Writable.Words(), Source: j.args.To,
@@ -122,8 +126,7 @@ func (a Repoint) Check(ctx context.Context, in actions.Input) (pointsman.Evidenc
 	}
 	primary := isPrimary(a.c.readNode(ctx, j.cluster, j.args.To))
 	ev.Facts = append(ev.Facts, primary)
-	// That files and poolers lead there proves no write. A retry and a successor lead them once more, which does no harm, and write.
-	if in.Phase != actions.Propose || primary.Result != pointsman.Pass {
+	if primary.Result != pointsman.Pass {
 		ev.Already, ev.AlreadyBy = false, ""
 	}
 	return ev, nil

@@ -143,14 +143,20 @@ func (j journey) waiting(v poolerView) pointsman.Fact {
 	}
 }
 
-// resumable are the poolers that the step could not let go on: RESUME of one entry does not end the pause of the whole.
-func (j journey) resumable(views []poolerView) (out []pointsman.Fact) {
+// resumable are the poolers that the step could not let go on: RESUME of one entry does not end the pause of the whole. Behind the
+// approval it keeps no promotion back: whoever pauses a pooler between a fence and the promotion lets clients wait that would fail.
+func (j journey) resumable(views []poolerView, in actions.Input) (out []pointsman.Fact) {
 	for _, v := range views {
-		if j.args.Resume && v.running.Whole {
-			f := j.waiting(v)
-			f.Text = fmt.Sprintf("somebody has paused %s with all its databases, and this step could resume only %s of them", v.pooler.Name, v.pooler.entry(j.cluster))
-			out = append(out, f)
+		if !j.args.Resume || !v.running.Whole {
+			continue
 		}
+		f := j.waiting(v)
+		f.Text = fmt.Sprintf("somebody has paused %s with all its databases, and this step could resume only %s of them", v.pooler.Name, v.pooler.entry(j.cluster))
+		if in.Phase != actions.Propose && in.Promises("postgres.promote") {
+			f.Result, f.BeforeN = pointsman.Later, in.StepN
+			f.Text += fmt.Sprintf("; that it is not will be checked in step %d", in.StepN)
+		}
+		out = append(out, f)
 	}
 	return out
 }

@@ -1,10 +1,12 @@
 package postgres_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/actions"
 )
 
 // TestRepoint_that_resumes_is_done_only_when_nobody_waits: a step that is recorded as done is looked at by nobody, and the later
@@ -31,6 +33,20 @@ func TestRepoint_that_resumes_is_done_only_when_nobody_waits(t *testing.T) {
 
 	console("PAUSE") // the whole, which RESUME of one entry does not end
 	refusedBecause(t, w.check(t, "pgbouncer.repoint", resumes), "somebody has paused pgb-1 with all its databases, and this step could resume only app of them")
+	// Before the promotion it is right to let clients wait, and it needs nothing of a pooler: only the step itself would be kept back.
+	for _, c := range []struct {
+		phase   actions.Phase
+		ahead   string
+		refuses bool
+	}{{actions.Propose, "postgres.promote", true}, {actions.Start, "postgres.promote", false}, {actions.Start, "postgres.fence", true}} {
+		in := input(resumes)
+		in.Phase, in.StepN, in.Promised = c.phase, 4, []actions.Promise{{Kind: c.ahead}}
+		ev, err := w.kind(t, "pgbouncer.repoint").Check(t.Context(), in)
+		i := slices.IndexFunc(ev.Facts, func(f pointsman.Fact) bool { return strings.Contains(f.Text, "somebody has paused pgb-1") })
+		if err != nil || i < 0 || ev.Facts[i].Refuses() != c.refuses || ev.Already {
+			t.Errorf("%+v: %+v, error %v", c, ev.Facts, err)
+		}
+	}
 	if _, err := w.kind(t, "pgbouncer.repoint").Apply(t.Context(), input(resumes)); err == nil || !strings.Contains(err.Error(), "its clients still wait; by hand: RESUME in its console") {
 		t.Errorf("error %v", err)
 	}
