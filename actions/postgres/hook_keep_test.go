@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/pointsman/pointsman/cmd/lab"
@@ -141,4 +142,39 @@ func TestNodeHook_finds_a_server_that_calls_its_folder_otherwise(t *testing.T) {
 	if said, err := step("keep", "0/5000200"); err == nil || !strings.Contains(said, "pg-1 runs: keep needs it stopped") {
 		t.Errorf("it says %q, %v", said, err)
 	}
+}
+
+// TestNodeHook_says_that_a_rewind_is_under_way: it goes on where the connection broke, and whoever is told that it did not end empties
+// the folder under it.
+func TestNodeHook_says_that_a_rewind_is_under_way(t *testing.T) {
+	t.Parallel()
+	_, kept, step := handMade(t)
+	keep := filepath.Dir(kept)
+	inspected := func(want, not string) {
+		t.Helper()
+		said, err := step("inspect", "", "POINTSMAN_PRIMARY_TIMELINE=")
+		if err != nil || !strings.Contains(said, want) || not != "" && strings.Contains(said, not) {
+			t.Errorf("error %v, want %q and not %q:\n%s", err, want, not, said)
+		}
+	}
+	inspected("timeline=1", "broken")
+	for _, name := range []string{"pg-1.rewinding", "pg-1.lock"} {
+		if err := os.WriteFile(filepath.Join(keep, name), nil, 0o644); err != nil { //nolint:gosec // the hook's user reads it
+			t.Fatal(err)
+		}
+	}
+	inspected("broken=an earlier pg_rewind of it did not end", "busy")
+	lock, err := os.Open(filepath.Join(keep, "pg-1.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	inspected("busy=a pg_rewind of it is under way", "did not end")
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_UN); err != nil {
+		t.Fatal(err)
+	}
+	inspected("broken=an earlier pg_rewind of it did not end", "busy")
 }

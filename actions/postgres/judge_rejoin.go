@@ -87,7 +87,11 @@ func (j rejoining) judge() pointsman.Evidence {
 	if len(j.Cluster.NodeHook.Command) == 0 {
 		return ev
 	}
-	ev.Facts = append(ev.Facts, j.data(), j.divergence())
+	ev.Facts = append(ev.Facts, j.data())
+	if j.fault == nil && j.found.Busy != "" {
+		return ev // what is reckoned of it now is nobody's figure
+	}
+	ev.Facts = append(ev.Facts, j.divergence())
 	if j.fault == nil && j.found.diverged() > 0 {
 		n := j.found.diverged()
 		ev.Bounds = []pointsman.Bound{rewound(n)}
@@ -183,8 +187,13 @@ func (j rejoining) data() pointsman.Fact {
 	case j.found.SystemID != primary.SystemID:
 		f.Text = fmt.Sprintf("the data of %s has the system identifier %s, %s has %s: they are different clusters", j.node, j.found.SystemID, primary.Node, primary.SystemID)
 		f.Clears = "correct the node hook: it reached another server's data"
+	case j.found.Busy != "":
+		f.Result, f.Value = pointsman.Unknown, "under way"
+		f.Text = fmt.Sprintf("the data of %s is being changed: %s", j.node, j.found.Busy)
+		f.Clears = "wait until it has ended, and refresh the checks; build nothing anew meanwhile"
 	case j.found.Broken != "":
 		f.Text = fmt.Sprintf("the data of %s cannot be used: %s", j.node, j.found.Broken)
+		f.Clears = "see that no pg_rewind is at work on its machine, and " + f.Clears
 	case j.found.Running && j.reading(j.node).State != Standby:
 		f.Text = fmt.Sprintf("the server of %s runs by its machine's word, and it %s", j.node, told(j.sightings(j.node)))
 		f.Clears = "stop " + j.node + " with postgres.fence or by hand"

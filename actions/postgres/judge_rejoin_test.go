@@ -60,9 +60,12 @@ func TestJudgeRejoin(t *testing.T) {
 			j.set(primary("pg-1", 1, 0x6000000))
 			j.set(standby("pg-2", 1))
 		}, "pg-1 takes writes"},
-		"failover_leaves_the_old_primary_alone":    {func(j *rejoining) { j.promotes = true }, "in the run that promotes another node"},
-		"hook_of_an_older_version":                 {func(j *rejoining) { j.found.Contract = 0 }, "the node hook of pg-1 is an older one, of contract 1, and this Pointsman needs 2"},
-		"half_a_rewind":                            {func(j *rejoining) { j.found.Broken = "half" }, "cannot be used: half"},
+		"failover_leaves_the_old_primary_alone": {func(j *rejoining) { j.promotes = true }, "in the run that promotes another node"},
+		"hook_of_an_older_version":              {func(j *rejoining) { j.found.Contract = 0 }, "the node hook of pg-1 is an older one, of contract 1, and this Pointsman needs 2"},
+		"half_a_rewind":                         {func(j *rejoining) { j.found.Broken = "half" }, "cannot be used: half"},
+		"rewind_under_way": {func(j *rejoining) {
+			j.found.Busy, j.found.Broken, j.found.Fork, j.found.Last = "a pg_rewind of it is under way", "a pg_rewind of it is under way", 0, 0
+		}, "the data of pg-1 is being changed: a pg_rewind of it is under way"},
 		"standby_with_followers":                   {func(j *rejoining) { r := standby("pg-1", 1); r.Followers = 2; j.set(r) }, "pg-1 has 2 walsenders, limit 0"},
 		"standby_that_follows_somebody_else_is_ok": {func(j *rejoining) { j.set(standby("pg-1", 1)); j.found.Running, j.found.Last = true, j.found.Fork }, ""},
 	} {

@@ -129,6 +129,7 @@ type Inspection struct {
 	Counted    bool   // the hook says Commits; without it the number is unknown
 	Rewindable bool
 	Broken     string // why its data folder cannot be used any more
+	Busy       string // what is at work on it now
 
 	clock farClock
 }
@@ -140,7 +141,7 @@ func (c Cluster) inspect(ctx context.Context, node string, primary Reading) (Ins
 	if err != nil {
 		return Inspection{}, err
 	}
-	in := Inspection{State: got["state"], SystemID: got["system_identifier"], Running: got["running"] != "no", Rewindable: got["rewindable"] == "yes", Broken: got["broken"], History: got["history"]}
+	in := Inspection{State: got["state"], SystemID: got["system_identifier"], Running: got["running"] != "no", Rewindable: got["rewindable"] == "yes", Broken: got["broken"], Busy: got["busy"], History: got["history"]}
 	var faults [7]error
 	in.clock, faults[5] = clockOf(got["clock"], asked, time.Now())
 	if n := got["contract"]; n != "" {

@@ -101,6 +101,15 @@ history() {
 	if [ "$(awk '$1 ~ /^[0-9]+$/ { print $1, $2 }' "$own")" = "$theirs" ]; then echo "history=same"; else echo "history=other"; fi
 }
 
+# rewinding NODE: a pg_rewind is at work. It goes on where the one who asked for it is gone, and keeps the lock until it ends; 1 is
+# what flock says of a lock that another one has.
+rewinding() {
+	[ -e "$KEEP/$1.rewinding" ] && [ -e "$KEEP/$1.lock" ] || return 1
+	taken=0
+	flock -n "$KEEP/$1.lock" true || taken=$?
+	[ "$taken" -eq 1 ] && [ -e "$KEEP/$1.rewinding" ] # it may have ended between the two
+}
+
 # inspect reads only. A record that begins at the fork or after it exists on this node alone. contract is the number of the
 # contract that this program keeps; Pointsman asks nothing of one that keeps an older one.
 inspect() {
@@ -115,6 +124,11 @@ inspect() {
 	[ "$(control 'wal_log_hints setting')" != on ] || rewindable=yes
 	[ "$(control 'Data page checksum version')" = 0 ] || rewindable=yes
 	echo "rewindable=$rewindable"
+	if rewinding "$2"; then
+		printf '%s=a pg_rewind of it is under way\n' busy broken # broken for a Pointsman that does not know busy
+		echo "running=no"
+		return 0 # what else is there changes under our eyes
+	fi
 	[ ! -e "$KEEP/$2.rewinding" ] || echo "broken=an earlier pg_rewind of it did not end"
 	if running; then echo "running=yes"; else echo "running=no"; fi
 	[ -n "${POINTSMAN_PRIMARY_TIMELINE:-}" ] && [ "$POINTSMAN_PRIMARY_TIMELINE" -ge "$mine" ] || return 0
