@@ -93,3 +93,23 @@ func TestFiguresAreAcceptedByTheirDigest(t *testing.T) {
 		t.Errorf("%d %q", status, ans.Text)
 	}
 }
+
+// The answer to "steer INC-7 abort" was lost. Whoever repeats it under its name must hear that it was done, and not that there is no
+// run; and nobody's word about one step is taken for a step of a run that is over.
+func TestAnOrderThatEndedTheRunCanBeRepeated(t *testing.T) {
+	t.Parallel()
+	uid := uint32(1000)
+	st := parked()
+	for i := range st.Runs {
+		st.Runs[i].State = pointsman.RunAborted
+	}
+	d := &desk{state: st}
+	status, ans := d.ask(t, http.MethodPost, "/api/v1/steer", `{"run":"INC-7","verb":"abort","reason":"by hand"}`, "", &uid)
+	if status != http.StatusOK || len(d.done) != 1 || d.done[0].(pointsman.Steer).Run != "INC-7/R2" {
+		t.Errorf("%d %q %+v", status, ans.Text, d.done)
+	}
+	status, ans = d.ask(t, http.MethodPost, "/api/v1/steer", `{"run":"INC-7","verb":"done","at":"1.2","reason":"seen"}`, "", &uid)
+	if status != http.StatusNotFound || len(d.done) != 1 {
+		t.Errorf("%d %q %+v", status, ans.Text, d.done)
+	}
+}
