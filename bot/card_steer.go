@@ -89,18 +89,21 @@ func (c caps) left(r RunView) []slack.Block {
 		title = "*To be finished by hand* (the point of no return is behind, nothing was undone)"
 	}
 	lines, all := []string{title}, printed(pointsman.IncidentOf(r.ID))
-	for _, l := range r.Left {
+	begun := 2 // lines that are there in any case: the first step with its first command
+	for n, l := range r.Left {
 		lines = append(lines, "▫️ "+l.At().String()+". "+md(l.Step, 60)+": "+md(became(l.State), 20))
 		if l.Note != "" {
 			lines = append(lines, md(l.Note, 300))
 		}
-		for _, cmd := range l.Commands {
-			lines = append(lines, command(cmd, all))
+		for i, cmd := range l.Commands {
+			if lines = append(lines, command(cmd, all)); n == 0 && i == 0 {
+				begun = len(lines)
+			}
 		}
 	}
 	room := c.text * 20
 	for i, l := range lines {
-		if room -= utf8.RuneCountInString(l); room < 0 && i > 2 { // the first step and its first command are there in any case
+		if room -= utf8.RuneCountInString(l); room < 0 && i >= begun {
 			return paragraphs(append(lines[:i:i], "⚠️ *There is more that does not fit here:* "+code(all, 100)+" prints all of it."))
 		}
 	}

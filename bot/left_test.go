@@ -34,3 +34,18 @@ func TestWhatIsLeftByHandIsWholeOrNotThere(t *testing.T) {
 		}
 	}
 }
+
+// What is left is looked at step by step, so the first one's first command is there on a card of any size, also below a long note.
+func TestTheFirstCommandThatIsLeftIsThereInAnyCase(t *testing.T) {
+	t.Parallel()
+	first := "psql -h db-1.internal -c '" + strings.Repeat("SELECT 1; ", 190) + "'"
+	r := RunView{ID: "INC-7/R1", Left: []pointsman.Left{
+		{N: 2, Step: "fence", State: pointsman.StepUnknown, Undo: true, Note: strings.Repeat("no answer ", 30), Commands: []string{first, "true"}},
+		{N: 3, Step: "verify", State: pointsman.StepPending, Commands: []string{first}},
+	}}
+	for _, c := range fits {
+		if shown := textOf(c.left(r)); !strings.Contains(shown, "`"+first+"`") {
+			t.Errorf("%d: %s", c.text, shown)
+		}
+	}
+}

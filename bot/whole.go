@@ -69,7 +69,7 @@ func wholePlan(p pointsman.Proposal, clicked string) []slack.Block {
 	out = append(out, digest, divider())
 	size, passed := textSize(out), false
 	for i, at := range pointsman.Places(plan.Steps) {
-		blocks := paragraphs(ofStep(plan.Steps[i], at, exactBytes(p), &passed))
+		blocks := paragraphs(ofStep(plan.Steps[i], at, printed(pointsman.IncidentOf(p.ID)), &passed))
 		size += textSize(blocks)
 		if len(out)+len(blocks) > maxModal-1 || size > maxModalText {
 			return append(out, section(fmt.Sprintf("⚠️ *%s not shown here:* %s shows them.", plural(len(plan.Steps)-i, "more step"), code(exactBytes(p), 100))))
@@ -146,9 +146,9 @@ func needed(p pointsman.Policy) string {
 	return s
 }
 
-// ofStep is one step with everything that is part of the plan; passed is set at the point of no return, exact is the command
-// that prints the plan as it is.
-func ofStep(s pointsman.PlanStep, at pointsman.Place, exact string, passed *bool) []string {
+// ofStep is one step with everything that is part of the plan; passed is set at the point of no return, elsewhere is the command
+// line that prints commands as they are pasted, which the plan's exact bytes, JSON, do not.
+func ofStep(s pointsman.PlanStep, at pointsman.Place, elsewhere string, passed *bool) []string {
 	var lines []string
 	if s.Irreversible && !*passed {
 		*passed = true
@@ -187,7 +187,7 @@ func ofStep(s pointsman.PlanStep, at pointsman.Place, exact string, passed *bool
 	case len(s.UndoByHand) == 0:
 		add("undo: none known")
 	}
-	return append(append(lines, commands("undo by hand", s.UndoByHand, exact)...), commands("by hand", s.ByHand, exact)...)
+	return append(append(lines, commands("undo by hand", s.UndoByHand, elsewhere)...), commands("by hand", s.ByHand, elsewhere)...)
 }
 
 func until(g pointsman.Group) string {

@@ -105,3 +105,12 @@ func TestAPlanThatIsTooLongForSlackSaysSo(t *testing.T) {
 		})
 	}
 }
+
+// What Slack would change is pasted from elsewhere, and not from JSON, where its lines are \n and its quotes \".
+func TestACommandThatSlackWouldChangeIsPrintedToBePasted(t *testing.T) {
+	t.Parallel()
+	p := proposalOf(t, func(p *pointsman.Plan) { p.Steps[1].ByHand = []string{"printf '```'"} })
+	if shown := textOf(wholePlan(p, "")); !strings.Contains(shown, "by hand: _Slack would cut or change the command: `pointsman incidents INC-7` prints it_") {
+		t.Error(shown)
+	}
+}

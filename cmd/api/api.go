@@ -61,13 +61,19 @@ type Exporter interface {
 	Export(ctx context.Context, w io.Writer, incident string, anchors []uint64) error
 }
 
-// Server is the door.
+// Pages knows how far a page has come. That one is wanted wakes nobody.
+type Pages interface {
+	Paging(ctx context.Context, incident string) (pointsman.Paging, error)
+}
+
+// Server is the door. Pages is nil where nobody can be paged.
 type Server struct {
 	Store    Store
 	Log      Log
 	People   People
 	Desk     Desk
 	Switches Switches
+	Pages    Pages
 	Exporter Exporter
 	Holds    Holds
 	Names    Names

@@ -87,13 +87,29 @@ func (s *Server) incidents(c echo.Context) error {
 	return c.JSON(http.StatusOK, list)
 }
 
+// Incident is one as it stands, with how far its newest page has come where somebody is to be woken.
+type Incident struct {
+	pointsman.State
+	Paging *pointsman.Paging `json:",omitempty"`
+}
+
 func (s *Server) incident(c echo.Context) error {
 	st, err := s.Store.State(c.Request().Context(), c.Param("id"))
 	if err != nil {
 		return unavailable(c, err)
 	}
 	st.Proposals = pointsman.Ranked(st.Proposals)
-	return c.JSON(http.StatusOK, st)
+	out := Incident{State: st}
+	if page := st.Incident.Page; page == pointsman.PageTriggered || page == pointsman.PageAcknowledged {
+		p := pointsman.Paging{Nobody: s.Pages == nil}
+		if s.Pages != nil {
+			if p, err = s.Pages.Paging(c.Request().Context(), st.Incident.ID); err != nil {
+				return unavailable(c, err)
+			}
+		}
+		out.Paging = &p
+	}
+	return c.JSON(http.StatusOK, out)
 }
 
 func (s *Server) events(c echo.Context) error {

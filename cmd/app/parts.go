@@ -99,14 +99,18 @@ func shareSamples(a *App, s postgres.Sharer) func(context.Context) error {
 }
 
 func newBot(cfg *configs.Config, a *App, s *switches) (*bot.Bot, error) {
-	var pages bot.Pages
-	if cfg.PagerDuty.Enabled() {
-		pages = paging{a.store}
-	}
 	return bot.New(cfg.Slack, bot.Deps{
-		Store: electorate{a.store, a.catalog}, Read: a.store, Pages: pages, Notes: a.store, People: a.catalog, Desk: a.catalog, Switches: forBot{s}, Holds: holds{a.store, a.catalog}, Now: a.store.Now,
+		Store: electorate{a.store, a.catalog}, Read: a.store, Pages: pagesOf(cfg, a.store), Notes: a.store, People: a.catalog, Desk: a.catalog, Switches: forBot{s}, Holds: holds{a.store, a.catalog}, Now: a.store.Now,
 		Log: a.log.With("room", "bot"), Metrics: a.reg,
 	})
+}
+
+// pagesOf is nil where nobody can be paged.
+func pagesOf(cfg *configs.Config, s *store.Store) bot.Pages {
+	if !cfg.PagerDuty.Enabled() {
+		return nil
+	}
+	return paging{s}
 }
 
 // paging asks for the pages that go to PagerDuty.

@@ -113,7 +113,7 @@ func ready(t *testing.T) pointsman.State {
 		Version: 1, Runbook: "postgres-failover", Title: "PostgreSQL failover to the standby", Incident: "INC-1",
 		Steps: []pointsman.PlanStep{
 			{Name: "fence", Kind: "postgres.fence", Summary: "fence pg-1 of orders, so that it takes no writes"},
-			{Name: "promote", Kind: "postgres.promote", Summary: "promote pg-2 to primary of orders", Irreversible: true},
+			{Name: "promote", Kind: "postgres.promote", Summary: "promote pg-2 to primary of orders", Irreversible: true, ByHand: []string{"psql -h pg-2 -c \"SELECT pg_promote()\" && \\\n  echo 'done'"}},
 		},
 		Bounds: []pointsman.Bound{{Name: "lost_bytes", Max: 16384, Text: "loss <= 16,384 B"}},
 	}.Encode()

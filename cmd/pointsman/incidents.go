@@ -32,11 +32,11 @@ func incidentsCommand() *cobra.Command {
 				return printPlan(cmd, c, args)
 			}
 			if len(args) == 1 {
-				var st pointsman.State
-				if err := c.call(cmd.Context(), http.MethodGet, "/api/v1/incidents/"+segment(args[0]), nil, &st); err != nil {
+				var inc api.Incident
+				if err := c.call(cmd.Context(), http.MethodGet, "/api/v1/incidents/"+segment(args[0]), nil, &inc); err != nil {
 					return err
 				}
-				printState(cmd.OutOrStdout(), st)
+				printState(cmd.OutOrStdout(), inc.State, paged(inc)...)
 				return nil
 			}
 			which := url.Values{"before": {before}}
@@ -102,9 +102,12 @@ func printIncidents(w io.Writer, list []pointsman.Incident, all bool) {
 	}
 }
 
-func printState(w io.Writer, st pointsman.State) {
+func printState(w io.Writer, st pointsman.State, more ...string) {
 	i := st.Incident
 	fmt.Fprintf(w, "%s %s: %s\n  since %s UTC, %s firing, target %s\n", i.ID, i.State, clean(i.Title), i.Since().UTC().Format(time.DateTime), pointsman.Count(i.Firing, "alert"), orDash(i.Target.Key()))
+	for _, line := range more {
+		fmt.Fprintf(w, "  %s\n", clean(line))
+	}
 	holdLines(w, st.Protections, time.Now())
 	for _, p := range pointsman.Ranked(st.Proposals) {
 		fmt.Fprintln(w)
@@ -124,10 +127,36 @@ func printState(w io.Writer, st pointsman.State) {
 			fmt.Fprintln(w, line)
 		}
 		printLeft(w, r.Left)
-		if q := r.Question; q != nil {
+		switch q := r.Question; {
+		case q == nil:
+		case r.Refuses(pointsman.VerbAccept, time.Now()) != "":
+			fmt.Fprintf(w, "  asked one more approver until %s: %s\n  retry measures anew and asks again\n", pointsman.Clock(q.Until), clean(q.Sentence()))
+		default:
 			fmt.Fprintf(w, "  asks one more approver: %s\n  question %s at %s, until %s\n", clean(q.Sentence()), pointsman.ShortDigest(q.Digest), r.Mark(), pointsman.Clock(q.Until))
 		}
 	}
+}
+
+// paged says of the page what the card says: nothing that is not so.
+func paged(inc api.Incident) []string {
+	of, state := inc.Paging, inc.Incident.Page
+	switch {
+	case of == nil || inc.Incident.State != pointsman.IncidentOpen:
+		return nil
+	case state == pointsman.PageAcknowledged && of.Taken:
+		return []string{"page acknowledged"}
+	case state != pointsman.PageTriggered:
+		return nil
+	case of.Nobody:
+		return []string{"NOBODY CAN BE PAGED: no pager is configured. Call somebody by other means"}
+	case of.GivenUp:
+		return []string{"NOT PAGED, and it is not tried again: " + of.Problem + ". Call somebody by other means"}
+	case of.Late:
+		return []string{"NOT PAGED: " + of.Problem + "; it is tried on. Call somebody by other means"}
+	case of.Taken:
+		return []string{"paged"}
+	}
+	return []string{"paging, and the pager has not taken it yet"}
 }
 
 // printLeft is what an aborted run leaves to a person, with the commands as they are pasted.
@@ -182,6 +211,12 @@ func printProposal(w io.Writer, p pointsman.Proposal) {
 			mark = "  <- point of no return"
 		}
 		fmt.Fprintf(w, "  step %s: %s%s\n", at, clean(s.Summary), mark)
+		for _, c := range s.ByHand {
+			fmt.Fprintf(w, "    # by hand:\n    %s\n", toPaste(c))
+		}
+		for _, c := range s.UndoByHand {
+			fmt.Fprintf(w, "    # undo by hand:\n    %s\n", toPaste(c))
+		}
 	}
 	for _, b := range plan.Bounds {
 		fmt.Fprintf(w, "  accepts: %s\n", clean(b.Text))

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pointsman/pointsman"
+	"github.com/pointsman/pointsman/cmd/api"
 )
 
 // TestTheListSaysThatItIsNotAll: of a storm's three hundred incidents the real outage is among the first, which are shown last.
@@ -45,5 +47,49 @@ func TestWhatAnAbortLeavesIsPrintedAsItIsPasted(t *testing.T) {
 		"    sh -c 'set -e\nstop  app'\n    # not as it is, it has characters that cannot be shown: \"printf '\\x1b[2J'\"\n"
 	if out.String() != want {
 		t.Errorf("%s", out.String())
+	}
+}
+
+// TestAPageIsPrintedAsFarAsItIs: whoever reads "paged" calls nobody.
+func TestAPageIsPrintedAsFarAsItIs(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		page pointsman.PageState
+		is   *pointsman.Paging
+		want string
+	}{
+		{pointsman.PageTriggered, nil, ""}, // an older server
+		{pointsman.PageTriggered, &pointsman.Paging{}, "  paging, and the pager has not taken it yet\n"},
+		{pointsman.PageTriggered, &pointsman.Paging{Taken: true}, "  paged\n"},
+		{pointsman.PageTriggered, &pointsman.Paging{Late: true, Problem: "pagerduty\x1b[2J answered 500"}, "  NOT PAGED: pagerduty [2J answered 500; it is tried on. Call somebody by other means\n"},
+		{pointsman.PageTriggered, &pointsman.Paging{GivenUp: true, Problem: "400"}, "  NOT PAGED, and it is not tried again: 400. Call somebody by other means\n"},
+		{pointsman.PageTriggered, &pointsman.Paging{Nobody: true}, "  NOBODY CAN BE PAGED: no pager is configured. Call somebody by other means\n"},
+		{pointsman.PageAcknowledged, &pointsman.Paging{Taken: true}, "  page acknowledged\n"},
+		{pointsman.PageAcknowledged, &pointsman.Paging{}, ""},
+	} {
+		inc := api.Incident{State: pointsman.State{Incident: pointsman.Incident{ID: "INC-7", State: pointsman.IncidentOpen, Page: c.page}}, Paging: c.is}
+		var out strings.Builder
+		printState(&out, inc.State, paged(inc)...)
+		if _, got, _ := strings.Cut(out.String(), "target -\n"); got != c.want {
+			t.Errorf("%s %+v: %q, want %q", c.page, c.is, got, c.want)
+		}
+	}
+}
+
+// TestAQuestionThatIsOverIsNotAsked: at 03:40 nobody may search for the approver who could have accepted until 03:15.
+func TestAQuestionThatIsOverIsNotAsked(t *testing.T) {
+	t.Parallel()
+	for until, want := range map[time.Time]string{
+		time.Now().Add(time.Hour):  "  asks one more approver: ",
+		time.Now().Add(-time.Hour): "  asked one more approver until ",
+	} {
+		r := pointsman.Run{ID: "INC-7/R1", State: pointsman.RunParked, Steps: []pointsman.RunStep{{Name: "promote", State: pointsman.StepRefused, Attempt: 1}}, Question: &pointsman.Question{
+			Digest: strings.Repeat("5f", 32), Until: until, Excess: []pointsman.Excess{{Name: "lost_bytes", Text: "loss <= 425,984 B", Was: "loss <= 213,792 B"}},
+		}}
+		var out strings.Builder
+		printState(&out, pointsman.State{Runs: []pointsman.Run{r}})
+		if strings.Count(out.String(), "one more approver") != 1 || !strings.Contains(out.String(), want) {
+			t.Errorf("want %q: %s", want, out.String())
+		}
 	}
 }
