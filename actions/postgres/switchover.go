@@ -119,13 +119,15 @@ func (a Switchover) switching(ctx context.Context, in actions.Input, fresh bool)
 		}
 	}
 	w := switching{args: args, times: times, wished: in.Pins["old_primary"]}
+	asked := cluster.inquire(ctx, a.c.samples.expected(cluster.Name, w.wished))
+	defer asked.end()
 	var kept map[string]*pgx.Conn
 	if fresh {
 		w.Situation, kept = a.c.look(ctx, cluster, args.Candidate)
 	} else if w.Situation, err = a.c.shared(ctx, cluster); err != nil {
 		return w, nil, err
 	}
-	return w.read(ctx, in.Pins), kept, nil
+	return w.read(ctx, in.Pins, asked), kept, nil
 }
 
 // Check implements actions.Action.

@@ -58,7 +58,7 @@ func (a Switchover) Apply(ctx context.Context, in actions.Input) (actions.Outcom
 func (w switching) settle(ctx context.Context, log *slog.Logger) {
 	if deadline, ok := ctx.Deadline(); ok { // the next look, the hold and the way back need theirs
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-w.times.hold-2*w.Cluster.ReadTimeout-reserve))
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-w.times.hold-2*w.Cluster.ReadTimeout-inspectWait-reserve))
 		defer cancel()
 	}
 	n, _ := w.Cluster.node(w.old)

@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -77,6 +79,10 @@ func (w switching) hookFact() pointsman.Fact {
 		f.Source, f.Result, f.Value = w.old+": node hook", pointsman.Unknown, "no answer"
 		f.Text = fmt.Sprintf("whether the node hook of %s works cannot be told: %v", w.old, w.foundErr)
 		f.Clears = "make the node hook's step inspect work"
+		if errors.Is(w.foundErr, context.DeadlineExceeded) {
+			f.Text += "; it had " + pointsman.Span(w.foundIn)
+			f.Clears = "make the node hook's step inspect answer sooner, or raise timings.check_timeout"
+		}
 		return f
 	}
 	f, _ = w.found.keeps(f, w.old)

@@ -33,13 +33,11 @@ type switching struct {
 	workErr        error
 	found          Inspection
 	foundErr       error
+	foundIn        time.Duration // that the hook had
 	journey        journey
 	journeyErr     error
 	views          []poolerView
 }
-
-// inspectWait bounds the question to the node hook before a switchover. It may be an ssh.
-const inspectWait = 5 * time.Second
 
 // openWork is what stands in the way of a pause, on the old primary.
 type openWork struct {
@@ -49,7 +47,7 @@ type openWork struct {
 }
 
 // read completes a look: who is who, and what only some nodes can tell.
-func (w switching) read(ctx context.Context, pins map[string]string) switching {
+func (w switching) read(ctx context.Context, pins map[string]string, asked *inquiry) switching {
 	w.old, w.candidate, w.stage = w.roles()
 	var wg sync.WaitGroup
 	if w.stage == stageBefore {
@@ -58,9 +56,8 @@ func (w switching) read(ctx context.Context, pins map[string]string) switching {
 	}
 	if (w.stage == stageBefore || w.stage == stageStopped) && len(w.Cluster.NodeHook.Command) > 0 {
 		wg.Go(func() { // also to find out that it works, and keeps its contract, before anybody waits for it
-			hookCtx, cancel := context.WithTimeout(ctx, budget(ctx, inspectWait))
-			defer cancel()
-			w.found, w.foundErr = w.Cluster.inspect(hookCtx, w.old, Reading{})
+			got := asked.about(ctx, w.Cluster, w.old)
+			w.found, w.foundErr, w.foundIn = got.found, got.err, got.had
 		})
 	}
 	if w.candidate != "" && len(w.Cluster.Poolers) > 0 {
