@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -27,6 +28,10 @@ const idle = 3
 // https://www.postgresql.org/docs/15/runtime-config-query.html#GUC-PLAN-CACHE-MODE
 const planOnce = "force_generic_plan"
 
+// connectLimit is how long a host may take to let us in where the DSN does not say. A server that hangs takes connections and never
+// answers: without a limit the pool would wait two minutes for it, each time, before it comes to the next host.
+const connectLimit = 5 * time.Second
+
 // pool is how connections are made and kept.
 func (c Config) pool() (*pgxpool.Config, error) {
 	dsn, err := c.dsn()
@@ -44,6 +49,10 @@ func (c Config) pool() (*pgxpool.Config, error) {
 		if _, given := pc.ConnConfig.RuntimeParams[name]; !given {
 			pc.ConnConfig.RuntimeParams[name] = value
 		}
+	}
+	pc.BeforeConnect = answers(pc.ConnConfig.RuntimeParams["statement_timeout"])
+	if pc.ConnConfig.ConnectTimeout == 0 {
+		pc.ConnConfig.ConnectTimeout = connectLimit
 	}
 	if !strings.Contains(dsn, "pool_max_conns") {
 		pc.MaxConns = 10
