@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -177,4 +178,81 @@ func TestNodeHook_says_that_a_rewind_is_under_way(t *testing.T) {
 		t.Fatal(err)
 	}
 	inspected("broken=an earlier pg_rewind of it did not end", "busy")
+}
+
+// TestNodeHook_waits_for_the_stop_of_an_attempt_before: refused at once, the way back of this one would find the server stopped for
+// another, and start nothing.
+func TestNodeHook_waits_for_the_stop_of_an_attempt_before(t *testing.T) {
+	t.Parallel()
+	_, kept, step := handMade(t)
+	path := filepath.Join(filepath.Dir(kept), "pg-1.lock")
+	if said, err := step("stop", "", "POINTSMAN_WITHIN=20", "POINTSMAN_ATTEMPT=first"); err != nil { // it makes the lock, too
+		t.Fatal(said, err)
+	}
+	lock, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := step("stop", "", "POINTSMAN_WITHIN=1", "POINTSMAN_ATTEMPT=second"); err == nil || !strings.Contains(said, "another step is at work on pg-1") {
+		t.Errorf("%v\n%s", err, said)
+	}
+	about, err := lock.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	node, _ := about.Sys().(*syscall.Stat_t)
+	done := make(chan string, 1)
+	go func() {
+		said, err := step("stop", "", "POINTSMAN_WITHIN=20", "POINTSMAN_ATTEMPT=second")
+		done <- fmt.Sprint(said, err)
+	}()
+	await(t, func(context.Context) error { // the kernel's word that somebody waits for the lock
+		if len(done) > 0 {
+			t.Fatalf("it did not wait: %s", <-done)
+		}
+		held, err := os.ReadFile("/proc/locks")
+		for line := range strings.Lines(string(held)) {
+			if strings.Contains(line, "-> FLOCK") && strings.Contains(line, fmt.Sprintf(":%d ", node.Ino)) {
+				return nil
+			}
+		}
+		return errors.Join(errors.New("nobody waits for the lock"), err)
+	})
+	if err := lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if said := <-done; !strings.HasSuffix(said, "<nil>") {
+		t.Error(said)
+	}
+	if held, err := os.ReadFile(filepath.Join(filepath.Dir(kept), "pg-1.stopped-for")); strings.TrimSpace(string(held)) != "second" {
+		t.Errorf("stopped for %q, %v", held, err)
+	}
+}
+
+// TestNodeHook_names_the_program_that_is_missing: without cmp each copy of the WAL seemed to be another one.
+func TestNodeHook_names_the_program_that_is_missing(t *testing.T) {
+	t.Parallel()
+	_, kept, step := handMade(t)
+	path := filepath.Join(filepath.Dir(filepath.Dir(kept)), "only")
+	if err := os.Mkdir(path, 0o755); err != nil { //nolint:gosec // the hook's user looks there
+		t.Fatal(err)
+	}
+	for _, name := range []string{"sh", "flock", "id", "stat", "setpriv", "readlink"} {
+		at, err := exec.LookPath(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(at, filepath.Join(path, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"inspect", "keep", "rewind"} {
+		if said, err := step(name, "0/5000200", "PATH="+path); err == nil || said != "cmp is not installed on this machine; it is in diffutils\n" {
+			t.Errorf("%s: %v\n%s", name, err, said)
+		}
+	}
 }

@@ -54,6 +54,9 @@ in_time() {
 	[ "$(date +%s)" -lt "${POINTSMAN_UNTIL:-9999999999}" ] || fail "$late"
 }
 
+# comparable: without cmp each copy would seem to be another one. inspect says so before anything is begun.
+comparable() { command -v cmp >/dev/null || fail "cmp is not installed on this machine; it is in diffutils"; }
+
 # running: does any process work in the data folder? That also finds children that outlived their postmaster, and is not
 # deceived by a process id that was given to somebody else, nor by a zombie. The folder itself is compared and not its name: a
 # server in a container has another one for it.
@@ -113,6 +116,7 @@ rewinding() {
 # inspect reads only. A record that begins at the fork or after it exists on this node alone. contract is the number of the
 # contract that this program keeps; Pointsman asks nothing of one that keeps an older one.
 inspect() {
+	comparable
 	echo "contract=2"
 	echo "clock=$(date +%s)"
 	echo "state=$(control 'Database cluster state')"
@@ -210,6 +214,7 @@ aside() {
 # keep copies the WAL after the fork: those transactions are nowhere else. A copy of an earlier attempt is one only of what was
 # there then: the server may have run since, and written on in the same file.
 keep() {
+	comparable
 	stopped keep "$2"
 	mine=$(timeline)
 	into=$KEEP/$POINTSMAN_KEEP
@@ -232,6 +237,7 @@ keep() {
 
 # rewind makes the data folder a copy of the primary's again. Configuration files are this node's own.
 rewind() {
+	comparable
 	stopped rewind "$2"
 	[ "$(control 'Database system identifier')" = "$POINTSMAN_SYSTEM_ID" ] || fail "$2 belongs to another cluster"
 	into=$KEEP/$POINTSMAN_KEEP
@@ -331,8 +337,15 @@ case ${POINTSMAN_STEP:-} in
 inspect) inspect "$@" ;;
 stop | keep | rewind | start | again)
 	exec 9>"$KEEP/$2.lock"
-	[ "$POINTSMAN_STEP" != again ] || flock 9 # a stop that took too long may still be at work
-	flock -n 9 || fail "another step is at work on $2"
+	wait=0
+	case $POINTSMAN_STEP in
+	again) flock 9 ;; # a stop that took too long may still be at work
+	stop) # so may one of an attempt before, whose way back would find its server stopped for another one
+		wait=${POINTSMAN_WITHIN:-0}
+		[ "$wait" -le 30 ] || wait=30
+		;;
+	esac
+	flock -w "$wait" 9 || fail "another step is at work on $2"
 	"$POINTSMAN_STEP" "$@"
 	;;
 *) fail "POINTSMAN_STEP is '${POINTSMAN_STEP:-}'; it must be inspect, stop, keep, rewind, start or again" ;;
