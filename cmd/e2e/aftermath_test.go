@@ -101,7 +101,10 @@ func (tr *traffic) paged() {
 		}
 		keys[event] = ev.DedupKey
 	}
-	for _, page := range tr.column(`SELECT incident || ' ' || event_id FROM log WHERE type = 'page.triggered'`) {
+	// A page that was over before PagerDuty had taken it is none; see ADR 0016.
+	for _, page := range tr.column(`SELECT incident || ' ' || event_id FROM log AS page WHERE type = 'page.triggered' AND NOT EXISTS (
+		SELECT 1 FROM deliveries AS d JOIN log AS later ON later.incident = page.incident AND later.seq > page.seq AND later.type IN ('page.acknowledged', 'page.resolved')
+		WHERE d.follower = 'pagerduty' AND d.event_id = page.event_id AND d.state = 'superseded')`) {
 		_, event, _ := strings.Cut(page, " ")
 		if keys[event] == "" {
 			tr.t.Errorf("NOT PAGED: %s", page)
