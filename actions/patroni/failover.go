@@ -134,11 +134,14 @@ func (k Failover) Verify(ctx context.Context, in actions.Input) (pointsman.Evide
 	return cluster.observe(ctx, m, recorded)
 }
 
+// asksOnce stands before a command that reads its answer where the next pasted line would be.
+var asksOnce = actions.Remark("it asks whether you are sure, and takes the next line for the answer: paste nothing behind it")
+
 // ByHand implements actions.Handy. There is no way back but a switchover, once the lost leader follows.
 func (k Failover) ByHand(in actions.Input) (do, undo []string) {
 	cluster, w, err := k.resolve(in)
 	if err != nil {
 		return nil, nil
 	}
-	return []string{actions.Shell("patronictl", "failover", cluster.Scope, "--candidate", w.Candidate)}, nil // it asks once more
+	return []string{asksOnce, actions.Shell("patronictl", "failover", cluster.Scope, "--candidate", w.Candidate)}, nil
 }

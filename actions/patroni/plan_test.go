@@ -35,6 +35,7 @@ func (catalog) People() []pointsman.Person {
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	shipped, _ := configs.ShippedRunbooks()
+	const asks = "# it asks whether you are sure, and takes the next line for the answer: paste nothing behind it"
 	for name, c := range map[string]struct {
 		change    func(f *fake)
 		approvers int
@@ -43,10 +44,10 @@ func TestPlan(t *testing.T) {
 	}{
 		"patroni-switchover": {func(*fake) {}, 1, []string{
 			"look whether Patroni can make a switchover in orders", "let Patroni switch orders over from pg-1 to pg-2", "look whether pg-2 leads orders, all follow, and clients reach it",
-		}, []string{"patronictl switchover orders --leader pg-1 --candidate pg-2"}},
+		}, []string{asks, "patronictl switchover orders --leader pg-1 --candidate pg-2 --scheduled now"}},
 		"patroni-failover": {(*fake).vacant, 2, []string{
 			"look whether Patroni can make a failover in orders", "let Patroni fail orders over to pg-2", "look whether pg-2 leads orders, all follow, and clients reach it",
-		}, []string{"patronictl failover orders --candidate pg-2"}},
+		}, []string{asks, "patronictl failover orders --candidate pg-2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

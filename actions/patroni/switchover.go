@@ -158,7 +158,7 @@ func (k Switchover) ByHand(in actions.Input) (do, undo []string) {
 		return nil, nil
 	}
 	line := func(from, to string) []string {
-		return []string{actions.Shell("patronictl", "switchover", cluster.Scope, "--leader", from, "--candidate", to)} // it asks once more
+		return []string{asksOnce, actions.Shell("patronictl", "switchover", cluster.Scope, "--leader", from, "--candidate", to, "--scheduled", "now")}
 	}
 	return line(w.Leader, w.Candidate), line(w.Candidate, w.Leader)
 }
