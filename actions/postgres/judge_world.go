@@ -46,7 +46,9 @@ func (s Situation) identity() pointsman.Fact {
 			continue
 		}
 		if s.Sample.SystemID != "" && r.SystemID != s.Sample.SystemID {
-			return wrong("%s has the system identifier %s, the cluster's is %s", r.Node, r.SystemID, s.Sample.SystemID)
+			other := wrong("%s has the system identifier %s, the cluster's is %s", r.Node, r.SystemID, s.Sample.SystemID)
+			other.Clears += "; where the cluster was built anew, start a second node of it: two that agree are believed"
+			return other
 		}
 		if first == nil {
 			first = &s.Readings[i]
