@@ -159,6 +159,7 @@ func (a Rejoin) Apply(ctx context.Context, in actions.Input) (actions.Outcome, e
 		if j, err = a.halt(ctx, task, args, in, &memo); err != nil {
 			return memo.left(err)
 		}
+		task.primary, task.clock, memo.Primary = j.primary(), j.found.clock, j.primary().Node // others may have failed over meanwhile
 	}
 	if j.found.diverged() > 0 {
 		if memo, err = a.rewind(ctx, in, task, j, memo); err != nil {

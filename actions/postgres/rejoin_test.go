@@ -327,6 +327,27 @@ func TestRejoin(t *testing.T) {
 		}
 	})
 
+	t.Run("primary_that_changed_while_the_node_was_stopped_is_the_one_to_follow", func(t *testing.T) {
+		t.Parallel()
+		w, _ := withHands(t, lab.PairOptions{Standbys: 2})
+		lost := w.pair.Standbys[1]
+		follow(t, lost, "")
+		awaitRow(t, lost, "SELECT NOT EXISTS (SELECT FROM pg_stat_wal_receiver)")
+		in := input(`{"cluster":"orders","node":"pg-3"}`)
+		in.Remember = func(json.RawMessage, string) error { // right before it is stopped, which may take minutes
+			if err := w.pair.KillPrimary(); err != nil {
+				return err
+			}
+			w.promoteStandby(t)
+			return nil
+		}
+		out, err := w.kind(t, "postgres.rejoin").Apply(t.Context(), in)
+		if err != nil || !strings.Contains(out.Note, "pg-3 was started as a standby of pg-2") {
+			t.Errorf("note %q, error %v", out.Note, err)
+		}
+		awaitRow(t, lost, "SELECT EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')")
+	})
+
 	t.Run("living_primary_is_left_alone", func(t *testing.T) {
 		t.Parallel()
 		w, _ := withHands(t, lab.PairOptions{})
