@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -34,10 +35,20 @@ func (c Clients) config() (*pgx.ConnConfig, error) {
 	return dsn.Read(c.DSN, c.DSNFile)
 }
 
-// takesAny reports whether the address names several servers and leads to whichever answers first: the others are not asked.
+// takesAny reports whether the address names several servers and may lead to one that takes no writes, whatever the others do: it
+// takes the first that answers, or prefers a standby.
 func (c Clients) takesAny() bool {
 	cfg, err := c.config()
-	return err == nil && len(dsn.Hosts(cfg)) > 1 && cfg.ValidateConnect == nil
+	if err != nil || len(dsn.Hosts(cfg)) < 2 {
+		return false
+	}
+	wanted := reflect.ValueOf(cfg.ValidateConnect).Pointer() // the driver keeps the word of target_session_attrs as a function only
+	for _, writes := range []pgconn.ValidateConnectFunc{pgconn.ValidateConnectTargetSessionAttrsReadWrite, pgconn.ValidateConnectTargetSessionAttrsPrimary} {
+		if wanted == reflect.ValueOf(writes).Pointer() {
+			return false
+		}
+	}
+	return true
 }
 
 func (c Clients) connect(ctx context.Context) (*pgx.Conn, error) {

@@ -30,8 +30,8 @@ func (c Cluster) silent(ctx context.Context) pointsman.Fact {
 		f.Text = fmt.Sprintf("the clients' address leads to a server on timeline %d that takes writes, though no member leads: the old leader lives without its Patroni", a.Timeline)
 		return f
 	case err == nil && c.Clients.takesAny():
-		f.Kind, f.Result, f.Value = pointsman.Ack, pointsman.Unknown, "a standby, the first of several servers"
-		f.Text = "the clients' address names several servers and takes the first that answers, which is a standby: the old leader may be another one, and live without its Patroni"
+		f.Kind, f.Result, f.Value = pointsman.Ack, pointsman.Unknown, "a standby, one of several servers"
+		f.Text = "the clients' address names several servers and leads to one that is a standby: the old leader may be another one, and live without its Patroni"
 		f.Clears = "target_session_attrs=read-write in clients of the target"
 		return f
 	case err == nil:

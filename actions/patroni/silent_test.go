@@ -88,12 +88,15 @@ func TestSigns(t *testing.T) {
 func TestClients_of_several_servers_that_take_the_first_say_nothing_of_the_others(t *testing.T) {
 	t.Parallel()
 	for dsn, want := range map[string]bool{
-		"postgres://p@db-1,db-2/app":                                 true,
-		"postgres://p@db-1,db-2/app?target_session_attrs=any":        true,
-		"postgres://p@db-1,db-2/app?target_session_attrs=read-write": false,
-		"postgres://p@db-1,db-2/app?target_session_attrs=primary":    false,
-		"postgres://p@db-1/app":                                      false,
-		"":                                                           false,
+		"postgres://p@db-1,db-2/app":                                     true,
+		"postgres://p@db-1,db-2/app?target_session_attrs=any":            true,
+		"postgres://p@db-1,db-2/app?target_session_attrs=standby":        true,
+		"postgres://p@db-1,db-2/app?target_session_attrs=read-only":      true,
+		"postgres://p@db-1,db-2/app?target_session_attrs=prefer-standby": true,
+		"postgres://p@db-1,db-2/app?target_session_attrs=read-write":     false,
+		"postgres://p@db-1,db-2/app?target_session_attrs=primary":        false,
+		"postgres://p@db-1/app":                                          false,
+		"":                                                               false,
 	} {
 		if got := (Clients{DSN: dsn}).takesAny(); got != want {
 			t.Errorf("%s: %t", dsn, got)
