@@ -176,7 +176,7 @@ func (r *Router) offers(n *node, set map[string]string) []pointsman.Offer {
 }
 
 // clocks are how often people are told about an incident and when somebody is paged. The routes decide, because they are
-// the operator's, and of several the first one about updates, the most urgent one about pages; where they say nothing the
+// the operator's, and of several the first one that says something about updates, the most urgent one about pages; where they say nothing the
 // runbooks on offer do in the same way.
 func (r *Router) clocks(routes []*node, offers []pointsman.Offer) (every time.Duration, esc pointsman.Escalation) {
 	var byRoute, byBook pointsman.Escalation
@@ -191,8 +191,8 @@ func (r *Router) clocks(routes []*node, offers []pointsman.Offer) (every time.Du
 		}
 		byBook = sooner(byBook, b.Escalation)
 	}
-	if len(routes) > 0 && routes[0].update != nil {
-		every = *routes[0].update
+	if i := slices.IndexFunc(routes, func(n *node) bool { return n.update != nil }); i >= 0 {
+		every = *routes[i].update
 	}
 	if byRoute == (pointsman.Escalation{}) {
 		return every, byBook

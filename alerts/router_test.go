@@ -333,6 +333,13 @@ func TestRouter_joins_what_two_routes_say_of_one_incident(t *testing.T) {
 	if diff := cmp.Diff([]string{`route.routes[1]  (team="dba")`}, told[0].Also); diff != "" {
 		t.Error(diff)
 	}
+	turned := router(t, alerts.Route{Routes: []alerts.Route{
+		{Matchers: []string{`team="dba"`}, Continue: true, Escalate: alerts.Escalate{After: 5 * time.Minute, Service: "dba"}},
+		{Matchers: []string{`severity="critical"`}, UpdateEvery: &often},
+	}})
+	if told := turned.Explain(labels).Outcomes; len(told) != 1 || told[0].Update != often {
+		t.Errorf("where the first says nothing of updates it is %+v, want every 5m", told)
+	}
 }
 
 func TestRouter_takes_a_severity_that_it_does_not_know_for_the_worst(t *testing.T) {
