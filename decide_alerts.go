@@ -26,7 +26,8 @@ func (t *turn) receiveAlerts(c ReceiveAlerts) Answer {
 		t.say(EvIncidentOpened, by, fmt.Sprintf("%s opened: %s", inc.ID, c.Title), with(map[string]any{"key": c.Key, "severity": c.Severity, "labels": firing[0].Labels, "annotations": firing[0].Annotations}))
 	case inc.State == IncidentResolved && len(firing) > 0:
 		t.reopen(Marks{Alerted: later(firing[0].StartsAt, inc.ResolvedAt)}) // or the summary would count the hours of quiet as waiting
-		inc.Title = c.Title
+		burning = inc.Burning()                                             // an alarm under which a person closed it began another outage
+		inc.Title, inc.Truncated, inc.Cut = c.Title, 0, false
 		t.setClocks(c.Update, c.Escalate)
 		t.say(EvIncidentReopened, by, fmt.Sprintf("%s reopened: %s fires again", inc.ID, firing[0].Name()))
 	case inc.State == IncidentOpen && len(firing) > 0 && !burning:

@@ -124,3 +124,33 @@ func TestAlertsThatComeBackUnderARouteWithoutUpdatesEndThem(t *testing.T) {
 		t.Errorf("the next update is due at %s, %d were written, %d paged", due, s.count(EvIncidentUpdate), s.count(EvPageTriggered))
 	}
 }
+
+// Under an alarm a person closed the incident. The alert that opens it again began this outage, and by it the card is called.
+func TestAnAlertThatReopensAnIncidentThatWasClosedUnderAnAlarmBeganIt(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	s.do(webhook(primaryDown("f1", night, AlertFiring)))
+	s.do(splitBrain())
+	s.do(webhook(primaryDown("f1", night, AlertResolved)))
+	s.want(s.do(CloseIncident{Incident: "INC-1", Reason: "pg-1 is off", By: dbaA}), CodeAccepted, "closed")
+	s.now = s.now.Add(5 * time.Minute)
+	s.do(webhook(primaryDown("f2", s.now, AlertFiring)))
+	if inc := s.state.Incident; inc.State != IncidentOpen || inc.First.Fingerprint != "f2" {
+		t.Errorf("it is %s, and %s began it", inc.State, inc.First.Fingerprint)
+	}
+}
+
+// What was cut from a message of the outage before is not missing from this one.
+func TestAReopenedIncidentHasNothingLeftOut(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	cut := webhook(primaryDown("f1", night, AlertFiring))
+	cut.Cut, cut.Truncated = true, 3
+	s.do(cut)
+	s.do(webhook(primaryDown("f1", night, AlertResolved)))
+	s.now = s.now.Add(5 * time.Minute)
+	s.do(webhook(primaryDown("f2", s.now, AlertFiring)))
+	if inc := s.state.Incident; inc.State != IncidentOpen || inc.Cut || inc.Truncated != 0 {
+		t.Errorf("it is %s, cut %t, %d left out", inc.State, inc.Cut, inc.Truncated)
+	}
+}
