@@ -1,6 +1,9 @@
 package pointsman
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // ProposalState is where a proposal stands.
 type ProposalState string
@@ -99,6 +102,28 @@ func Ranked(in []Proposal) []Proposal {
 		}
 		return a.Priority < b.Priority
 	})
+	return out
+}
+
+// Shown returns the proposals as the incident's card shows them, which is what a person means by the incident's name: as
+// ranked, but an approval whose run has ended makes room for what can still be done.
+func (s State) Shown() []Proposal {
+	out := Ranked(s.Proposals)
+	over := func(p Proposal) int {
+		r, ok := s.Run(p.Run)
+		if p.State == ProposalApproved && ok && r.State.Terminal() && len(r.Left) == 0 { // what is left by hand is looked at first
+			return 1
+		}
+		if !p.Open() && p.State != ProposalApproved && p.State != ProposalExpired { // that one may be asked again
+			return 2
+		}
+		return 0
+	}
+	slices.SortStableFunc(out, func(a, b Proposal) int { return over(a) - over(b) })
+	// Of those that ended, the youngest tells most.
+	if n := slices.IndexFunc(out, func(p Proposal) bool { return over(p) == 2 }); n >= 0 {
+		slices.SortStableFunc(out[n:], func(a, b Proposal) int { return b.RequestedAt.Compare(a.RequestedAt) })
+	}
 	return out
 }
 

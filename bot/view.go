@@ -157,7 +157,7 @@ func ViewOf(s pointsman.State, now time.Time) View {
 	if inc.State == pointsman.IncidentOpen {
 		v.Held = heldViews(s.Protections, inc.ID, now)
 	}
-	for _, p := range order(s) {
+	for _, p := range s.Shown() {
 		if p.State == pointsman.ProposalReady && !now.Before(p.ExpiresAt) {
 			p.State = pointsman.ProposalExpired // the clock has not come by yet, and a live button would be a lie
 		}
@@ -225,28 +225,6 @@ func summary(a pointsman.Alert, title string) string {
 		return title
 	}
 	return ""
-}
-
-// order puts what a person should look at first: as ranked, but an approval whose run has ended makes room for what
-// can still be done.
-func order(s pointsman.State) []pointsman.Proposal {
-	out := pointsman.Ranked(s.Proposals)
-	over := func(p pointsman.Proposal) int {
-		r, ok := s.Run(p.Run)
-		if p.State == pointsman.ProposalApproved && ok && r.State.Terminal() && len(r.Left) == 0 { // what is left by hand is looked at first
-			return 1
-		}
-		if !p.Open() && p.State != pointsman.ProposalApproved && p.State != pointsman.ProposalExpired { // that one may be asked again
-			return 2
-		}
-		return 0
-	}
-	slices.SortStableFunc(out, func(a, b pointsman.Proposal) int { return over(a) - over(b) })
-	// Of those that ended, the youngest tells most.
-	if n := slices.IndexFunc(out, func(p pointsman.Proposal) bool { return over(p) == 2 }); n >= 0 {
-		slices.SortStableFunc(out[n:], func(a, b pointsman.Proposal) int { return b.RequestedAt.Compare(a.RequestedAt) })
-	}
-	return out
 }
 
 // durations split the time by who was waited for.

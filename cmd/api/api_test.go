@@ -197,6 +197,12 @@ func TestAnIncidentNamesTheProposalThatItsCardShowsFirst(t *testing.T) {
 	if !ok || vote.Proposal != "INC-1/P2" || vote.By.Person.ID != "ana" || vote.By.Door != pointsman.DoorCLI {
 		t.Fatalf("%+v", d.done[0])
 	}
+	d.state.Proposals[0] = pointsman.Proposal{ID: "INC-1/P1", State: pointsman.ProposalApproved, Run: "INC-1/R1"}
+	d.state.Runs = []pointsman.Run{{ID: "INC-1/R1", State: pointsman.RunAborted}} // its approval makes room for what can still be done
+	d.ask(t, http.MethodPost, "/api/v1/votes", `{"id":"INC-1","digest":"abc","verdict":"approve"}`, "", &uid)
+	if vote, _ := d.done[1].(pointsman.CastVote); vote.Proposal != "INC-1/P2" {
+		t.Errorf("%+v", d.done[1])
+	}
 }
 
 func TestUnknownThingsAreSaid(t *testing.T) {

@@ -98,7 +98,7 @@ func (s *Server) incident(c echo.Context) error {
 	if err != nil {
 		return unavailable(c, err)
 	}
-	st.Proposals = pointsman.Ranked(st.Proposals)
+	st.Proposals = st.Shown()
 	out := Incident{State: st}
 	if page := st.Incident.Page; page == pointsman.PageTriggered || page == pointsman.PageAcknowledged {
 		p := pointsman.Paging{Nobody: s.Pages == nil}
@@ -200,7 +200,7 @@ func (s *Server) proposalOf(ctx context.Context, id string) (string, error) {
 	if len(st.Proposals) == 0 {
 		return "", pointsman.Errorf(pointsman.CodeNotFound, "%s has no proposal", id)
 	}
-	return pointsman.Ranked(st.Proposals)[0].ID, nil
+	return st.Shown()[0].ID, nil
 }
 
 func (s *Server) routes(c echo.Context) error {

@@ -60,7 +60,7 @@ func (c *client) proposal(cmd *cobra.Command, id string) (pointsman.Proposal, er
 	if len(st.Proposals) == 0 || strings.Contains(id, "/") {
 		return pointsman.Proposal{}, fmt.Errorf("there is no proposal %s", id)
 	}
-	return pointsman.Ranked(st.Proposals)[0], nil
+	return st.Shown()[0], nil
 }
 
 func requestCommand() *cobra.Command {

@@ -109,7 +109,7 @@ func printState(w io.Writer, st pointsman.State, more ...string) {
 		fmt.Fprintf(w, "  %s\n", clean(line))
 	}
 	holdLines(w, st.Protections, time.Now())
-	for _, p := range pointsman.Ranked(st.Proposals) {
+	for _, p := range st.Shown() {
 		fmt.Fprintln(w)
 		printProposal(w, p)
 	}
