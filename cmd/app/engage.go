@@ -105,8 +105,12 @@ func (s *switches) followUp(ctx context.Context, cast <-chan voted, o order) {
 	s.log.WarnContext(ctx, "kill switch not engaged by its order", "switch", o.name, "proposal", o.proposal, "by", o.by.String(), "why", v.ans.Text)
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	once := orderOnce(o.proposal)
+	if o.older { // what was told of the order before was not told to whoever waits for this one
+		once = suffixed(o.once, "told")
+	}
 	_, err := s.store.Do(ctx, pointsman.WriteUpdate{
-		Incident: pointsman.IncidentOf(o.proposal), By: pointsman.Actor{Door: pointsman.DoorEngine}, Once: orderOnce(o.proposal),
+		Incident: pointsman.IncidentOf(o.proposal), By: pointsman.Actor{Door: pointsman.DoorEngine}, Once: once,
 		Text: fmt.Sprintf("%s is NOT known to be engaged: %s ordered it, and the approval did not decide: %s. See %s on its card", o.name, o.by, v.ans.Text, o.proposal),
 	})
 	if err != nil {

@@ -232,3 +232,35 @@ func TestAVoteThatDoesNotDecideAfterTheAnswerIsTold(t *testing.T) {
 		})
 	}
 }
+
+// Two people order while the checks hang, both are told "is being engaged", and neither one's vote counts: each must hear of it.
+func TestEachOrderThatDoesNotDecideIsTold(t *testing.T) {
+	t.Parallel()
+	board := risky()
+	board.Require[0].Role = "board"
+	e := newEngaging(t, new(risky()), 50*time.Millisecond)
+	e.named("1", http.StatusAccepted)
+	e.named("2", http.StatusAccepted)
+	e.ready(board)
+	for deadline := time.After(time.Minute); ; {
+		changed := e.db.Changed()
+		events, err := e.db.Events(t.Context(), "INC-1", 0, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := 0
+		for _, ev := range events {
+			if ev.Type == pointsman.EvIncidentUpdate && strings.Contains(ev.Text, "payouts is NOT known to be engaged") {
+				told++
+			}
+		}
+		if told == 2 {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			t.Fatalf("%d of two orders were told of", told)
+		}
+	}
+}
