@@ -57,7 +57,7 @@ func TestVigil_ends_alarms_that_are_not_its_own(t *testing.T) {
 		{"somebody else may have seen them twice", well, nil, "over"},
 		{"two writers", two, nil, ""},
 		{"two writers, seen twice", two, nil, "alarm"},
-		{"they are known", two, nil, ""},
+		{"they are known, and told all the same: whoever closed the incident may be wrong", two, nil, "alarm"},
 		{"one has stopped", well, nil, "over"},
 		{"it is known", well, nil, ""},
 		{"two writers again", two, nil, ""},
