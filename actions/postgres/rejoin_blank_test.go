@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -60,5 +61,36 @@ func TestRejoin_at_the_end_of_a_whole_WAL_file(t *testing.T) {
 	}
 	if _, ev := w.step(t, "postgres.rejoin", rejoinArgs); !ev.Holds {
 		t.Errorf("it does not follow: %+v", ev.Facts)
+	}
+}
+
+// TestRejoin_beside_WAL_files_that_were_made_beforehand: a server makes its next WAL files before it needs them. pg_waldump that is
+// told of no file takes the first one of the folder to find out how long files are, and an empty one does not say.
+func TestRejoin_beside_WAL_files_that_were_made_beforehand(t *testing.T) {
+	t.Parallel()
+	w, _ := withHands(t, lab.PairOptions{})
+	if err := w.pair.KillPrimary(); err != nil {
+		t.Fatal(err)
+	}
+	w.promoteStandby(t)
+	folder := filepath.Join(w.pair.Primary.DataDir(), "pg_wal")
+	files, err := filepath.Glob(filepath.Join(folder, "00000001????????????????"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	info, err := os.Stat(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner, _ := info.Sys().(*syscall.Stat_t)
+	for n := range 24 {
+		blank := filepath.Join(folder, fmt.Sprintf("%08X%08X%08X", 1, 0, 0x40+n))
+		if err := errors.Join(os.WriteFile(blank, nil, 0o600), os.Truncate(blank, info.Size()), os.Chown(blank, int(owner.Uid), int(owner.Gid))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ev := w.check(t, "postgres.rejoin", rejoinArgs)
+	if no := pointsman.Refusals(ev.Facts); len(no) > 0 {
+		t.Fatalf("refused: %s", no[0].Sentence())
 	}
 }

@@ -156,7 +156,7 @@ inspect() {
 	elif [ -z "$own" ]; then
 		own_segments_before "$mine" "$fork" || fail "the WAL of $2 at the fork $fork is gone"
 	fi
-	records=$([ -z "$own" ] || "$BIN/pg_waldump" -p "$DATA/pg_wal" -t "$mine" -s "$fork" 2>&1 | sed 's/^/: /')
+	records=$([ -z "$own" ] || waldump "$mine" "$fork" "" 2>&1 | sed 's/^/: /')
 	if printf '%s' "$records" | grep -q '^: rmgr: '; then
 		# Where the log ends, or, where it ends with a whole file, where its last record begins.
 		end=$(printf '%s\n' "$records" | sed -n 's|^: pg_waldump: .* at \([0-9A-F]*/[0-9A-F]*\): .*|\1|p' | tail -n 1)
@@ -169,11 +169,21 @@ inspect() {
 	fi
 }
 
+# waldump TIMELINE FROM TO [OPTION...]: the records, to the end of the log where TO is empty. It is told between which files: else it
+# takes the first one of the folder to see how long files are, and one that was made beforehand is empty.
+waldump() {
+	timeline=$1 from=$2 to=$3
+	shift 3
+	last=$(find "$DATA/pg_wal/" -maxdepth 1 -name "$(printf '%08X' "$timeline")????????????????" | sed 's|.*/||' | sort |
+		awk -v most="$([ -z "$to" ] || segment "$timeline" "$to")" 'most == "" || ($0 "") <= (most "")' | tail -n 1)
+	"$BIN/pg_waldump" -p "$DATA/pg_wal" -s "$from" ${to:+-e "$to"} "$@" "$(segment "$timeline" "$from")" "$last"
+}
+
 # lost_commits_between TIMELINE FROM TO: nothing where the WAL does not tell; then the number is unknown, and not 0.
 lost_commits_between() {
 	if [ "$((0x${3%/*}))" -lt "$((0x${2%/*}))" ] || { [ "$((0x${3%/*}))" -eq "$((0x${2%/*}))" ] && [ "$((0x${3#*/}))" -le "$((0x${2#*/}))" ]; }; then
 		echo "lost_commits=0"
-	elif commits=$("$BIN/pg_waldump" -p "$DATA/pg_wal" -t "$1" -s "$2" -e "$3" -r Transaction 2>/dev/null); then
+	elif commits=$(waldump "$1" "$2" "$3" -r Transaction 2>/dev/null); then
 		echo "lost_commits=$(printf '%s\n' "$commits" | grep -c 'desc: COMMIT' || true)"
 	fi
 }
