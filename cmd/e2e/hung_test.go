@@ -78,7 +78,7 @@ type outage struct {
 // given up, the next alert asks again.
 func hangs(t *testing.T, change func(*postgres.Cluster)) *outage {
 	t.Helper()
-	s := open(t, setting{pair: true, pager: true, read: time.Second, edit: func(c *configs.Config) {
+	s := open(t, setting{pair: true, pager: true, read: 3 * time.Second, edit: func(c *configs.Config) {
 		orders := &c.Targets.Postgres[0]
 		orders.Clients.DSN = hurried(orders.Clients.DSN)
 		change(orders)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,7 +78,9 @@ func TestRejoin(t *testing.T) {
 // approved: the plan may hold WAL that only the old primary has, which one more person accepts.
 func (s *stage) approved(card fakeslack.Card, id string) {
 	s.t.Helper()
-	newest := func(st pointsman.State) pointsman.Proposal { return st.Proposals[len(st.Proposals)-1] }
+	newest := func(st pointsman.State) pointsman.Proposal {
+		return slices.MaxFunc(st.Proposals, func(a, b pointsman.Proposal) int { return a.RequestedAt.Compare(b.RequestedAt) })
+	}
 	for i, user := range []string{"U0ANA", "U0BEN"} {
 		if newest(s.now(id)).State == pointsman.ProposalReady {
 			card.Now().Click(s.t.Context(), user, "Approve")
