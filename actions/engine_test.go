@@ -228,6 +228,31 @@ func TestOutcomeThatNobodyCanTellParksAndPages(t *testing.T) {
 	})
 }
 
+// A command that was killed at its deadline will not tell more however often one looks: the person is asked at once, not
+// after one more check's time.
+func TestOutcomeThatWillNeverBeToldIsAskedAtOnce(t *testing.T) {
+	story(t, func(w *world) {
+		stop := w.work("a")
+		p := w.propose()
+		stop()
+		w.approve(p)
+		began := time.Now()
+		w.fence.change(func(p *points) { p.takes, p.lose = 9500*time.Millisecond, errors.New("killed") })
+		defer w.work("a")()
+		synctest.Wait()
+		w.fence.change(func(p *points) { p.blind = Untold(errDown) })
+		time.Sleep(9600 * time.Millisecond)
+		synctest.Wait()
+		r := w.wantRun(pointsman.RunParked, "could not be told: "+errDown.Error())
+		if took := time.Since(began); took >= 10*time.Second {
+			t.Fatalf("a person was asked after %s", took)
+		}
+		if r.Steps[0].State != pointsman.StepUnknown || w.fence.times() != 1 {
+			t.Fatalf("step is %s after %d attempts", r.Steps[0].State, w.fence.times())
+		}
+	})
+}
+
 func TestSuccessorObservesBeforeItActs(t *testing.T) {
 	story(t, func(w *world) {
 		first := w.work("a")

@@ -29,7 +29,7 @@ func (e *Engine) verify(ctx context.Context, run pointsman.Run, in Input, end po
 				end.Note = fmt.Sprintf("it answered %q, and was then seen to hold", applyErr)
 			}
 			return end, nil
-		case e.until(deadline) < wait:
+		case isUntold(err), e.until(deadline) < wait:
 			end.State, end.Note = verdictOf(err, applyErr, ev, end.Note)
 			return end, nil
 		case applyErr != nil && err == nil && wait > 100*time.Millisecond:

@@ -43,7 +43,7 @@ type Undone interface {
 }
 
 // errUntold says that the kind has no way to look whether it was taken back.
-var errUntold = errors.New("this kind cannot look whether anything of it is left")
+var errUntold = Untold(errors.New("this kind cannot look whether anything of it is left"))
 
 // Undone forwards to the action, which may not implement Undone.
 func (o observed) Undone(ctx context.Context, in Input) (pointsman.Evidence, error) {
@@ -128,7 +128,7 @@ func (e *Engine) wasUndone(ctx context.Context, run pointsman.Run, in Input, end
 		case err == nil && ev.Holds:
 			end.State, end.Note = pointsman.StepUndone, fmt.Sprintf("%v, and it was then seen to be undone", why)
 			return e.say(ctx, end)
-		case errors.Is(err, errUntold), late && err != nil:
+		case isUntold(err), late && err != nil:
 			end.Note = fmt.Sprintf("%v; whether it was undone cannot be told: %v", why, err)
 			return e.say(ctx, end)
 		case late:

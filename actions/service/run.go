@@ -160,14 +160,14 @@ func (k run) Verify(_ context.Context, in actions.Input) (pointsman.Evidence, er
 		return pointsman.Evidence{}, err
 	}
 	if len(in.Memo) == 0 {
-		return pointsman.Evidence{}, fmt.Errorf("nobody saw the process of %s end; see whether it still runs, look at the service, then mark the step done, or retry it", c)
+		return pointsman.Evidence{}, actions.Untold(fmt.Errorf("nobody saw the process of %s end; see whether it still runs, look at the service, then mark the step done, or retry it", c))
 	}
 	var m memo
 	if err := json.Unmarshal(in.Memo, &m); err != nil {
 		return pointsman.Evidence{}, fmt.Errorf("memo of %s: %w", c, err)
 	}
 	if m.Killed {
-		return pointsman.Evidence{}, fmt.Errorf("%s was killed because its time was over; look at the service, then mark the step done, or retry it", c)
+		return pointsman.Evidence{}, actions.Untold(fmt.Errorf("%s was killed because its time was over; look at the service, then mark the step done, or retry it", c))
 	}
 	f := pointsman.Fact{
 		Name: "exit code of " + c.String(), Value: fmt.Sprint(m.Exit), Limit: "exit code 0", Source: c.argv[0], At: time.Now().UTC(), Result: pointsman.Pass,
