@@ -79,8 +79,9 @@ func orEverything(target string) string {
 	return target
 }
 
-// loseRun takes a run out of the engine's hands until a person has looked: one that was not begun ends, any other that
-// is not at its end is parked, also one that stood still, because a person may have let it go on in the part that is lost.
+// loseRun takes a run out of the engine's hands until a person has looked: one that was not begun is given up and its plan
+// checked again, any other that is not at its end is parked, also one that stood still, because a person may have let it
+// go on in the part that is lost.
 func (t *turn) loseRun(r *Run, c LoseEnd) {
 	why := c.Text
 	if r.Holds && r.Token > 0 && !r.State.Terminal() {
@@ -92,9 +93,10 @@ func (t *turn) loseRun(r *Run, c LoseEnd) {
 	case r.State.Terminal():
 		return
 	case r.State == RunQueued:
-		t.moveRun(r, EvRunAborted)
+		t.moveRun(r, EvRunVoided)
 		r.EndedAt, r.Note = t.now, why
-		t.say(EvRunAborted, engine, fmt.Sprintf("%s is not begun: %s", r.ID, why), aboutRun(r), reason(why))
+		t.say(EvRunVoided, engine, fmt.Sprintf("%s is given up; it may have been begun in the part that is lost, so look before you approve again: %s", r.ID, why), aboutRun(r), reason(why))
+		t.unapprove(r, why)
 		return
 	case r.Wish.Verb == VerbAbort && (r.State == RunUndoing || r.State == RunParked):
 		// It only goes back from here, so no step can have begun; the wish stays, and with it abort as the only decision.

@@ -36,7 +36,7 @@ func TestLoseEnd(t *testing.T) {
 	}{
 		{"a run at work is parked and no step of it is begun blindly", RunRunning, RunParked, []StepState{StepDone, StepStarted, StepPending}, []StepState{StepDone, StepUnknown, StepUnknown}},
 		{"a run that waits is parked", RunWaiting, RunParked, []StepState{StepStarted, StepPending}, []StepState{StepUnknown, StepUnknown}},
-		{"a run that was not begun, as far as is known, is not begun", RunQueued, RunAborted, []StepState{StepPending}, []StepState{StepPending}},
+		{"a run that was not begun, as far as is known, is given up", RunQueued, RunVoided, []StepState{StepPending}, []StepState{StepPending}},
 		{"a run that a person halted may have been resumed", RunPaused, RunParked, []StepState{StepDone, StepPending, StepPending}, []StepState{StepDone, StepUnknown, StepUnknown}},
 		{"a parked run may have been retried, and the steps after it begun", RunParked, RunParked, []StepState{StepFailed, StepPending}, []StepState{StepFailed, StepUnknown}},
 		{"a run that is undone stops, and begins nothing", RunUndoing, RunParked, []StepState{StepDone, StepUndoing, StepPending}, []StepState{StepDone, StepNotUndone, StepPending}},
@@ -59,6 +59,13 @@ func TestLoseEnd(t *testing.T) {
 				if got := st.Runs[0].Steps[i].State; got != want {
 					t.Errorf("step %d is %s, want %s", i+1, got, want)
 				}
+			}
+			want := ProposalApproved
+			if one.want == RunVoided { // what it may have done is seen by its checks, and needs approval again
+				want = ProposalChecking
+			}
+			if p := st.Proposals[0]; p.State != want {
+				t.Errorf("its proposal is %s, want %s", p.State, want)
 			}
 			if p := st.Proposals[1]; p.State != ProposalChecking || len(p.Votes) != 0 || p.Generation != 2 {
 				t.Errorf("the other proposal is %s with %d votes", p.State, len(p.Votes))

@@ -75,16 +75,23 @@ func (t *turn) void(r *Run, why string) Answer {
 	t.moveRun(r, EvRunVoided)
 	r.EndedAt, r.Note = t.now, why
 	t.say(EvRunVoided, engine, fmt.Sprintf("%s was not started and nothing was changed: %s", r.ID, why), aboutRun(r), reason(why), with(r.Facts))
-	if p := t.proposal(r.Proposal); p != nil {
-		p.Votes, p.ExpiresAt, p.Run, p.Changed = nil, time.Time{}, "", []string{why}
-		p.DecidedBy, p.DecidedAt = "", time.Time{}
-		t.again(p, engine, fmt.Sprintf("%s is checked again; its approval is void", p.ID))
-	}
+	t.unapprove(r, why)
 	if inc := &t.state.Incident; inc.Escalate.After > 0 && !t.quiet(r) {
 		inc.EscalateAt = t.now.Add(inc.Escalate.After) // the decision that had stopped the clock is gone
 	}
 	t.settleIncident(engine)
 	return Answer{Code: CodeChanged, Text: why, ID: r.ID}
+}
+
+// unapprove: the approval is used up by a run that is not carried out. The plan is checked again and needs every vote anew.
+func (t *turn) unapprove(r *Run, why string) {
+	p := t.proposal(r.Proposal)
+	if p == nil {
+		return
+	}
+	p.Votes, p.ExpiresAt, p.Run, p.Changed = nil, time.Time{}, "", []string{why}
+	p.DecidedBy, p.DecidedAt = "", time.Time{}
+	t.again(p, engine, fmt.Sprintf("%s is checked again; its approval is void", p.ID))
 }
 
 // begin commits the intent of the current step, or of the members of its group.

@@ -62,6 +62,12 @@ func takenAway(t *testing.T, first, times int) (through, all int64) {
 		if i == 75 {
 			down = time.Minute
 		}
+		tr.await("a run is under way", func() error {
+			if tr.column(`SELECT count(*)::text FROM runs WHERE state = 'running'`)[0] == "0" {
+				return errAgain
+			}
+			return nil
+		})
 		var err error
 		gone := time.Now()
 		switch i % 3 {
