@@ -20,7 +20,7 @@ const clockLimit = 2 * time.Second
 // Examine looks, before anything burns, whether a failover of every configured cluster could be carried out: each node
 // answers and is the one that is meant, our role there may do what the steps do and no more, clocks agree, and the
 // clients' addresses, probes and poolers lead where they should. used names a runbook for each kind that one uses: rights
-// that only some kinds need are asked for where they are used. It changes nothing.
+// that only some kinds need are asked for where they are used, and so are the node hooks. It changes nothing.
 func (c *Clusters) Examine(ctx context.Context, used map[string]string) []pointsman.Fact {
 	var out []pointsman.Fact
 	for _, name := range c.names {
@@ -38,6 +38,7 @@ func (c *Clusters) Examine(ctx context.Context, used map[string]string) []points
 		out = append(out, c.examineProbes(ctx, cluster, met)...)
 		out = append(out, cluster.examinePoolers(ctx, met)...)
 		out = append(out, cluster.examineFence()...)
+		out = append(out, cluster.examineHooks(ctx, met, used)...)
 	}
 	return out
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions/postgres"
@@ -19,6 +20,7 @@ import (
 // everything is used: each right that some kind needs is asked for.
 var everything = map[string]string{
 	"postgres.checkpoint": "a-runbook", "postgres.rejoin": "a-runbook", "postgres.terminate": "a-runbook", "postgres.lag": "a-runbook",
+	"postgres.switchover": "a-runbook",
 }
 
 // faults are the lines that are not well after a change of the configuration.
@@ -52,6 +54,18 @@ func TestExamine(t *testing.T) {
 		t.Fatal(err)
 	}
 	far, unrelated := otherProbes(t, w), stranger(t)
+	hook, _, err := w.pair.NodeHook("../../docs/hooks/postgres-node.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := w.faults(t, func(c *postgres.Cluster) { c.NodeHook = postgres.NodeHook{Command: hook, Timeout: time.Minute} }); got != "" {
+		t.Errorf("a cluster whose node hook is ready:\n%s", got)
+	}
+	says := func(text string) func(c *postgres.Cluster) {
+		return func(c *postgres.Cluster) {
+			c.NodeHook = postgres.NodeHook{Command: []string{"sh", "-c", text, "hook", "{node}"}, Timeout: time.Minute}
+		}
+	}
 	nowhere := postgres.Address{DSN: "postgres://pointsman@127.0.0.1:1/app"}
 	for _, c := range []struct {
 		name   string
@@ -76,6 +90,15 @@ func TestExamine(t *testing.T) {
 		}},
 		{"no heartbeat table", func(c *postgres.Cluster) { c.HeartbeatTable = "elsewhere" }, []string{"CREATE TABLE public.elsewhere", "clients leads to the primary: the role pointsman may not write public.elsewhere"}},
 		{"no fence", func(c *postgres.Cluster) { c.Fence.Command = nil }, []string{"no stop hook is configured"}},
+		{"a node hook of before", says("echo timeline=1; echo checkpoint_lsn=0/1; echo fork_lsn=0/0; echo last_lsn=0/0"), []string{
+			"HARD postgres/orders pg-1 node hook: the node hook of pg-1 is an older one, of contract 1", "postgres/orders pg-2 node hook: ", "copy the newest postgres-node.sh to pg-2",
+		}},
+		{"a node hook that is not there", says("echo no such host >&2; exit 255"), []string{
+			"HARD postgres/orders pg-2 node hook: the hook's step inspect for pg-2 failed with exit code 255 (no such host); the runbook a-runbook needs it; run it as the server's user",
+		}},
+		{"a node hook with another data folder", says(`echo contract=2; echo timeline=1; echo checkpoint_lsn=0/1; echo fork_lsn=0/0; echo last_lsn=0/0; echo system_identifier=7; test "$1" = pg-1`), []string{
+			"HARD postgres/orders pg-1 node hook: the hook's data folder for pg-1 is of the database 7, and the node is of ",
+		}},
 		{"clients that reach nobody", func(c *postgres.Cluster) { c.Clients.Address = nowhere }, []string{"HARD postgres/orders clients leads to the primary: it cannot be connected to: 127.0.0.1:1: connection refused"}},
 		{"clients with the wrong role", func(c *postgres.Cluster) { c.Clients.DSN = w.pair.ClientDSN("nobody") }, []string{"clients leads to the primary: it cannot be connected to: 127.0.0.1:", `: role "nobody" does not exist (SQLSTATE 28000)`}},
 		{"clients that stay with a host that hangs", func(c *postgres.Cluster) {

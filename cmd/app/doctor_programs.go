@@ -15,7 +15,7 @@ import (
 )
 
 // examinePrograms looks whether the configured commands are there to be run, and whether only their owner can change what
-// would then run as our user, in the middle of a failover. Nothing is run.
+// would then run as our user, in the middle of a failover. None is run here.
 func examinePrograms(cfg *configs.Config) []pointsman.Fact {
 	var out []pointsman.Fact
 	look := func(name string, argv []string) {
