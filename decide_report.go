@@ -14,6 +14,7 @@ type Report struct {
 	Title  string // of the incident that an alarm opens
 	Text   string // one sentence. A note is known where it is the same as the one before; an alarm while one stands, whatever its words
 	// Of an alarm:
+	Since    time.Time // when this watch began to see it; what broke the sight of it, silence too, may have been its end
 	Severity string
 	Update   time.Duration
 	Escalate Escalation
@@ -53,7 +54,7 @@ func (t *turn) report(c Report) Answer {
 		switch until := inc.ResolvedAt.Add(alarmAgain); {
 		case inc.State == IncidentOpen && inc.Alarm != "": // in other words, as who sees it from elsewhere says it
 			return known
-		case inc.State == IncidentResolved && inc.Alarm != "" && t.now.Before(until):
+		case inc.State == IncidentResolved && inc.Alarm != "" && t.now.Before(until) && !c.Since.After(inc.ResolvedAt):
 			return answer(CodeDuplicate, "%s was closed while it stood, and is opened again at %s if it still does", inc.ID, Clock(until))
 		}
 		t.alarm(c)
@@ -83,7 +84,8 @@ func (t *turn) note(text string) {
 }
 
 // alarmAgain is how long a person's word that an alarm is dealt with is believed: who closes its incident may be about to end
-// its cause, or may be wrong, and two nodes that go on taking writes must not stay without an incident.
+// its cause, or may be wrong, and two nodes that go on taking writes must not stay without an incident. It is believed of what
+// was seen without a break since then: where a server was switched off and comes back, nobody has said anything of that.
 const alarmAgain = 10 * time.Minute
 
 // alarmUpdate is how often people are told of an incident with an alarm where nobody says how often: two writers are the worst

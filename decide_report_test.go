@@ -204,6 +204,7 @@ func TestReports(t *testing.T) {
 		other.Text = "split brain: 2 nodes take writes, limit 1: pg-2 on timeline 2 and pg-1 as seen from probe-a"
 		s.want(s.do(other), CodeDuplicate, "known already")
 		s.do(CloseIncident{Incident: "INC-1", Reason: "pg-1 is off", By: dbaA})
+		other.Since = s.now // nothing broke the sight of it since
 		s.want(s.do(other), CodeDuplicate, "was closed while it stood")
 		if p := s.state.Protections[0]; s.count(EvPageTriggered) != 1 || p.Alarm.N != 1 {
 			t.Errorf("paged %d times, alarm %d", s.count(EvPageTriggered), p.Alarm.N)
@@ -229,6 +230,12 @@ func TestReports(t *testing.T) {
 				over.What, over.Text = SeenOver, "one node takes writes again: pg-2"
 				s.want(s.do(over), CodeAccepted, over.Text)
 				return s.do(splitBrain())
+			},
+			"who looks did not see it in between, and an end that nobody sees is one": func(s *story) Answer {
+				s.now = s.now.Add(2 * time.Minute)
+				back := splitBrain()
+				back.Since = s.now.Add(-2 * time.Second)
+				return s.do(back)
 			},
 			"an alert reopened it": func(s *story) Answer { s.do(webhook(primaryDown("f1", s.now, AlertFiring))); return s.do(splitBrain()) },
 		} {

@@ -35,12 +35,8 @@ func TestVigil_ends_alarms_that_are_not_its_own(t *testing.T) {
 		said = append(said, string(r.What))
 		return pointsman.Answer{Code: pointsman.CodeDuplicate}, fails
 	})
-	well, frozen, two := dead(), dead(), dead()
-	for s, old := range map[*Situation]Reading{&well: {Node: "pg-1", Sighting: seen(Refused)}, &frozen: {Node: "pg-1", Sighting: seen(Unreachable)}, &two: primary("pg-1", 1, 0x5000000)} {
-		s.Probes = nil
-		s.set(old)
-		s.set(primary("pg-2", 2, 0x5000000))
-	}
+	well, frozen := pair(Reading{Node: "pg-1", Sighting: seen(Refused)}), pair(Reading{Node: "pg-1", Sighting: seen(Unreachable)})
+	two := pair(primary("pg-1", 1, 0x5000000))
 	for _, look := range []struct {
 		why  string
 		at   Situation
@@ -71,6 +67,70 @@ func TestVigil_ends_alarms_that_are_not_its_own(t *testing.T) {
 	}
 	if strings.Contains(log.String(), "takes writes again") {
 		t.Errorf("an end that nobody waited for was logged:\n%s", &log)
+	}
+}
+
+// pair is what the watch sees of pg-1 beside pg-2, which takes writes.
+func pair(old Reading) Situation {
+	s := dead()
+	s.Probes = nil
+	s.set(old)
+	s.set(primary("pg-2", 2, 0x5000000))
+	return s
+}
+
+// A person's word on two writers is believed for ten minutes of the same sight. A machine that was switched off is only silent,
+// so nobody sees an end; when it comes back, that is another split brain, and of it nobody has said anything.
+func TestVigil_a_break_ends_what_a_person_closed(t *testing.T) {
+	t.Parallel()
+	two, off := pair(primary("pg-1", 1, 0x5000000)), pair(Reading{Node: "pg-1", Sighting: seen(Unreachable)})
+	foreign := pair(primary("pg-1", 1, 0x5000000))
+	foreign.Readings[0].SystemID = "7002"
+	words := pair(primary("pg-1", 3, 0x5000000))
+	for _, tc := range []struct {
+		why     string
+		between []Situation
+		state   pointsman.IncidentState
+		pages   int
+	}{
+		{"both write on, as they did", []Situation{two, two, two}, pointsman.IncidentResolved, 1},
+		{"both write on, in other words", []Situation{words, words, two}, pointsman.IncidentResolved, 1},
+		{"its machine was off", []Situation{off, off, off}, pointsman.IncidentOpen, 2},
+		{"it was off for one look", []Situation{off}, pointsman.IncidentOpen, 2},
+		{"another cluster's server had its address", []Situation{foreign}, pointsman.IncidentOpen, 2},
+	} {
+		now, pages := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC), 0
+		st := pointsman.State{Incident: pointsman.Incident{ID: "INC-1"}}
+		do := func(cmd pointsman.Command) (ans pointsman.Answer) {
+			var events []pointsman.Event
+			st, events, ans = pointsman.Decide(st, cmd, now)
+			for _, ev := range events {
+				if ev.Type == pointsman.EvPageTriggered {
+					pages++
+				}
+			}
+			return ans
+		}
+		v := vigil{cluster: two.Cluster}
+		v.w.Clusters = New(Config{v.cluster}, nil)
+		v.w.Clusters.Clock = func() time.Time { return now }
+		v.w.Desk = deskFunc(func(r pointsman.Report) (pointsman.Answer, error) { return do(r), nil })
+		look := func(all ...Situation) {
+			for _, s := range all {
+				v.writers(t.Context(), s)
+				now = now.Add(2 * time.Second)
+			}
+		}
+		look(two, two)
+		ana := pointsman.Actor{Person: pointsman.Person{ID: "ana", Name: "Ana"}, Door: pointsman.DoorSlack}
+		if ans := do(pointsman.CloseIncident{Incident: "INC-1", Reason: "pg-1's machine is off", By: ana}); !ans.OK() {
+			t.Fatal(ans)
+		}
+		look(tc.between...)
+		look(two, two)
+		if st.Incident.State != tc.state || pages != tc.pages || st.Protections[0].Alarm.Stands() != (tc.state == pointsman.IncidentOpen) {
+			t.Errorf("%s: incident %s, %d pages, alarm %+v; want it %s after %d", tc.why, st.Incident.State, pages, st.Protections[0].Alarm, tc.state, tc.pages)
+		}
 	}
 }
 

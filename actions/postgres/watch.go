@@ -63,6 +63,7 @@ type vigil struct {
 	w       Watch
 	cluster Cluster
 	seen    string           // two writers, seen once: a look is not of one moment, so it takes two
+	since   time.Time        // the first of the looks, up to the last one, that all showed two writers
 	last    pointsman.Report // the alarm of what is seen, once it is given; resolving its runbook at each look would be for nothing
 	clear   bool             // the last look showed one primary and no second, and the desk knows
 	alone   bool             // it was told that no standby follows
@@ -85,23 +86,14 @@ func (v *vigil) look(ctx context.Context) time.Duration {
 // writers gives the alarm, and ends it.
 func (v *vigil) writers(ctx context.Context, s Situation) {
 	if s.identity().Result == pointsman.Fail {
+		v.since = time.Time{}
 		return // somebody else's server under a wrong address is no second primary; checks and cards say so
 	}
-	f := s.writers()
-	if f.Result == pointsman.Fail {
-		switch {
-		case v.seen != f.Text:
-			v.last = pointsman.Report{}
-		case v.last.Text == "":
-			v.last = v.alarm(f.Text)
-			fallthrough
-		default:
-			v.say(ctx, v.last) // as long as it is seen: whoever closes the incident may be wrong
-		}
-		v.seen, v.clear = f.Text, false
+	if f := s.writers(); f.Result == pointsman.Fail {
+		v.two(ctx, f.Text)
 		return
 	}
-	v.seen = ""
+	v.seen, v.since = "", time.Time{}
 	one := s.in(Writable)
 	if len(one) != 1 || !s.othersStopped(one[0].Node) {
 		v.clear = false // silence ends no alarm: the second primary must be seen to have stopped
@@ -112,6 +104,25 @@ func (v *vigil) writers(ctx context.Context, s Situation) {
 	if !v.clear {
 		v.clear = v.say(ctx, v.report(pointsman.SeenOver, fmt.Sprintf("one node of %s takes writes again: %s on timeline %d", v.cluster.Name, one[0].Node, one[0].Timeline)))
 	}
+}
+
+// two gives the alarm at the second look, and at each one after it: whoever closes the incident may be wrong. Other words are
+// looked at twice as well, but end nothing: since when two nodes write is kept, so that a person's word on it holds.
+func (v *vigil) two(ctx context.Context, text string) {
+	if v.since.IsZero() {
+		v.since = v.w.Clusters.Clock.Now()
+	}
+	switch {
+	case v.seen != text:
+		v.last = pointsman.Report{}
+	case v.last.Text == "":
+		v.last = v.alarm(text)
+		fallthrough
+	default:
+		v.last.Since = v.since
+		v.say(ctx, v.last)
+	}
+	v.seen, v.clear = text, false
 }
 
 // othersStopped reports whether every other node is known to take no writes.
