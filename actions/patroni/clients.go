@@ -51,11 +51,7 @@ func (c Clients) takesAny() bool {
 	return true
 }
 
-func (c Clients) connect(ctx context.Context) (*pgx.Conn, error) {
-	cfg, err := c.config()
-	if err != nil {
-		return nil, err
-	}
+func connect(ctx context.Context, cfg *pgx.ConnConfig) (*pgx.Conn, error) {
 	cfg.RuntimeParams["application_name"] = "pointsman"
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec // no prepared statements: a pooler may stand in between
 	conn, err := pgx.ConnectConfig(ctx, cfg)
@@ -95,10 +91,18 @@ const arriveSQL = `SELECT (SELECT system_identifier::text FROM pg_control_system
 	coalesce((SELECT token FROM `
 
 // visit opens a new connection through the clients' address, writes the token where one is given, and reads the row back.
-// All in one transaction, because a pooler may give each its own server.
 func (c Cluster) visit(ctx context.Context, token string) (arrival, error) {
+	cfg, err := c.Clients.config()
+	if err != nil {
+		return arrival{At: time.Now()}, err
+	}
+	return c.through(ctx, cfg, token)
+}
+
+// through is a visit, all in one transaction, because a pooler may give each its own server.
+func (c Cluster) through(ctx context.Context, cfg *pgx.ConnConfig, token string) (arrival, error) {
 	a := arrival{At: time.Now()}
-	conn, err := c.Clients.connect(ctx)
+	conn, err := connect(ctx, cfg)
 	if err != nil {
 		return a, err
 	}
@@ -118,13 +122,26 @@ func (c Cluster) visit(ctx context.Context, token string) (arrival, error) {
 
 // asClients is a visit that lasts as long as one of a client: the old leader may hang, and they come to the new one all the same.
 func (c Cluster) asClients(ctx context.Context, token string) (arrival, error) {
-	limit := c.ReadTimeout
-	if cfg, err := c.Clients.config(); err == nil {
-		limit = dsn.AsClients(cfg, limit)
+	cfg, err := c.Clients.config()
+	if err != nil {
+		return arrival{At: time.Now()}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, budget(ctx, limit))
+	ctx, cancel := context.WithTimeout(ctx, budget(ctx, dsn.AsClients(cfg, c.ReadTimeout)))
 	defer cancel()
-	return c.visit(ctx, token)
+	return c.through(ctx, cfg, token)
+}
+
+// readBack is a visit for a token that only the way of the clients can have brought there, so that way is proven. A look is shorter than
+// many a connect_timeout: each host has its part of it, or one that hangs would keep the proof from being seen for as long as it hangs.
+func (c Cluster) readBack(ctx context.Context) (arrival, error) {
+	cfg, err := c.Clients.config()
+	if err != nil {
+		return arrival{At: time.Now()}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, budget(ctx, dsn.AsClients(cfg, c.ReadTimeout)))
+	defer cancel()
+	dsn.EachHost(ctx, cfg)
+	return c.through(ctx, cfg, "")
 }
 
 // write writes the token until it arrives on the leader's timeline, or the context ends. To write it again does no harm.

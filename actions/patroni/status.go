@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions"
@@ -127,13 +128,20 @@ func (k Status) Verify(ctx context.Context, in actions.Input) (pointsman.Evidenc
 		ev.Holds = err == nil && (ev.Already || len(pointsman.Refusals(ev.Facts)) == 0)
 		return ev, err
 	}
+	var back arrival
+	var visited error
+	var wg sync.WaitGroup
+	if !cluster.Clients.empty() { // beside the look: behind it, a member that is silent would leave it a fraction of the time
+		wg.Go(func() { back, visited = cluster.readBack(ctx) })
+	}
 	s, err := cluster.look(ctx)
+	wg.Wait()
 	if err != nil {
 		return pointsman.Evidence{}, err
 	}
 	ev := s.judgeLed(w, args.Former)
 	if !cluster.Clients.empty() {
-		f, err := cluster.readBack(ctx, in, s)
+		f, err := s.proven(in, back, visited)
 		if err != nil {
 			return ev, err
 		}

@@ -112,6 +112,10 @@ func (a Address) within(ctx context.Context, do func(pgx.Tx) error) error {
 	if err != nil {
 		return err
 	}
+	return transact(ctx, cfg, do)
+}
+
+func transact(ctx context.Context, cfg *pgx.ConnConfig, do func(pgx.Tx) error) error {
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return scrubbed(err, cfg)

@@ -162,7 +162,7 @@ func (a Verify) Verify(ctx context.Context, in actions.Input) (pointsman.Evidenc
 		wg.Go(func() {
 			pathCtx, cancel := context.WithTimeout(ctx, budget(ctx, e.patience(cluster.ReadTimeout)))
 			defer cancel()
-			seen[i], faults[i] = e.visit(pathCtx, cluster.HeartbeatTable, "")
+			seen[i], faults[i] = e.readBack(pathCtx, cluster.HeartbeatTable)
 		})
 	}
 	s, _ := a.c.look(ctx, cluster)
