@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -51,17 +52,32 @@ func (g *gate) unknown(name string) string {
 	return "false"
 }
 
-// harmless is the condition that the node is a standby, or that nobody is there at all. A login that fails is no silence: a server
-// that is full, that starts or that knows the person not answers so, and takes the writes of others. The second question is for
-// a machine on which TLS itself fails.
+// noResponse is a function of the shell, for whom several nodes are asked about: pg_isready finds nobody at all, within five seconds.
+// It says so of what refuses connections, and not of a server that is full, that starts or that refuses the login, which takes the
+// writes of others. The second question is for a machine on which TLS itself fails.
+const noResponse = `no_response() { pg_isready -t 5 "$@"; [ $? -eq 2 ] && PGSSLMODE=disable PGGSSENCMODE=disable pg_isready -t 5 "$@"; [ $? -eq 2 ]; }`
+
+// harmless is the condition that the node is a standby, or that nobody is there at all. pg_isready has no response from a name that it
+// cannot look up, either, so that is asked first: what the person's machine does not know is told of that machine, not of the server.
 func (g *gate) harmless(n Node) string {
 	standby := g.says(n, "t")
 	cfg, err := n.single()
 	if err != nil {
 		return standby // false, and it counts as unknown already
 	}
-	ask := actions.Shell(dsn.IsReady(cfg)...)
-	return "{ " + standby + " || { " + ask + "; [ $? -eq 2 ] && { PGSSLMODE=disable PGGSSENCMODE=disable " + ask + "; [ $? -eq 2 ]; }; }; }"
+	if !slices.Contains(g.lines, noResponse) {
+		g.lines = append(g.lines, noResponse)
+	}
+	return "{ " + standby + " || { " + known(cfg.Host) + "no_response " + actions.Shell(dsn.At(cfg)...) + "; }; }"
+}
+
+// known lets go on where the machine can look the host up; getent ends with 2 where it cannot, and a shell without it with 127. The
+// folder of a socket is no name: the server there is one of Pointsman's machine, which this one need not be.
+func known(host string) string {
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Zone() == "" { // an interface has another name elsewhere
+		return ""
+	}
+	return actions.Shell("getent", "hosts", host) + " >/dev/null && "
 }
 
 // require adds a condition.

@@ -105,7 +105,7 @@ func TestByHand_runs_nothing_where_the_way_is_not_known(t *testing.T) {
 func shellRuns(t *testing.T, line string) string {
 	t.Helper()
 	env := stubs(t, `case " $* " in *" -h db-9 "*) ;; *) echo "psql $*" >&2 ;; esac
-case "$*" in *DATABASES*) echo 'app|db-2|5432|' ;; *pg_is_in*) echo "$SAID" ;; *) echo t ;; esac`, "exit 2")
+case "$*" in *DATABASES*) echo 'app|db-2|5432|' ;; *pg_is_in*) echo "$SAID" ;; *) echo t ;; esac`, "exit 2", "exit 0")
 	var runs strings.Builder
 	for _, said := range []string{"t", "f"} {
 		cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
@@ -115,11 +115,11 @@ case "$*" in *DATABASES*) echo 'app|db-2|5432|' ;; *pg_is_in*) echo "$SAID" ;; *
 	return runs.String()
 }
 
-// stubs is an environment in which psql and pg_isready are these scripts.
-func stubs(t *testing.T, psql, ready string) []string {
+// stubs is an environment in which psql, pg_isready and getent are these scripts.
+func stubs(t *testing.T, psql, ready, getent string) []string {
 	t.Helper()
 	dir := t.TempDir()
-	for name, script := range map[string]string{"psql": psql, "pg_isready": ready} {
+	for name, script := range map[string]string{"psql": psql, "pg_isready": ready, "getent": getent} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +156,7 @@ func TestByHand_what_was_asked_for_is_not_told_as_not_done(t *testing.T) {
 		{why: "leads elsewhere", line: switchover[len(switchover)-1], psql: `case "$*" in *DATABASES*) echo 'app|db-1|5432|app|' ;; *RESUME*) echo RESUME ;; *) echo f ;; esac`, want: "NOT DONE: pgb-1 must lead to a primary: pg-2. Seen now, where a standby says t and a primary f: pgb-1 leads to db-1:5432; pg-2 f;"},
 	} {
 		cmd := exec.CommandContext(t.Context(), "sh", "-c", c.line)
-		cmd.Env = stubs(t, c.psql, c.ready)
+		cmd.Env = stubs(t, c.psql, c.ready, "exit 0")
 		said, err := cmd.CombinedOutput()
 		if got := string(said); err == nil != c.well || !strings.Contains(got, c.want) || strings.Contains(got, "NOT DONE") != strings.HasPrefix(c.want, "NOT DONE") {
 			t.Errorf("%s: error %v, %s", c.why, err, got)

@@ -9,7 +9,7 @@ import (
 )
 
 // promoting is the command that promotes the node, if it is a standby yet and each other one says that it is a standby, too, or
-// nobody answers there at all. One that hangs does not answer either: of that a person must make sure.
+// nobody answers there at all. What else gives no response looks the same from here: of that a person must make sure.
 func (c Cluster) promoting(node Node) []string {
 	var g gate
 	g.require(g.says(node, "t"))
@@ -17,11 +17,12 @@ func (c Cluster) promoting(node Node) []string {
 	for _, other := range c.Nodes {
 		if other.Name != node.Name {
 			g.require(g.harmless(other))
-			why += ", and " + other.Name + " a standby or stopped, so that pg_isready has no response"
+			why += ", and " + other.Name + " a standby or stopped"
 		}
 	}
+	why += "; it counts as stopped where this machine knows its name (getent hosts) and pg_isready has no response, as also from one that hangs or cannot fork, or through a firewall"
 	return []string{
-		actions.Remark("first make certain that no other node takes writes or will: one that does not answer must be stopped, and kept from starting"),
+		actions.Remark("first make certain that no other node takes writes or will: one that does not answer must be stopped, and kept from starting. No response comes also from one that hangs or cannot fork, through a firewall, and where its name leads elsewhere"),
 		g.only(why, node.promotion()),
 	}
 }

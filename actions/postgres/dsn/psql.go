@@ -10,7 +10,7 @@ import (
 // Psql are the words of psql with the way to the database, for a person to paste: who connects, and with which password, is
 // their own. Of several hosts it goes to the one that takes writes.
 func Psql(cfg *pgx.ConnConfig, database string, flags ...string) []string {
-	hosts, ports := split(cfg)
+	hosts, _ := split(cfg)
 	if len(hosts) > 1 || strings.ContainsAny(database, "=:") { // psql would read such a name as a connection string
 		database = "dbname='" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(database) + "'"
 	}
@@ -18,14 +18,13 @@ func Psql(cfg *pgx.ConnConfig, database string, flags ...string) []string {
 		database += " target_session_attrs=read-write"
 	}
 	words := append([]string{"psql"}, flags...)
-	return append(words, "-h", strings.Join(hosts, ","), "-p", strings.Join(ports, ","), "-d", database)
+	return append(append(words, At(cfg)...), "-d", database)
 }
 
-// IsReady are the words of pg_isready, which ends with 2 where nobody answers at all, within five seconds: not where a server that
-// is full, that starts or that refuses the login does.
-func IsReady(cfg *pgx.ConnConfig) []string {
+// At are the hosts and ports, as psql and pg_isready take them.
+func At(cfg *pgx.ConnConfig) []string {
 	hosts, ports := split(cfg)
-	return []string{"pg_isready", "-h", strings.Join(hosts, ","), "-p", strings.Join(ports, ","), "-t", "5"}
+	return []string{"-h", strings.Join(hosts, ","), "-p", strings.Join(ports, ",")}
 }
 
 func split(cfg *pgx.ConnConfig) (hosts, ports []string) {

@@ -1,0 +1,75 @@
+package postgres_test
+
+import (
+	"html"
+	"os/exec"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/pointsman/pointsman/actions/postgres"
+	"github.com/pointsman/pointsman/cmd/lab"
+)
+
+// TestByHand_a_name_that_this_machine_does_not_know_is_no_silence: pg_isready ends for it as for a server that is gone. Whoever pastes
+// the promotion there, with the old primary alive, would make a second one.
+func TestByHand_a_name_that_this_machine_does_not_know_is_no_silence(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, lab.PairOptions{}, func(c *postgres.Cluster) {
+		c.Nodes[0].DSN = strings.Replace(c.Nodes[0].DSN, "127.0.0.1", "pg-1.invalid", 1)
+	})
+	do, _ := w.byHand(t, "postgres.promote", promoteArgs)
+	said, err := pasteWhole(t, lab.Superuser, do)
+	if err == nil || !strings.Contains(said, "NOT DONE: ") || !strings.Contains(said, "pg-1 said neither;") {
+		t.Errorf("%v\n%s", err, said)
+	}
+	awaitRow(t, w.pair.Standby, "SELECT pg_is_in_recovery()")
+}
+
+// TestByHand_silence_counts_only_where_the_way_is_known: an address is its own way. The folder of a socket is a way on one machine only,
+// and an interface has its name there.
+func TestByHand_silence_counts_only_where_the_way_is_known(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		why, host, getent string
+		well              bool
+	}{
+		{why: "a name that is known", host: "db-1.internal", getent: `[ "$*" = "hosts db-1.internal" ]`, well: true},
+		{why: "a name that is not", host: "db-1.internal", getent: "exit 2"},
+		{why: "no getent here", host: "db-1.internal", getent: "exit 127"},
+		{why: "an address", host: "10.0.0.1", getent: "exit 2", well: true},
+		{why: "an address of IPv6", host: "2001:db8::1", getent: "exit 2", well: true},
+		{why: "an address at an interface", host: "fe80::1%eth0", getent: "exit 2"},
+		{why: "a socket", host: "/run/postgresql", getent: "exit 2"},
+	} {
+		w := &world{cluster: cluster(c.host, "db-2.internal")}
+		w.Clusters = postgres.New(postgres.Config{w.cluster}, nil)
+		do, _ := w.byHand(t, "postgres.promote", promoteArgs)
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", do[1])
+		cmd.Env = stubs(t, `case "$*" in *db-2*) echo t ;; *) exit 2 ;; esac`, "exit 2", c.getent)
+		said, err := cmd.CombinedOutput()
+		if got := string(said); err == nil != c.well || strings.Contains(got, "NOT DONE: ") == c.well {
+			t.Errorf("%s: error %v, %s", c.why, err, got)
+		}
+	}
+}
+
+// TestByHand_the_promotion_of_one_of_three_is_shown_whole: a command of more than 2,000 characters, as Slack counts them, is not on the
+// card.
+func TestByHand_the_promotion_of_one_of_three_is_shown_whole(t *testing.T) {
+	t.Parallel()
+	w := &world{cluster: cluster("orders-db-1.eu-central.internal.example.com", "orders-db-2.eu-central.internal.example.com", "orders-db-3.eu-central.internal.example.com")}
+	w.Clusters = postgres.New(postgres.Config{w.cluster}, nil)
+	do, _ := w.byHand(t, "postgres.promote", promoteArgs)
+	if n := utf8.RuneCountInString(html.EscapeString(do[1])); n > 2_000 { // and quotes, which Slack wants as they are
+		t.Errorf("%d characters: %s", n, do[1])
+	}
+}
+
+func cluster(hosts ...string) postgres.Cluster {
+	c := postgres.Cluster{Name: "orders", Database: "app"}
+	for i, host := range hosts {
+		c.Nodes = append(c.Nodes, postgres.Node{Name: "pg-" + string(rune('1'+i)), Address: postgres.Address{DSN: "host=" + host + " user=p dbname=app"}})
+	}
+	return c.WithDefaults()
+}
