@@ -3,7 +3,8 @@ package pointsman
 import "fmt"
 
 // The clock after which somebody is paged, Incident.EscalateAt, runs until the outage has a decision: an approval that is
-// complete. What else happens to a proposal while alerts fire does not end the waiting:
+// complete. What else happens to a proposal while alerts fire does not end the waiting, and a drill, or one that there is
+// nothing to do for, neither starts nor stops it:
 //
 //	a vote that others must join   the clock goes on, or starts where somebody was paged already
 //	a denial, others wait          the same
@@ -14,11 +15,11 @@ import "fmt"
 // Without alerts nobody is woken. An open run pages by itself where it parks; where it ends and something of the outage still
 // waits, or has expired meanwhile, the clock starts.
 
-// undecided keeps somebody being paged after a vote on p, its denial or its expiry. A drill decides nothing of the outage.
+// undecided keeps somebody being paged after a vote on p, its denial or its expiry.
 func (t *turn) undecided(p *Proposal) {
 	inc := &t.state.Incident
 	_, running := t.state.OpenRun()
-	if p.Mode == ModeDrill || p.Already != "" || running || !inc.Burning() || inc.Escalate.After <= 0 {
+	if p.aside() || running || !inc.Burning() || inc.Escalate.After <= 0 {
 		return
 	}
 	later := t.now.Add(inc.Escalate.After)
@@ -43,16 +44,20 @@ func (t *turn) stillUndecided() {
 // waiting is the proposal that waits for a decision on the outage, the first by rank, or will when it is checked.
 func (t *turn) waiting() (Proposal, bool) {
 	for _, p := range Ranked(t.state.Proposals) {
-		if p.Mode != ModeDrill && p.Already == "" && (p.State == ProposalReady || p.State == ProposalChecking) {
+		if !p.aside() && (p.State == ProposalReady || p.State == ProposalChecking) {
 			return p, true
 		}
 	}
 	return Proposal{}, false
 }
 
-// decidedOn takes a decision as one on the outage, but not that on a drill: what fires beside an exercise still has none.
+// aside reports whether the outage waits for no decision on p, so that none on p is one on the outage: what fires beside an
+// exercise still has none, and who denies what somebody else has done only takes a notice off the card.
+func (p Proposal) aside() bool { return p.Mode == ModeDrill || p.Already != "" }
+
+// decidedOn takes a decision as one on the outage.
 func (t *turn) decidedOn(p *Proposal, by Actor) {
-	if p.Mode != ModeDrill {
+	if !p.aside() {
 		t.acknowledgePage(by)
 		t.stopEscalation()
 	}
@@ -85,7 +90,7 @@ func (t *turn) whyPaged() string {
 // some reports whether a proposal of the outage, since it began last, is in the state.
 func (t *turn) some(state ProposalState) bool {
 	for _, p := range t.state.Proposals {
-		if p.Mode != ModeDrill && p.Already == "" && p.State == state && !p.RequestedAt.Before(t.state.Incident.Since()) {
+		if !p.aside() && p.State == state && !p.RequestedAt.Before(t.state.Incident.Since()) {
 			return true
 		}
 	}

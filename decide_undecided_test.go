@@ -224,14 +224,46 @@ func TestWhatExpiresBesideAnOpenRunPagesAfterIt(t *testing.T) {
 	}
 }
 
-// What has happened without us is no decision that somebody owes.
+// What has happened without us is no decision that somebody owes, and a denial of it none that somebody has made.
 func TestNobodyIsPagedForAnApprovalThatThereIsNothingToDoFor(t *testing.T) {
 	t.Parallel()
-	s := begin(t)
-	s.do(webhook(primaryDown("f1", night, AlertFiring)))
-	s.do(Ready{Proposal: "INC-1/P1", Generation: 1, Plan: planBytes(t, 2, "pg-2"), Already: "pg-2 was promoted by somebody else"})
-	s.tick(night.Add(5 * time.Minute))
-	s.pagedBecause("INC-1 has no decision after 5m")
-	s.tick(night.Add(time.Hour))
-	s.paged("triggered 1@dba")
+	minute := func(n int) time.Time { return night.Add(time.Duration(n) * time.Minute) }
+	already := func(t *testing.T) *story {
+		s := begin(t)
+		s.do(webhook(primaryDown("f1", night, AlertFiring)))
+		s.do(Ready{Proposal: "INC-1/P1", Generation: 1, Plan: planBytes(t, 2, "pg-2"), Already: "pg-2 was promoted by somebody else"})
+		return s
+	}
+	deny := func(s *story) {
+		p := s.state.Proposals[0]
+		s.want(s.do(CastVote{Proposal: p.ID, Digest: p.Digest, Verdict: Deny, By: dbaA}), CodeAccepted, "you denied")
+	}
+	t.Run("its expiry pages nobody", func(t *testing.T) {
+		t.Parallel()
+		s := already(t)
+		s.tick(minute(5))
+		s.pagedBecause("INC-1 has no decision after 5m")
+		s.tick(minute(60))
+		s.paged("triggered 1@dba")
+	})
+	t.Run("who denies it does not stop the clock of what still burns", func(t *testing.T) {
+		t.Parallel()
+		s := already(t)
+		s.now = minute(1)
+		deny(s)
+		s.tick(minute(5))
+		s.paged("triggered 1@dba")
+		s.pagedBecause("INC-1 has no decision after 5m")
+		s.tick(minute(60))
+		s.paged("triggered 1@dba")
+	})
+	t.Run("and does not acknowledge the page", func(t *testing.T) {
+		t.Parallel()
+		s := already(t)
+		s.tick(minute(5))
+		s.now = minute(6)
+		deny(s)
+		s.tick(minute(60))
+		s.paged("triggered 1@dba")
+	})
 }
