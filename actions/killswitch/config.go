@@ -103,11 +103,10 @@ func (s Switch) connect(ctx context.Context) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	dsn.EachHost(ctx, cfg)
 	cfg.RuntimeParams["application_name"] = "pointsman"
 	cfg.RuntimeParams["timezone"] = "UTC"            // also a column without time zone then means UTC
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec // no prepared statements: a pooler may stand in between
-	return pgx.ConnectConfig(ctx, cfg)
+	return dsn.Beside(ctx, cfg)
 }
 
 // config returns the driver's configuration as it is now.

@@ -9,9 +9,10 @@ import (
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/actions"
+	"github.com/pointsman/pointsman/actions/postgres/dsn"
 )
 
-// readLimit bounds one read. A check of a switch must leave time for its answer to be shown: a person waits for it.
+// readLimit bounds one read of one server. A check of a switch must leave time for its answer to be shown: a person waits for it.
 const readLimit = 1500 * time.Millisecond
 
 // State is what a switch counts as.
@@ -250,10 +251,19 @@ func (w *Watcher) Look(ctx context.Context, name string) (Status, error) {
 	return s.status(), nil
 }
 
+// limit bounds one read: the last host of the address has what a single one has.
+func (s Switch) limit() time.Duration {
+	cfg, err := s.config()
+	if err != nil {
+		return readLimit
+	}
+	return readLimit + time.Duration(len(dsn.Hosts(cfg))-1)*dsn.HeadStart
+}
+
 // look reads the switch now. A failed read changes nothing that is known but its problem: errors are never kept
 // instead of a value, and a value is never kept longer than StaleAfter.
 func (s *watched) look(ctx context.Context) (row, error) {
-	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	ctx, cancel := context.WithTimeout(ctx, s.limit())
 	defer cancel()
 	conn, err := s.connect(ctx)
 	if err == nil {
