@@ -170,6 +170,11 @@ func (s *Store) overtaken(ctx context.Context, d pointsman.Delivery) (bool, erro
 	if err == nil {
 		err = s.transact(ctx, func(w *work) error {
 			w.about = "settle"
+			// Whoever plans has this lock, too: one that is planned in this moment would inherit no attempts from the one that it
+			// replaces and be no newer one that is seen here, and a card would be posted again without a look.
+			if err := w.QueryRow(ctx, `SELECT n FROM counters WHERE name = 'delivery'`+s.db.forUpdate).Scan(new(int64)); err != nil {
+				return err
+			}
 			w.writes.one(`UPDATE deliveries SET state = 'superseded', owner = '', leased_until = 0
 				WHERE id = $1 AND leased_until > 0 AND state = 'pending' AND attempts = $2 AND event_id = $3`, d.ID, int64(d.Attempts), d.EventID)
 			w.writes.exec(`UPDATE deliveries SET attempts = $4 WHERE attempts < $4 AND `+newer, d.Follower, indexed(d.Lane), d.ID, int64(d.Attempts))
