@@ -65,3 +65,35 @@ func TestSwitchover_has_time_for_the_hook_beside_a_node_that_is_silent(t *testin
 		t.Errorf("%s; %s", f.Sentence(), f.Clears)
 	}
 }
+
+// TestSwitchover_starts_no_hook_to_verify: Verify is polled every few milliseconds, also after the promotion, until the sampler has seen
+// the new primary. A hook that is killed here runs on where it is an ssh, on the machine of the old primary.
+func TestSwitchover_starts_no_hook_to_verify(t *testing.T) {
+	t.Parallel()
+	w, _ := switchable(t, lab.PairOptions{})
+	started := filepath.Join(t.TempDir(), "started")
+	counting := []string{"/bin/sh", "-c", `echo "$POINTSMAN_STEP" >> "$0"; exec "$@"`, started}
+	w.cluster.NodeHook.Command = append(counting, w.cluster.NodeHook.Command...)
+	w.Clusters = postgres.New(postgres.Config{w.cluster}, nil)
+	in := w.planned(t, "postgres.switchover", switchArgs) // the check looks, so that it is known whom one would ask about
+	steps := func() string {
+		t.Helper()
+		all, err := os.ReadFile(started)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(all)
+	}
+	before := steps()
+	if before != "inspect\n" {
+		t.Fatalf("the check started %q", before)
+	}
+	for range 3 {
+		if ev, err := w.kind(t, "postgres.switchover").Verify(t.Context(), in); err != nil || ev.Holds {
+			t.Fatalf("nothing was switched, holds %t, %v", ev.Holds, err)
+		}
+	}
+	if now := steps(); now != before {
+		t.Errorf("started were %q", now)
+	}
+}

@@ -100,8 +100,14 @@ func (Switchover) args(in actions.Input) (SwitchoverArgs, switchTimes, error) {
 	return args, times, nil
 }
 
+// asking is what a verb needs of a look.
+type asking struct {
+	hook  bool // whether the old primary's hook works, and what it says; each question starts it, on a machine that may be far away
+	fresh bool // a look of its own, and the connection to the candidate
+}
+
 // switching reads everything that a switchover is judged by. The caller gets the connections named in keep.
-func (a Switchover) switching(ctx context.Context, in actions.Input, fresh bool) (switching, map[string]*pgx.Conn, error) {
+func (a Switchover) switching(ctx context.Context, in actions.Input, ask asking) (switching, map[string]*pgx.Conn, error) {
 	args, times, err := a.args(in)
 	if err != nil {
 		return switching{}, nil, err
@@ -118,11 +124,14 @@ func (a Switchover) switching(ctx context.Context, in actions.Input, fresh bool)
 			return switching{}, nil, err
 		}
 	}
-	w := switching{args: args, times: times, wished: in.Pins["old_primary"]}
-	asked := cluster.inquire(ctx, a.c.samples.expected(cluster.Name, w.wished))
-	defer asked.end()
+	w := switching{args: args, times: times, wished: in.Pins["old_primary"], ask: ask}
+	var asked *inquiry
+	if ask.hook {
+		asked = cluster.inquire(ctx, a.c.samples.expected(cluster.Name, w.wished))
+		defer asked.end()
+	}
 	var kept map[string]*pgx.Conn
-	if fresh {
+	if ask.fresh {
 		w.Situation, kept = a.c.look(ctx, cluster, args.Candidate)
 	} else if w.Situation, err = a.c.shared(ctx, cluster); err != nil {
 		return w, nil, err
@@ -132,7 +141,7 @@ func (a Switchover) switching(ctx context.Context, in actions.Input, fresh bool)
 
 // Check implements actions.Action.
 func (a Switchover) Check(ctx context.Context, in actions.Input) (pointsman.Evidence, error) {
-	w, _, err := a.switching(ctx, in, false)
+	w, _, err := a.switching(ctx, in, asking{hook: true})
 	if err != nil {
 		return pointsman.Evidence{}, err
 	}
@@ -140,9 +149,9 @@ func (a Switchover) Check(ctx context.Context, in actions.Input) (pointsman.Evid
 }
 
 // Verify implements actions.Action: the candidate is the primary on the next timeline, it had everything, every pooler
-// leads there, and nobody waits.
+// leads there, and nobody waits. The hook has no part in that, and a poll comes every few milliseconds.
 func (a Switchover) Verify(ctx context.Context, in actions.Input) (pointsman.Evidence, error) {
-	w, _, err := a.switching(ctx, in, false)
+	w, _, err := a.switching(ctx, in, asking{})
 	if err != nil {
 		return pointsman.Evidence{}, err
 	}

@@ -19,7 +19,7 @@ import (
 // Apply implements actions.Action. What takes time and needs no pause comes first. From the pause on the clock runs:
 // whatever happens, clients go on when hold is over. An attempt that was interrupted is gone on with from where it is.
 func (a Switchover) Apply(ctx context.Context, in actions.Input) (actions.Outcome, error) {
-	w, kept, err := a.switching(ctx, in, true)
+	w, kept, err := a.switching(ctx, in, asking{hook: true, fresh: true})
 	if err != nil {
 		return actions.Outcome{}, &actions.RefusedError{Text: err.Error()}
 	}
@@ -34,7 +34,7 @@ func (a Switchover) Apply(ctx context.Context, in actions.Input) (actions.Outcom
 	for _, v := range w.views {
 		in.Pins[poolerPin(v.pooler)] = w.journey.expected(v.pooler, v).String()
 	}
-	if w, kept, err = a.switching(ctx, in, true); err != nil {
+	if w, kept, err = a.switching(ctx, in, asking{hook: true, fresh: true}); err != nil {
 		return actions.Outcome{}, &actions.RefusedError{Text: err.Error()}
 	}
 	defer closeAll(kept)

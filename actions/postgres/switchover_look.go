@@ -24,6 +24,7 @@ type switching struct {
 	args   SwitchoverArgs
 	times  switchTimes
 	wished string // the plan's old primary
+	ask    asking
 
 	old, candidate string
 	stage          stage
@@ -54,7 +55,7 @@ func (w switching) read(ctx context.Context, pins map[string]string, asked *inqu
 		wg.Go(func() { w.followers, w.followersErr = w.Cluster.followersOf(ctx, w.old) })
 		wg.Go(func() { w.work, w.workErr = w.Cluster.workOf(ctx, w.old, w.times.wait) })
 	}
-	if (w.stage == stageBefore || w.stage == stageStopped) && len(w.Cluster.NodeHook.Command) > 0 {
+	if w.ask.hook && (w.stage == stageBefore || w.stage == stageStopped) && len(w.Cluster.NodeHook.Command) > 0 {
 		wg.Go(func() { // also to find out that it works, and keeps its contract, before anybody waits for it
 			got := asked.about(ctx, w.Cluster, w.old)
 			w.found, w.foundErr, w.foundIn = got.found, got.err, got.had
