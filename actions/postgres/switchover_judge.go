@@ -81,12 +81,25 @@ func (w switching) hookFact() pointsman.Fact {
 		f.Clears = "make the node hook's step inspect work"
 		if errors.Is(w.foundErr, context.DeadlineExceeded) {
 			f.Text += "; it had " + pointsman.Span(w.foundIn)
-			f.Clears = "make the node hook's step inspect answer sooner, or raise timings.check_timeout"
+			f.Clears = w.sooner()
 		}
 		return f
 	}
 	f, _ = w.found.keeps(f, w.old)
 	return f
+}
+
+// sooner says what gives a hook that did not answer in time more of it. The step gives Apply its time, the check's is of no use there, and
+// beyond inspectWait no setting does.
+func (w switching) sooner() string {
+	most := pointsman.Span(inspectWait)
+	switch {
+	case w.foundIn >= inspectWait:
+		return fmt.Sprintf("make the node hook's step inspect answer within %s", most)
+	case w.ask.fresh:
+		return fmt.Sprintf("make the node hook's step inspect answer sooner, or raise the step's timeout; it never has more than %s", most)
+	}
+	return fmt.Sprintf("make the node hook's step inspect answer sooner, or raise timings.check_timeout; it never has more than %s", most)
 }
 
 // poolerFacts: where the clients go through, and that they are not waiting for somebody else's work.

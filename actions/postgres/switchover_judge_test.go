@@ -1,9 +1,11 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/pointsman/pointsman"
 )
@@ -24,6 +26,34 @@ func TestJudgeSwitched_holds_only_where_the_poolers_were_looked_at(t *testing.T)
 		return f.Guard == "G18" && f.Text == "where the poolers lead cannot be told: no such file"
 	}) {
 		t.Errorf("holds %t: %+v", ev.Holds, ev.Facts)
+	}
+}
+
+// TestHookFact_names_the_setting_that_gives_the_hook_more_time: with a longer check_timeout, and in Apply, it has 5 s and never more, so
+// whoever raises check_timeout then is refused for ever.
+func TestHookFact_names_the_setting_that_gives_the_hook_more_time(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fresh bool // in Apply
+		had   time.Duration
+		want  string
+	}{
+		"check_timeout_is_too_short":  {false, 2800 * time.Millisecond, "make the node hook's step inspect answer sooner, or raise timings.check_timeout; it never has more than 5.0 s"},
+		"check_timeout_is_long":       {false, inspectWait, "make the node hook's step inspect answer within 5.0 s"},
+		"the_step_has_time":           {true, inspectWait, "make the node hook's step inspect answer within 5.0 s"},
+		"the_step's_time_nearly_over": {true, time.Second, "make the node hook's step inspect answer sooner, or raise the step's timeout; it never has more than 5.0 s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := switching{
+				Situation: dead(), old: "pg-1", candidate: "pg-2", stage: stageBefore, ask: asking{hook: true, fresh: c.fresh},
+				foundErr: context.DeadlineExceeded, foundIn: c.had,
+			}
+			w.Cluster.NodeHook.Command = []string{"hook"}
+			if f := w.hookFact(); !f.Refuses() || f.Clears != c.want {
+				t.Errorf("%q, want %q", f.Clears, c.want)
+			}
+		})
 	}
 }
 
