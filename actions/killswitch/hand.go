@@ -81,7 +81,7 @@ func (s Switch) psql(statements ...string) []string {
 	if err != nil {
 		return []string{actions.NotDone("connect to the database of kill switch %s, whose connection string could not be read for this plan, and run there: %s;", s.Name, strings.Join(statements, "; "))}
 	}
-	words := append([]string{"PGTZ=UTC"}, dsn.Psql(cfg, cmp.Or(cfg.Database, cfg.User), "-X", "-v", "ON_ERROR_STOP=1")...)
+	words := append([]string{"PGTZ=UTC"}, dsn.Psql(cfg, cmp.Or(cfg.Database, cfg.User), "-v", "ON_ERROR_STOP=1")...)
 	for _, statement := range statements {
 		words = append(words, "-c", statement)
 	}

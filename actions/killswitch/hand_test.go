@@ -3,6 +3,7 @@ package killswitch_test
 import (
 	"context"
 	"encoding/json"
+	"net"
 	"os"
 	osexec "os/exec"
 	"path/filepath"
@@ -30,6 +31,7 @@ func pasted(t *testing.T, lines []string) string {
 	defer cancel()
 	cmd := osexec.CommandContext(ctx, "sh", "-ec", strings.Join(lines, "\n"))
 	cmd.Env = append(os.Environ(), "PGUSER=pointsman")
+	cmd.WaitDelay = time.Second // psql outlives the shell
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v (psql of postgresql-client is needed): %s", err, out)
@@ -92,9 +94,9 @@ func TestByHandNamesTheDatabaseAndNobodyWhoConnects(t *testing.T) {
 		look = "SELECT engaged, reason, updated_at, pg_catalog.pg_is_in_recovery() AS standby" + row
 	)
 	for dsn, want := range map[string]string{
-		file:           `PGTZ=UTC psql -X -v ON_ERROR_STOP=1 -h db-1,2001:db8::1 -p 5433,5432 -d 'dbname='\''ops'\'' target_session_attrs=read-write' -c '` + look + `'`,
+		file:           `PGTZ=UTC PGCONNECT_TIMEOUT=5 psql -Xw -v ON_ERROR_STOP=1 -h db-1,2001:db8::1 -p 5433,5432 -d 'dbname='\''ops'\'' target_session_attrs=read-write' -c '` + look + `'`,
 		file + "-gone": `echo 'NOT DONE: connect to the database of kill switch trading, whose connection string could not be read for this plan, and run there: ` + look + `;'; false`,
-		"one":          `PGTZ=UTC psql -X -v ON_ERROR_STOP=1 -h db-1 -p 5432 -d ops -c '` + look + `'`,
+		"one":          `PGTZ=UTC PGCONNECT_TIMEOUT=5 psql -Xw -v ON_ERROR_STOP=1 -h db-1 -p 5432 -d ops -c '` + look + `'`,
 	} {
 		s := killswitch.Switch{Name: "trading", DSNFile: dsn, Table: "ops.halt", ID: 3}
 		if dsn == "one" {
@@ -122,5 +124,23 @@ func TestNothingIsSaidByHandOfASwitchThatIsNotKnownYet(t *testing.T) {
 				t.Errorf("%s %s: %q, %q", name, with, do, undo)
 			}
 		}
+	}
+}
+
+// TestByHandAHostThatHangsKeepsNobodyFromTheSwitch: the old primary stands first and takes connections without an answer. psql has no
+// time limit of its own: it would never come to the one that was promoted, and nothing would be said.
+func TestByHandAHostThatHangsKeepsNobodyFromTheSwitch(t *testing.T) {
+	t.Parallel()
+	pg, s := server(t, table+released)
+	hangs, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = hangs.Close() })
+	s.DSN = strings.Replace(s.DSN, pg.Addr(), hangs.Addr().String()+","+pg.Addr(), 1)
+	do, _ := byHand(t, s, killswitch.KindEngage, `{"switch":"trading"}`)
+	pasted(t, do)
+	if engaged, reason, _ := stored(t, pg.SuperuserDSN()); !engaged || reason != "INC-7: by hand" {
+		t.Errorf("engaged %t, reason %q", engaged, reason)
 	}
 }

@@ -32,7 +32,7 @@ func (p Pooler) psql(sql string) command {
 
 // each is the statement that a query writes, once for each of its rows. None waits for a standby that is gone; see localCommit.
 func (n Node) each(query string) command {
-	words, err := n.words(maintenance, "-Xw")
+	words, err := n.words(maintenance)
 	if err != nil {
 		return unreachable(n.Name, query+` \gexec`)
 	}

@@ -34,12 +34,12 @@ func (g *gate) says(n Node, is string) string {
 			return fmt.Sprintf(`[ "$said%d" = %s ]`, i+1, is)
 		}
 	}
-	words, err := n.words(maintenance, "-XAtw")
+	words, err := n.words(maintenance, "-At")
 	if err != nil {
 		return g.unknown(n.Name)
 	}
 	g.asked = append(g.asked, n.Name)
-	g.lines = append(g.lines, fmt.Sprintf("said%d=$(PGCONNECT_TIMEOUT=5 %s)", len(g.asked), actions.Shell(append(words, "-c", isStandbySQL)...)))
+	g.lines = append(g.lines, fmt.Sprintf("said%d=$(%s)", len(g.asked), actions.Shell(append(words, "-c", isStandbySQL)...)))
 	g.heard = append(g.heard, actions.Shell(n.Name)+fmt.Sprintf(` "${said%d:-said neither};"`, len(g.asked)))
 	return g.says(n, is)
 }
@@ -133,7 +133,7 @@ func (c command) String() string {
 // psql is one statement on the one server that the address leads to. Where that is not known now, there is no line: psql without a
 // host would go to whatever server the person's machine leads to.
 func (a Address) psql(name, database, sql string) command {
-	words, err := a.words(database, "-Xw")
+	words, err := a.words(database)
 	if err != nil {
 		return unreachable(name, sql)
 	}

@@ -84,11 +84,11 @@ func (c Cluster) resuming(poolers []Pooler, nodes ...Node) (out []string) {
 
 // leads is the condition that the pooler itself says that it leads to the place. A gate asks one pooler.
 func (g *gate) leads(c Cluster, p Pooler, to ini.Place) string {
-	words, err := p.Console.words(consoleDatabase, "-XAtw")
+	words, err := p.Console.words(consoleDatabase, "-At")
 	if err != nil {
 		return g.unknown("the console of " + p.Name)
 	}
-	line := "led=$(PGCONNECT_TIMEOUT=5 " + actions.Shell(append(words, "-c", "SHOW DATABASES")...) + " | " +
+	line := "led=$(" + actions.Shell(append(words, "-c", "SHOW DATABASES")...) + " | " +
 		actions.Shell("grep", "-E", "-e", "^"+regexp.QuoteMeta(p.entry(c))+`\|`) + ` | cut -d '|' -f 2,3 | tr '|' :)`
 	if !strings.Contains(strings.Join(g.lines, "\n"), line) {
 		g.lines = append(g.lines, line)

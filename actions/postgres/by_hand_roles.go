@@ -30,7 +30,7 @@ func (c Cluster) promoting(node Node) []string {
 // promotion tells what became of it: the server goes on also where psql was cut off, or the wait of 60 s was over.
 func (n Node) promotion() command {
 	const sql = "SELECT pg_promote(true, 60)"
-	words, err := n.words(maintenance, "-XAtw")
+	words, err := n.words(maintenance, "-At")
 	if err != nil {
 		return unreachable(n.Name, sql)
 	}
@@ -121,5 +121,5 @@ func (e endpoint) psql(sql string) command {
 	if err != nil {
 		return unreachable("the address "+e.name, sql)
 	}
-	return command{line: actions.Shell(append(dsn.Psql(cfg, cmp.Or(cfg.Database, cfg.User), "-Xw"), "-c", sql)...)}
+	return command{line: actions.Shell(append(dsn.Psql(cfg, cmp.Or(cfg.Database, cfg.User)), "-c", sql)...)}
 }

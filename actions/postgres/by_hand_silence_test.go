@@ -73,3 +73,26 @@ func cluster(hosts ...string) postgres.Cluster {
 	}
 	return c.WithDefaults()
 }
+
+// TestByHand_no_command_waits_for_ever: psql sits without an end at a server that takes the connection and hangs, and never comes to the
+// next host of the clients' address. At a prompt for a password it takes the next pasted line for one.
+func TestByHand_no_command_waits_for_ever(t *testing.T) {
+	t.Parallel()
+	c := cluster("db-1", "db-2")
+	c.Clients.DSN = "postgres://p@db-1,db-2/app"
+	c.Fence.Ladder = []string{"revoke", "pooler"}
+	c.Poolers = []postgres.Pooler{{Name: "pgb-1", Ini: "/etc/pgbouncer/pgbouncer.ini", Console: postgres.Address{DSN: "postgres://p@pgb/pgbouncer"}}}
+	w := &world{cluster: c}
+	w.Clusters = postgres.New(postgres.Config{w.cluster}, nil)
+	for kind, with := range map[string]string{
+		"postgres.fence": fenceArgs, "postgres.promote": promoteArgs, "postgres.verify": promoteArgs, "postgres.switchover": `{"cluster":"orders","candidate":"pg-2"}`,
+		"postgres.terminate": `{"cluster":"orders","node":"pg-1","user":"worker"}`, "postgres.checkpoint": `{"cluster":"orders","node":"pg-2"}`,
+		"pgbouncer.pause": switchArgs, "pgbouncer.resume": switchArgs, "pgbouncer.repoint": `{"cluster":"orders","to":"pg-2","resume":true}`,
+	} {
+		do, undo := w.byHand(t, kind, with)
+		all := strings.Join(append(do, undo...), "\n")
+		if n := strings.Count(all, "psql -"); n == 0 || strings.Count(all, "PGCONNECT_TIMEOUT=5 psql -Xw ") != n {
+			t.Errorf("%s:\n%s", kind, all)
+		}
+	}
+}

@@ -187,7 +187,7 @@ func TestByHand_holds_no_secret(t *testing.T) {
 		}
 	}
 	do, _ := w.byHand(t, "postgres.verify", promoteArgs)
-	if want := "psql -Xw -h db-1.internal,db-2.internal -p 5432,5432 -d 'dbname='\\''app'\\'' target_session_attrs=read-write' -c "; !strings.HasPrefix(do[2], want) {
+	if want := "PGCONNECT_TIMEOUT=5 psql -Xw -h db-1.internal,db-2.internal -p 5432,5432 -d 'dbname='\\''app'\\'' target_session_attrs=read-write' -c "; !strings.HasPrefix(do[2], want) {
 		t.Errorf("an address of several hosts: %s", do[2])
 	}
 }

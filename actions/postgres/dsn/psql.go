@@ -8,7 +8,8 @@ import (
 )
 
 // Psql are the words of psql with the way to the database, for a person to paste: who connects, and with which password, is
-// their own. Of several hosts it goes to the one that takes writes.
+// their own. Of several hosts it goes to the one that takes writes; without a time limit it would wait for ever for one that takes
+// the connection and hangs. It reads no file of its own and asks for no password: the next pasted line would be taken for one.
 func Psql(cfg *pgx.ConnConfig, database string, flags ...string) []string {
 	hosts, _ := split(cfg)
 	if len(hosts) > 1 || strings.ContainsAny(database, "=:") { // psql would read such a name as a connection string
@@ -17,7 +18,7 @@ func Psql(cfg *pgx.ConnConfig, database string, flags ...string) []string {
 	if len(hosts) > 1 {
 		database += " target_session_attrs=read-write"
 	}
-	words := append([]string{"psql"}, flags...)
+	words := append([]string{"PGCONNECT_TIMEOUT=5", "psql", "-Xw"}, flags...)
 	return append(append(words, At(cfg)...), "-d", database)
 }
 
