@@ -2,6 +2,8 @@ package pointsman
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -13,7 +15,8 @@ type Alarm struct {
 	Text     string    `json:"text"`
 	Incident string    `json:"incident"` // which tells it
 	Since    time.Time `json:"since"`
-	Over     time.Time `json:"over,omitzero"` // when the watch saw its end, or a person closed the incident; zero while it stands
+	Nodes    []string  `json:"nodes,omitempty"` // that were seen to write since it was raised, whether they still do or not
+	Over     time.Time `json:"over,omitzero"`   // when the watch saw its end, or a person closed the incident; zero while it stands
 }
 
 // Stands reports whether the alarm is not over.
@@ -36,13 +39,37 @@ func (p Protection) told(then string) string {
 	return fmt.Sprintf("%s (alarm on %s %s, in %s%s)", p.Alarm.Text, p.Target, when, p.Alarm.Incident, then)
 }
 
+// names reports whether the alarm is about each of the nodes. An earlier version kept their names in the text alone.
+func (a Alarm) names(nodes []string) bool {
+	known := a.Nodes
+	if len(known) == 0 {
+		known = strings.FieldsFunc(a.Text, func(r rune) bool { return strings.ContainsRune(" ,;", r) })
+	}
+	return !slices.ContainsFunc(nodes, func(n string) bool { return !slices.Contains(known, n) })
+}
+
+// widenAlarm is for an alarm that stands and is of other nodes by now. Whoever let a run go on beside it knew of the former
+// ones, so it has another number. Each node widens it once and none is dropped from its words: of two processes on either
+// side of a cut each sees others, and would otherwise take the alarm out of the other's mouth at every look.
+func (t *turn) widenAlarm(c Report) {
+	a := &t.protection(c.Target.Key()).Alarm
+	text := c.Text
+	if before := slices.DeleteFunc(slices.Clone(a.Nodes), func(n string) bool { return slices.Contains(c.Nodes, n) }); len(before) > 0 {
+		text += "; seen to write before: " + strings.Join(before, " and ")
+	}
+	a.N++
+	a.Text, t.state.Incident.Alarm = text, text
+	a.Nodes = slices.Compact(slices.Sorted(slices.Values(slices.Concat(a.Nodes, c.Nodes))))
+	t.say(EvTargetAlarm, watcher, text)
+}
+
 // raiseAlarm raises an alarm on the target. What is at work there ends by itself; nothing further begins unless a person says so.
-func (t *turn) raiseAlarm(target, text string) {
-	if target == Everything {
+func (t *turn) raiseAlarm(c Report) {
+	if c.Target.Key() == Everything {
 		return
 	}
-	p := t.protection(target)
-	p.Alarm = Alarm{N: p.Alarm.N + 1, Text: text, Incident: t.state.Incident.ID, Since: t.now}
+	p := t.protection(c.Target.Key())
+	p.Alarm = Alarm{N: p.Alarm.N + 1, Text: c.Text, Incident: t.state.Incident.ID, Since: t.now, Nodes: c.Nodes}
 }
 
 // endAlarm ends the alarm that the incident tells. A run that it holds back stays so: what it meant for the run a person says.

@@ -12,8 +12,9 @@ type Report struct {
 	Target Target
 	What   Sighting
 	Title  string // of the incident that an alarm opens
-	Text   string // one sentence. A note is known where it is the same as the one before; an alarm while one stands, whatever its words
+	Text   string // one sentence. A note is known where it is the same as the one before; an alarm while one on its nodes stands, whatever its words
 	// Of an alarm:
+	Nodes    []string  // what it is about, by name
 	Since    time.Time // when this watch began to see it; what broke the sight of it, silence too, may have been its end
 	Severity string
 	Update   time.Duration
@@ -51,13 +52,7 @@ func (t *turn) report(c Report) Answer {
 		}
 		t.note(c.Text)
 	case SeenAlarm:
-		switch until := inc.ResolvedAt.Add(alarmAgain); {
-		case inc.State == IncidentOpen && inc.Alarm != "": // in other words, as who sees it from elsewhere says it
-			return known
-		case inc.State == IncidentResolved && inc.Alarm != "" && t.now.Before(until) && !c.Since.After(inc.ResolvedAt):
-			return answer(CodeDuplicate, "%s was closed while it stood, and is opened again at %s if it still does", inc.ID, Clock(until))
-		}
-		t.alarm(c)
+		return t.seenAlarm(c)
 	case SeenOver:
 		if inc.Alarm == "" {
 			return known
@@ -74,6 +69,25 @@ func (t *turn) report(c Report) Answer {
 	return Answer{Code: CodeAccepted, Text: c.Text, ID: inc.ID}
 }
 
+// seenAlarm raises the alarm, unless it is known or a person has said that it is dealt with. Other words do not make another
+// one, as who sees it from elsewhere has other words; other nodes do.
+func (t *turn) seenAlarm(c Report) Answer {
+	inc := &t.state.Incident
+	last := Held{Protections: t.state.Protections}.Of(c.Target.Key()).Alarm
+	others := last.N > 0 && !last.names(c.Nodes)
+	switch until := inc.ResolvedAt.Add(alarmAgain); {
+	case inc.State == IncidentOpen && inc.Alarm != "" && others:
+		t.widenAlarm(c)
+	case inc.State == IncidentOpen && inc.Alarm != "":
+		return Answer{Code: CodeDuplicate, Text: inc.ID + ": known already", ID: inc.ID}
+	case inc.State == IncidentResolved && inc.Alarm != "" && t.now.Before(until) && !c.Since.After(inc.ResolvedAt) && !others:
+		return answer(CodeDuplicate, "%s was closed while it stood, and is opened again at %s if it still does", inc.ID, Clock(until))
+	default:
+		t.alarm(c)
+	}
+	return Answer{Code: CodeAccepted, Text: inc.Alarm, ID: inc.ID}
+}
+
 var watcher = Actor{Door: DoorWatch}
 
 func (t *turn) note(text string) {
@@ -85,7 +99,8 @@ func (t *turn) note(text string) {
 
 // alarmAgain is how long a person's word that an alarm is dealt with is believed: who closes its incident may be about to end
 // its cause, or may be wrong, and two nodes that go on taking writes must not stay without an incident. It is believed of what
-// was seen without a break since then: where a server was switched off and comes back, nobody has said anything of that.
+// was seen without a break since then: where a server was switched off and comes back, or another one writes, nobody has said
+// anything of that.
 const alarmAgain = 10 * time.Minute
 
 // alarmUpdate is how often people are told of an incident with an alarm where nobody says how often: two writers are the worst
@@ -119,7 +134,7 @@ func (t *turn) alarm(c Report) {
 		t.escalateTo(Escalation{After: inc.Escalate.After, Service: c.Escalate.Service})
 	}
 	t.say(EvTargetAlarm, watcher, c.Text, with(c.Offer))
-	t.raiseAlarm(c.Target.Key(), c.Text)
+	t.raiseAlarm(c)
 	if c.Offer.Runbook != "" && t.offered(c.Offer, false) == nil {
 		t.propose(watcher, c.Offer, c.Text)
 	}

@@ -211,6 +211,51 @@ func TestReports(t *testing.T) {
 		}
 	})
 
+	// Ana stops pg-2, but the other side has promoted pg-3 meanwhile: at no moment does one node alone take writes.
+	t.Run("other nodes are told and hold the runs again, but page nobody twice", func(t *testing.T) {
+		t.Parallel()
+		on := func(nodes ...string) Report {
+			c := splitBrain()
+			c.Nodes, c.Text = nodes, "split brain: "+strings.Join(nodes, " and ")
+			return c
+		}
+		s := elsewhere(t)
+		s.state.Incident.Key = "target:postgres/orders"
+		s.do(on("pg-1", "pg-2"))
+		s.do(EndStep{Run: "INC-1/R1", Epoch: 1, Step: 0, State: StepDone})
+		s.want(s.do(Steer{Run: "INC-1/R1", Verb: VerbRetry, Reason: "pg-2 is stopped", By: dbaA}), CodeAccepted, "goes on")
+		pages := s.count(EvPageTriggered)
+		s.want(s.do(on("pg-1", "pg-3")), CodeAccepted, "split brain: pg-1 and pg-3; seen to write before: pg-2")
+		a := s.state.Protections[0].Alarm
+		if s.state.Incident.Alarm != a.Text || a.N != 2 || s.count(EvTargetAlarm) != 2 || s.last(EvTargetAlarm) != a.Text || s.count(EvPageTriggered) != pages {
+			t.Errorf("the incident says %q, the target %+v, %d alarms, %d pages", s.state.Incident.Alarm, a, s.count(EvTargetAlarm), s.count(EvPageTriggered)-pages)
+		}
+		s.do(WakeRun{Run: "INC-1/R1", Epoch: 2})
+		if r := s.state.Runs[0]; r.State != RunParked || s.count(EvStepStarted) != 1 {
+			t.Errorf("run %s: the word that let it go on was on other nodes", r.State)
+		}
+		for _, c := range []Report{on("pg-1", "pg-2"), on("pg-3", "pg-1"), on("pg-2", "pg-3")} { // two processes on either side of a cut
+			s.want(s.do(c), CodeDuplicate, "known already")
+		}
+		s.now = s.now.Add(10 * time.Minute)
+		s.do(Tick{Incident: "INC-1"})
+		if got := s.last(EvIncidentUpdate); !strings.Contains(got, "pg-3") {
+			t.Errorf("people are told %q", got)
+		}
+		s = begin(t)
+		s.do(on("pg-1", "pg-2"))
+		s.do(CloseIncident{Incident: "INC-1", Reason: "pg-2 is off", By: dbaA})
+		s.want(s.do(on("pg-1", "pg-3")), CodeAccepted, "pg-3") // of it nobody has said anything
+		if s.count(EvIncidentReopened) != 1 || s.count(EvPageTriggered) != 2 {
+			t.Errorf("reopened %d times, %d pages", s.count(EvIncidentReopened), s.count(EvPageTriggered))
+		}
+		s = begin(t)
+		s.do(splitBrain()) // as an earlier version keeps it, or leaves it when it writes the target's row
+		s.want(s.do(on("pg-1", "pg-2")), CodeDuplicate, "known already")
+		s.want(s.do(on("pg-1", "pg-3")), CodeAccepted, "pg-3")
+		s.want(s.do(on("pg-1", "pg-3")), CodeDuplicate, "known already")
+	})
+
 	t.Run("an incident that is closed while its alarm stands is opened again", func(t *testing.T) {
 		t.Parallel()
 		s := begin(t)

@@ -12,15 +12,8 @@ import (
 func (s Situation) writers() pointsman.Fact {
 	f := pointsman.Fact{Guard: "G27", Kind: pointsman.Hard, Name: "primaries", Limit: "1", Source: "all nodes", At: s.At, Result: pointsman.Pass}
 	var list []string
-	for _, r := range s.in(Writable) {
-		list = append(list, fmt.Sprintf("%s on timeline %d", r.Node, r.Timeline))
-	}
-	for _, r := range s.Readings {
-		far := s.sightings(r.Node)[1:]
-		i := slices.IndexFunc(far, func(v view) bool { return v.State == Writable })
-		if i >= 0 && r.State != Writable {
-			list = append(list, fmt.Sprintf("%s as seen from %s", r.Node, far[i].From))
-		}
+	for _, w := range s.writing() {
+		list = append(list, w.words)
 	}
 	f.Value = fmt.Sprint(len(list))
 	if len(list) > 1 {
@@ -29,6 +22,25 @@ func (s Situation) writers() pointsman.Fact {
 		f.Clears = "stop writes on both, decide which one is right, and follow the split-brain runbook"
 	}
 	return f
+}
+
+// writer is a node that takes writes, and how that is known.
+type writer struct{ node, words string }
+
+// writing are the nodes that take writes as seen from here, and then those that a probe alone sees to.
+func (s Situation) writing() []writer {
+	var out []writer
+	for _, r := range s.in(Writable) {
+		out = append(out, writer{r.Node, fmt.Sprintf("%s on timeline %d", r.Node, r.Timeline)})
+	}
+	for _, r := range s.Readings {
+		far := s.sightings(r.Node)[1:]
+		i := slices.IndexFunc(far, func(v view) bool { return v.State == Writable })
+		if i >= 0 && r.State != Writable {
+			out = append(out, writer{r.Node, fmt.Sprintf("%s as seen from %s", r.Node, far[i].From)})
+		}
+	}
+	return out
 }
 
 // identity is G3: every answer must come from the cluster and the node that the configuration means.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -130,6 +131,27 @@ func TestVigil_a_break_ends_what_a_person_closed(t *testing.T) {
 		look(two, two)
 		if st.Incident.State != tc.state || pages != tc.pages || st.Protections[0].Alarm.Stands() != (tc.state == pointsman.IncidentOpen) {
 			t.Errorf("%s: incident %s, %d pages, alarm %+v; want it %s after %d", tc.why, st.Incident.State, pages, st.Protections[0].Alarm, tc.state, tc.pages)
+		}
+	}
+}
+
+// Who writes is told by name, also where the node is seen by a probe alone: other words of the same two are the same alarm.
+func TestVigil_names_the_nodes_that_write(t *testing.T) {
+	t.Parallel()
+	two := pair(primary("pg-1", 1, 0x5000000))
+	far := pair(Reading{Node: "pg-1", Sighting: seen(Unreachable)})
+	far.Probes = map[string][]ProbeSight{"pg-1": {{Probe: "probe-a", Sighting: primary("pg-1", 1, 0x5000000).Sighting}}}
+	var last pointsman.Report
+	v := vigil{cluster: two.Cluster}
+	v.w.Clusters = New(Config{v.cluster}, nil)
+	v.w.Desk = deskFunc(func(r pointsman.Report) (pointsman.Answer, error) { last = r; return pointsman.Answer{}, nil })
+	for _, s := range []Situation{two, far} {
+		last = pointsman.Report{}
+		v.writers(t.Context(), s)
+		v.writers(t.Context(), s)
+		slices.Sort(last.Nodes)
+		if diff := cmp.Diff([]string{"pg-1", "pg-2"}, last.Nodes); diff != "" {
+			t.Errorf("%q:\n%s", last.Text, diff)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/pointsman/pointsman"
@@ -13,6 +14,7 @@ func (w *world) sees(ctx context.Context) {
 	switch n := w.draw(60, "the watch sees"); {
 	case n == 0 && w.since() < w.storm:
 		seen.What, seen.Text = pointsman.SeenAlarm, "2 trains are on the track, limit 1"
+		seen.Nodes = []string{"train-1", fmt.Sprintf("train-%d", 2+w.draw(2, "which train is the second"))}
 	case n < 12:
 		seen.What, seen.Text = pointsman.SeenOver, "one train is on the track"
 	default:
