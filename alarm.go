@@ -32,11 +32,26 @@ func (p Protection) Means() string {
 }
 
 func (p Protection) told(then string) string {
-	when := "since " + Moment(p.Alarm.Since)
-	if !p.Alarm.Stands() {
-		when = "from " + Moment(p.Alarm.Since) + " to " + Moment(p.Alarm.Over)
+	when := ""
+	switch {
+	case !p.Alarm.Stands():
+		when = " from " + Moment(p.Alarm.Since) + " to " + Moment(p.Alarm.Over)
+	case !p.Alarm.Since.IsZero():
+		when = " since " + Moment(p.Alarm.Since)
 	}
-	return fmt.Sprintf("%s (alarm on %s %s, in %s%s)", p.Alarm.Text, p.Target, when, p.Alarm.Incident, then)
+	return fmt.Sprintf("%s (alarm on %s%s, in %s%s)", p.Alarm.Text, p.Target, when, p.Alarm.Incident, then)
+}
+
+// Told returns the protections of the state and, where none of them is the alarm that its incident tells, that alarm: they are
+// of the targets of proposals, and an alarm whose runbook is not configured has none. Since when it stands is not known then.
+func (s State) Told() []Protection {
+	inc := s.Incident
+	own := func(p Protection) bool { return p.Alarm.Stands() && p.Alarm.Incident == inc.ID }
+	if inc.State != IncidentOpen || inc.Alarm == "" || slices.ContainsFunc(s.Protections, own) {
+		return s.Protections
+	}
+	alarm := Protection{Target: inc.Target.Key(), Alarm: Alarm{N: 1, Text: inc.Alarm, Incident: inc.ID}}
+	return append(slices.Clone(s.Protections), alarm)
 }
 
 // names reports whether the alarm is about each of the nodes. An earlier version kept their names in the text alone.

@@ -43,6 +43,13 @@ func TestAnAlarmStandsOnTheCardThatTellsIt(t *testing.T) {
 	t.Parallel()
 	for name, told := range map[string]func(*tale) *tale{
 		"alarm_opens": func(s *tale) *tale { return s.must(splitBrain()) },
+		"alarm_without_runbook": func(s *tale) *tale {
+			seen := splitBrain()
+			seen.Offer, seen.Text = pointsman.Offer{}, strings.TrimSuffix(seen.Text, "; see the runbook postgres-split-brain")
+			s.must(seen)
+			s.state.Protections = nil // as the store returns them: those of the proposals' targets
+			return s
+		},
 		"alarm_joins": func(s *tale) *tale { return s.ready().after(time.Minute).must(splitBrain()) },
 		"alarm_holds": func(s *tale) *tale {
 			return s.running().must(splitBrain()).stepEnds(0, pointsman.StepDone, "")

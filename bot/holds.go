@@ -60,7 +60,11 @@ func heldViews(all []pointsman.Protection, incident string, now time.Time) []Hel
 		switch {
 		case !p.Alarm.Stands():
 		case p.Alarm.Incident == incident:
-			own = append(own, HeldView{alarmIcon, p.Alarm.Text + " (since " + pointsman.Moment(p.Alarm.Since) + ")", lookFirst + ownAlarm})
+			text := p.Alarm.Text
+			if !p.Alarm.Since.IsZero() {
+				text += " (since " + pointsman.Moment(p.Alarm.Since) + ")"
+			}
+			own = append(own, HeldView{alarmIcon, text, lookFirst + ownAlarm})
 		default:
 			others = append(others, HeldView{alarmIcon, p.Told(), lookFirst + p.Means()})
 		}

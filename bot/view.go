@@ -155,7 +155,7 @@ func ViewOf(s pointsman.State, now time.Time) View {
 	}
 	v.Also = alsoFiring(s)
 	if inc.State == pointsman.IncidentOpen {
-		v.Held = heldViews(s.Protections, inc.ID, now)
+		v.Held = heldViews(s.Told(), inc.ID, now)
 	}
 	for _, p := range s.Shown() {
 		if p.State == pointsman.ProposalReady && !now.Before(p.ExpiresAt) {

@@ -108,7 +108,7 @@ func printState(w io.Writer, st pointsman.State, more ...string) {
 	for _, line := range more {
 		fmt.Fprintf(w, "  %s\n", clean(line))
 	}
-	holdLines(w, st.Protections, time.Now())
+	holdLines(w, st.Told(), time.Now())
 	for _, p := range st.Shown() {
 		fmt.Fprintln(w)
 		printProposal(w, p)

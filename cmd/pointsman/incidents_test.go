@@ -93,3 +93,22 @@ func TestAQuestionThatIsOverIsNotAsked(t *testing.T) {
 		}
 	}
 }
+
+// TestAnAlarmIsPrintedWithoutARunbook: the store returns the alarms of the proposals' targets, and without the runbook there is
+// no proposal.
+func TestAnAlarmIsPrintedWithoutARunbook(t *testing.T) {
+	t.Parallel()
+	for state, want := range map[pointsman.IncidentState]string{
+		pointsman.IncidentOpen: "split brain: pg-1 and pg-2 (alarm on postgres/orders, in INC-7): a run that was open when it came goes no further until a person " +
+			"who has looked lets it go on; it ends when the watch sees its end, or when INC-7 is closed\n",
+		pointsman.IncidentResolved: "", // kept for a watch that still sees it
+	} {
+		var out strings.Builder
+		printState(&out, pointsman.State{Incident: pointsman.Incident{
+			ID: "INC-7", State: state, Alarm: "split brain: pg-1 and pg-2", Target: pointsman.Target{Kind: "postgres", Name: "orders"},
+		}})
+		if _, got, _ := strings.Cut(out.String(), "target postgres/orders\n"); got != want {
+			t.Errorf("%s: %q, want %q", state, got, want)
+		}
+	}
+}
