@@ -193,9 +193,11 @@ func TestRepoint(t *testing.T) {
 		if err != nil || ev.Holds {
 			t.Errorf("half of it holds already: %+v, error %v", ev.Facts, err)
 		}
-		if _, err := w.kind(t, "pgbouncer.repoint").Apply(t.Context(), in); err != nil {
+		out, err := w.kind(t, "pgbouncer.repoint").Apply(t.Context(), in)
+		if err != nil {
 			t.Fatal(err)
 		}
+		in.Memo = out.Memo
 		await(t, func(ctx context.Context) error {
 			if ev, err := w.kind(t, "pgbouncer.repoint").Verify(ctx, in); err != nil || !ev.Holds {
 				return fmt.Errorf("facts %+v, error %w", ev.Facts, err)
