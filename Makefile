@@ -31,8 +31,8 @@ AS_ROOT = $$(test "$$(id -u)" = 0 || test "$$(uname)" != Linux || echo -exec $(C
 
 test: ## every test, unit to end to end, with the race detector; simulation and search without it
 	@$(call timed,install,$(DEPS) cc postgresql alertmanager pgbouncer patroni iproute2 curl)
-	@$(call timed,build with race detector,go test -race -run '^$$' $(RACED) >/dev/null)
-	@$(call timed,unit and end to end,go test -race -timeout 30m $(AS_ROOT) $(RACED))
+	@$(call timed,build with race detector,go test -race -run '^$$' $(RACED) >/dev/null && go build -tags failpoints -o /dev/null ./cmd/pointsman)
+	@$(call timed,unit and end to end,go test -race -timeout 60m $(AS_ROOT) $(RACED))
 	@$(call timed,search,go test -timeout 20m -run 'TestExhaustiveSearch|TestLongHistories' .)
 	@$(call timed,simulation,go test -timeout 20m ./cmd/sim)
 

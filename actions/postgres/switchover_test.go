@@ -132,7 +132,7 @@ func TestSwitchover(t *testing.T) {
 	t.Run("transaction_that_does_not_end_lets_clients_go_on", func(t *testing.T) {
 		t.Parallel()
 		w, pooler := switchable(t, lab.PairOptions{})
-		in := w.planned(t, "postgres.switchover", `{"cluster":"orders","wait":"300ms","hold":"3s"}`)
+		in := w.planned(t, "postgres.switchover", `{"cluster":"orders","wait":"2s","hold":"6s"}`)
 		holder, err := pgx.Connect(t.Context(), pooler.DSN(lab.App, lab.AppDatabase))
 		if err != nil {
 			t.Fatal(err)
@@ -146,7 +146,7 @@ func TestSwitchover(t *testing.T) {
 			return err
 		}
 		_, err = w.kind(t, "postgres.switchover").Apply(t.Context(), in)
-		refusal(t, err, "the clients' transactions did not end within 300ms")
+		refusal(t, err, "the clients' transactions did not end within 2.0 s")
 		if got := w.poolerAndRoles(t); !strings.Contains(got, "pg-1 false pg-2 true paused 0") {
 			t.Errorf("%s, want nothing changed", got)
 		}
@@ -300,7 +300,7 @@ func TestPause(t *testing.T) {
 	if _, err := holder.Exec(t.Context(), "BEGIN"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.kind(t, "pgbouncer.pause").Apply(t.Context(), input(`{"cluster":"orders","wait":"200ms"}`)); err == nil || !strings.Contains(err.Error(), "did not end within 200ms") {
+	if _, err := w.kind(t, "pgbouncer.pause").Apply(t.Context(), input(`{"cluster":"orders","wait":"2s"}`)); err == nil || !strings.Contains(err.Error(), "did not end within 2s") {
 		t.Errorf("error %v", err)
 	}
 	if got := w.poolerAndRoles(t); !strings.Contains(got, "paused 0") {
@@ -336,7 +336,7 @@ func TestPause_holds_only_when_the_last_transaction_has_ended(t *testing.T) {
 	if ev, err := pause.Verify(t.Context(), input(switchArgs)); err != nil || ev.Holds {
 		t.Errorf("verify says that it holds: %+v, %v", ev.Facts, err)
 	}
-	if _, err := pause.Apply(t.Context(), input(`{"cluster":"orders","wait":"200ms"}`)); err == nil || !strings.Contains(err.Error(), "did not end within 200ms") {
+	if _, err := pause.Apply(t.Context(), input(`{"cluster":"orders","wait":"2s"}`)); err == nil || !strings.Contains(err.Error(), "did not end within 2s") {
 		t.Errorf("error %v, want that it waits for the transaction", err)
 	}
 	if _, err := holder.Exec(t.Context(), "COMMIT"); err != nil {

@@ -145,9 +145,9 @@ func TestRunOutOfTime(t *testing.T) {
 	script := fmt.Sprintf(`trap '' TERM; echo $$ >%s; (trap '' TERM; sh -c 'echo $$ >%s; while :; do sleep 1; done') & echo half done; while :; do sleep 1; done`, child, grandchild)
 	k := kind(t, service.KindRun, api(script))
 	began := time.Now()
-	out, err := apply(t, k, 2*time.Second)
-	if took := time.Since(began); took > 8*time.Second {
-		t.Errorf("it took %s to end a command with a limit of 2 s", took)
+	out, err := apply(t, k, 5*time.Second)
+	if took := time.Since(began); took > time.Minute {
+		t.Errorf("it took %s to end a command with a limit of 5 s", took)
 	}
 	if err == nil || !strings.Contains(err.Error(), "because its time was over; what it did until then is not known: half done") {
 		t.Errorf("error %v", err)

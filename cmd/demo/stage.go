@@ -134,6 +134,9 @@ func (s *show) serve(l net.Listener, h http.Handler) {
 	s.stage.undo = append(s.stage.undo, srv.Close)
 }
 
+// ackWithin is more than Slack's three seconds: a disk that is busy with installing what the demo needs does not end it.
+const ackWithin = 30 * time.Second
+
 func (s *show) startSlack(cfg settings, sec secrets) error {
 	// A fixed port where it is free, so that the page can stay open from one demo to the next.
 	listener, err := net.Listen("tcp", "127.0.0.1:9097")
@@ -146,7 +149,7 @@ func (s *show) startSlack(cfg settings, sec secrets) error {
 	base := "http://" + listener.Addr().String()
 	at := fmt.Sprintf("http://127.0.0.1:%d/slack/", cfg.Port)
 	s.stage.slack = fakeslack.New(fakeslack.Config{
-		BotToken: sec.bot, SigningSecret: sec.signing, TeamID: team, BaseURL: base, CommandURL: at + "commands", InteractivityURL: at + "interactions",
+		BotToken: sec.bot, SigningSecret: sec.signing, TeamID: team, BaseURL: base, AckWithin: ackWithin, CommandURL: at + "commands", InteractivityURL: at + "interactions",
 		Channels: []fakeslack.ChannelConfig{{ID: channel, Name: "incidents", Topic: "What is broken, and who decides"}},
 		Users: []fakeslack.User{
 			{ID: "U0ANA", Name: "ana", Real: "Ana Ruiz", Title: "Database on call"},

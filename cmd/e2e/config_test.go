@@ -57,7 +57,7 @@ targets:
 {{- end}}
       probes: [{name: second-site, url: "{{.Probe}}", token: token-of-the-probe}]
       fence: {command: ["{{.Dir}}/fence.sh", "{node}"], timeout: 2m}
-      sample_every: 300ms
+      sample_every: 700ms
       read_timeout: {{.Read}}
 {{- end}}
 {{- with .Switches}}

@@ -31,7 +31,7 @@ func TestPromotionSurvivesKill(t *testing.T) {
 func killedAt(t *testing.T, driver, place, told string) {
 	s := open(t, setting{driver: driver, process: true, pair: true, runbooks: func(_, text string) string {
 		// "Not done" is trusted only after the step's deadline, because its request may still be on the way.
-		return strings.ReplaceAll(text, `timeout: 30s, irreversible`, `timeout: 4s, irreversible`)
+		return strings.ReplaceAll(text, `timeout: 30s, irreversible`, `timeout: 15s, irreversible`)
 	}})
 	s.stop()
 	s.start("POINTSMAN_FAILPOINT=step." + place + " postgres.promote")

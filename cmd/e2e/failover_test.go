@@ -22,7 +22,7 @@ import (
 // TestFailover is the main story: from a dead primary to a verified write and a record that proves it.
 func TestFailover(t *testing.T) {
 	t.Parallel()
-	s := open(t, setting{pair: true, edit: func(c *configs.Config) {
+	s := open(t, setting{pair: true, read: 28 * time.Second, edit: func(c *configs.Config) {
 		c.Route.UpdateEvery = new(2 * time.Second) // an operator's file may not say less than a minute
 	}})
 	am := s.alertmanager()

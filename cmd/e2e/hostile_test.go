@@ -193,7 +193,7 @@ func TestClickThatDoesNotCount(t *testing.T) {
 		for i := range c.Runbooks {
 			switch rb := &c.Runbooks[i]; rb.Name {
 			case "backup-verification-failed":
-				rb.Approval.Expires = 15 * time.Second // a file may not say less than a minute; a loaded machine shows the card within this
+				rb.Approval.Expires = 45 * time.Second // a file may not say less than a minute; a loaded machine shows the card within this
 			case "backup-missing":
 				if changed.Load() {
 					rb.Approval.Expires = time.Minute

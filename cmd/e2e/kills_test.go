@@ -226,7 +226,7 @@ func (tr *traffic) dieAt(place string) {
 			text, _ := os.ReadFile(filepath.Join(tr.dir, "pointsman.log"))
 			tr.t.Fatalf("%s: the program ended with %v:\n%s", place, err, text[max(0, len(text)-3000):])
 		}
-	case <-time.After(patience):
+	case <-time.After(long):
 		_ = cmd.Process.Kill()
 		<-ended
 		text, _ := os.ReadFile(filepath.Join(tr.dir, "pointsman.log"))

@@ -9,10 +9,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/bot/fakeslack"
 	"github.com/pointsman/pointsman/cmd/lab"
+	"github.com/pointsman/pointsman/configs"
 )
 
 // openSwitches makes the table of the kill switches, all released, in a database of its own.
@@ -68,8 +70,8 @@ func (s *stage) silenced(away bool) {
 // them without Slack, and releases by two others.
 func TestKillSwitch(t *testing.T) {
 	t.Parallel()
-	s := open(t, setting{pair: true, switches: true, runbooks: func(_, text string) string {
-		return strings.Replace(text, `node: "${old_primary}"}, timeout: 45s`, `node: "${old_primary}"}, timeout: 2m`, 1)
+	s := open(t, setting{pair: true, switches: true, edit: func(c *configs.Config) { c.Targets.Postgres[0].Fence.Timeout = 10 * time.Minute }, runbooks: func(_, text string) string {
+		return strings.Replace(text, `node: "${old_primary}"}, timeout: 45s`, `node: "${old_primary}"}, timeout: 10m`, 1)
 	}})
 
 	// A failover stands in its fence and holds the lock of its cluster.

@@ -14,7 +14,7 @@ func TestReplicas(t *testing.T) {
 	t.Parallel()
 	t.Run("all_alive", func(t *testing.T) {
 		t.Parallel()
-		c := openCrew(t, 3, "")
+		c := openCrew(t, 3, "{lease: 1m, heartbeat: 500ms, sweep: 200ms, check_timeout: 30s}") // who is kept from the processor for seconds lives
 		for _, r := range c.all {
 			r.begin()
 		}
@@ -72,8 +72,11 @@ func TestReplicas(t *testing.T) {
 			r.begin()
 		}
 		c.begin()
-		deaf, listeners := time.Now().Add(soakFor(4*time.Second, time.Minute)), 0
-		for time.Now().Before(deaf) {
+		for _, r := range c.all {
+			r.ready()
+		}
+		deaf, listeners, limit := time.Now().Add(soakFor(4*time.Second, time.Minute)), 0, time.Now().Add(patience)
+		for now := time.Now(); now.Before(deaf) || listeners < 3 && now.Before(limit); now = time.Now() {
 			listeners += len(c.column(`SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'`))
 			<-time.After(100 * time.Millisecond)
 		}
@@ -158,10 +161,11 @@ func TestFrozenReplica(t *testing.T) {
 				if strings.Contains(place, "pagerduty") {
 					c.all[0].begin()
 				}
-				if n := c.takenFrom(c.all[1], stood); n == 0 && slices.Contains(owning, place) && c.taken(began) == 0 {
+				n := c.takenFrom(c.all[1], stood)
+				<-time.After(soakFor(2500*time.Millisecond, aPause) - time.Since(stood)) // eight leases, and longer than any step may take
+				if n == 0 && slices.Contains(owning, place) && c.taken(began) == 0 {     // only now: it is claimed before it is on record
 					t.Errorf("nobody took the run of the replica that stood still at %s", place)
 				}
-				<-time.After(soakFor(2500*time.Millisecond, aPause) - time.Since(stood)) // eight leases, and longer than any step may take
 				c.all[1].wakes()
 				<-time.After(300 * time.Millisecond)
 				c.all[1].kill()

@@ -110,7 +110,7 @@ func open(t testing.TB, as setting) *stage {
 
 func (s *stage) openSlack() {
 	s.slack = fakeslack.New(fakeslack.Config{
-		TeamID:   team,
+		TeamID: team, AckWithin: patience, // a click waits for the disk of the machine that tests; no story is about Slack's three seconds
 		Channels: []fakeslack.ChannelConfig{{ID: channel, Name: "incidents"}},
 		Users: []fakeslack.User{
 			{ID: "U0ANA", Name: "ana", Real: "Ana Ruiz"},

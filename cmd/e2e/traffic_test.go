@@ -88,6 +88,7 @@ func openTrafficOn(t testing.TB, dsn, timings string) *traffic {
 
 func setTraffic(t testing.TB, as setting, dsn string) *traffic {
 	t.Helper()
+	program(t) // building it takes minutes on a new machine, which nobody who waits for an answer would have
 	var services []string
 	dir, err := os.MkdirTemp("", "pointsman-e2e-")
 	if err != nil {
@@ -158,10 +159,13 @@ func (tr *traffic) end() {
 	tr.workers.Wait()
 }
 
+// long is how long an outage may last, and how long it may take to come to a place: with kills in between it is many facts.
+const long = 5 * patience
+
 // outage is one alert from its first webhook to its last: a worker does what Alertmanager and a person do, and does it
 // again for as long as it gets no answer.
 func (tr *traffic) outage(i, n int) error {
-	ctx, cancel := context.WithTimeout(tr.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(tr.t.Context(), long)
 	defer cancel()
 	size := 1
 	if i == 0 {

@@ -30,7 +30,7 @@ func (s *stage) exec(on *lab.Postgres, sql string) {
 
 // ask reads one row.
 func (s *stage) ask(dsn, query string, into ...any) error {
-	ctx, cancel := context.WithTimeout(s.t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), 30*time.Second)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
@@ -53,7 +53,7 @@ func (s *stage) sampled() {
 		if first.IsZero() {
 			first = at
 		}
-		if span := at.Sub(first); span < 1500*time.Millisecond {
+		if span := at.Sub(first); span < 2500*time.Millisecond {
 			return fmt.Errorf("they span %s", span)
 		}
 		return nil
@@ -116,6 +116,20 @@ func (s *stage) send(method, path, token string, body io.Reader) (int, []byte, e
 	defer resp.Body.Close()
 	out, err := io.ReadAll(resp.Body)
 	return resp.StatusCode, out, err
+}
+
+// insist sends it again for as long as the program says that it cannot take it now, as Alertmanager does.
+func (s *stage) insist(method, path, token string, body []byte) (status int, out []byte, err error) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	_ = until(ctx, func() error {
+		if status, out, err = s.send(method, path, token, bytes.NewReader(body)); err == nil && status == http.StatusServiceUnavailable {
+			return errAgain
+		}
+		return nil
+	})
+	return status, out, err
 }
 
 // answer is the sentence that a person is told.
@@ -240,7 +254,7 @@ const webhookPath = "/api/v1/alertmanager"
 // alarm posts a webhook that must be taken, and returns the incidents it went to.
 func (s *stage) alarm(alerts ...alert) []string {
 	s.t.Helper()
-	status, out, err := s.send(http.MethodPost, webhookPath, webhookToken, bytes.NewReader(webhook(fmt.Sprintf("{}:{%v}", alerts[0]["labels"]), alerts...)))
+	status, out, err := s.insist(http.MethodPost, webhookPath, webhookToken, webhook(fmt.Sprintf("{}:{%v}", alerts[0]["labels"]), alerts...))
 	if err != nil || status != http.StatusOK {
 		s.t.Fatalf("the webhook was answered %d %s, %v", status, out, err)
 	}

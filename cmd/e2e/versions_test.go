@@ -69,11 +69,14 @@ func TestTwoVersions(t *testing.T) {
 		v.later.begin()
 		v.later.ready()
 		<-time.After(soakFor(time.Second, time.Minute))
+		v.await("the later version has begun a run", func() error {
+			if v.column(`SELECT count(*)::text FROM log WHERE type = 'run.later'`)[0] == "0" {
+				return errAgain
+			}
+			return nil
+		})
 		v.end()
 		v.aftermath()
-		if n := v.column(`SELECT count(*)::text FROM log WHERE type = 'run.later'`); n[0] == "0" {
-			t.Error("the later version began nothing")
-		}
 	})
 	t.Run("runs_of_the_older_are_carried_on_by_the_newer", func(t *testing.T) {
 		t.Parallel()

@@ -16,7 +16,7 @@ import (
 func TestPromotionWithoutRoomForWAL(t *testing.T) {
 	t.Parallel()
 	s := open(t, setting{process: true, pair: true, pager: true, runbooks: func(_, text string) string {
-		return strings.ReplaceAll(text, `timeout: 30s, irreversible`, `timeout: 4s, irreversible`)
+		return strings.ReplaceAll(text, `timeout: 30s, irreversible`, `timeout: 15s, irreversible`)
 	}})
 	standby := s.pair.Standby
 	s.must(standby.Stop(t.Context(), lab.Fast))

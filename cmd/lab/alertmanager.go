@@ -35,7 +35,7 @@ func StartAlertmanager(ctx context.Context, options AlertmanagerOptions) (*Alert
 	if err != nil {
 		return nil, err
 	}
-	dir, err := NewDir("alertmanager")
+	dir, err := newMemoryDir("alertmanager") // it waits for the disk when it is stopped
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func (a *Alertmanager) Pids() []int {
 func (a *Alertmanager) Close() error {
 	var err error
 	if a.run != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 		defer cancel()
 		err = a.run.stop(ctx, syscall.SIGTERM)
 	}

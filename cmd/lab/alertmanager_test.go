@@ -173,7 +173,7 @@ func TestAlertmanager_tells_a_firing_again_that_it_had_taken_as_over(t *testing.
 	t.Parallel()
 	w := watch(t)
 	since := at(-time.Minute)
-	w.post(since, at(time.Second))
+	w.post(since, at(5*time.Second)) // within which it is told that it fires
 	w.next("firing", since)
 	w.next("resolved", since)
 	w.post(since, at(time.Hour))

@@ -55,7 +55,8 @@ const firstPort, lastPort = 20000, 32000
 // given to another test meanwhile.
 var given sync.Map
 
-// FreePort returns a TCP port on 127.0.0.1 that nobody listens on at the moment, and each port once.
+// FreePort returns a TCP port on 127.0.0.1 that nobody listens on at the moment, and each port once, also where the tests of
+// several packages run beside each other.
 func FreePort() (int, error) {
 	for range 100 {
 		port := firstPort + rand.IntN(lastPort-firstPort)
@@ -66,7 +67,7 @@ func FreePort() (int, error) {
 		if err := listener.Close(); err != nil {
 			return 0, fmt.Errorf("port %d: %w", port, err)
 		}
-		if _, twice := given.LoadOrStore(port, true); !twice {
+		if _, twice := given.LoadOrStore(port, true); !twice && reserved(port) {
 			return port, nil
 		}
 	}

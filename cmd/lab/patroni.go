@@ -78,7 +78,7 @@ func patroniTimes(options PatroniOptions) map[string]any {
 	all := map[string]any{"ttl": 30, "loop_wait": 10, "retry_timeout": 10, "maximum_lag_on_failover": 1 << 20}
 	if options.Hasty {
 		// loop_wait + 2 * retry_timeout must not be more than ttl.
-		maps.Copy(all, map[string]any{"ttl": 5, "loop_wait": 1, "retry_timeout": 2})
+		maps.Copy(all, map[string]any{"ttl": 12, "loop_wait": 1, "retry_timeout": 5})
 	}
 	maps.Copy(all, options.Dynamic)
 	return all

@@ -27,7 +27,7 @@ func TestPatroni(t *testing.T) {
 	if err := first.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	err = lab.Await(ctx, func(ctx context.Context) error {
 		_, err := p.Leader(ctx)

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 )
 
 func (s *Postgres) process() *process {
@@ -63,7 +62,7 @@ func (s *Postgres) signalAll(sig syscall.Signal) error {
 // Close stops the server, at once if it must, and removes its data. It may be called twice.
 func (s *Postgres) Close() error {
 	// Not the caller's context: a test's is cancelled before its cleanup runs.
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 	defer cancel()
 	err := errors.Join(s.Thaw(), s.Stop(ctx, Immediate))
 	if id, ok := s.sharedMemory(); ok {

@@ -3,10 +3,12 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -37,6 +39,17 @@ func pidsIn(folder string, _ int) []int {
 	}
 	return pids
 }
+
+// reserved keeps the port for this process, among all that ask here, until it ends. A name without a file is left by nobody.
+func reserved(port int) bool {
+	l, err := net.Listen("unix", fmt.Sprintf("@pointsman-port-%d", port))
+	if err == nil {
+		reservations.Store(port, l) // what nobody refers to is closed
+	}
+	return err == nil
+}
+
+var reservations sync.Map
 
 // memoryFolder is a file system in memory, if it has room for several servers: containers often allow 64 MB.
 func memoryFolder() (string, bool) {
