@@ -29,12 +29,8 @@ func (a Repoint) ByHand(in actions.Input) (do, undo []string) {
 		return nil, nil
 	}
 	for _, p := range poolers {
-		do = append(do, cluster.leading(p, to)...)
-		if before, ok := unpinned(in.Pins[poolerPin(p)]); ok {
-			undo = append(undo, cluster.leading(p, before)...)
-		} else {
-			undo = append(undo, actions.Remark("in %s, in [databases], for %s: the host and port that the evidence of the plan shows; then, in the console of %s: RELOAD", p.Ini, p.entry(cluster), p.Name))
-		}
+		do = append(do, cluster.leading(p, to, node)...)
+		undo = append(undo, cluster.leadingBack(p, in.Pins[poolerPin(p)])...)
 	}
 	if args.Resume {
 		do = append(do, cluster.resuming(poolers, node)...)
@@ -42,15 +38,32 @@ func (a Repoint) ByHand(in actions.Input) (do, undo []string) {
 	return do, undo
 }
 
-// leading is the edit, which is a person's, and the RELOAD behind it: without the edit PgBouncer would answer it as well.
-func (c Cluster) leading(p Pooler, to ini.Place) []string {
+// leading is the edit, which is a person's, and the RELOAD behind it: without the edit PgBouncer would answer it as well, and with a
+// file that was edited early it would take the clients from a primary to a server that takes no writes yet.
+func (c Cluster) leading(p Pooler, to ini.Place, node Node) []string {
 	var g gate
 	g.require(p.written(c, to))
-	why := fmt.Sprintf("in %s the entry %s must have host=%s port=%s first; that is asked on the machine that has the file", p.Ini, p.entry(c), to.Host, to.Port)
-	return []string{
-		actions.Remark("in %s, in [databases], for %s: host=%s port=%s", p.Ini, p.entry(c), to.Host, to.Port),
-		g.only(why, p.psql("RELOAD")),
+	g.require(g.says(node, "f"))
+	why := fmt.Sprintf("in %s the entry %s must have host=%s port=%s first, which is asked on the machine that has the file, and %s must be a primary", p.Ini, p.entry(c), to.Host, to.Port, node.Name)
+	return []string{p.edit(c, to), g.only(why, p.psql("RELOAD"))}
+}
+
+func (p Pooler) edit(c Cluster, to ini.Place) string {
+	return actions.Remark("in %s, in [databases], for %s: host=%s port=%s", p.Ini, p.entry(c), to.Host, to.Port)
+}
+
+// leadingBack leads the pooler to where the plan found it, if a primary is there; what is no node nothing here can ask.
+func (c Cluster) leadingBack(p Pooler, pin string) []string {
+	before, ok := unpinned(pin)
+	if !ok {
+		return []string{actions.Remark("in %s, in [databases], for %s: the host and port that the evidence of the plan shows; then, if a primary is there, in the console of %s: RELOAD", p.Ini, p.entry(c), p.Name)}
 	}
+	for _, n := range c.Nodes {
+		if at, err := n.place(); err == nil && at == before {
+			return c.leading(p, before, n)
+		}
+	}
+	return []string{p.edit(c, before), actions.NotDone("no node of %s is at %s; once people have seen that a primary is there, in the console of %s: RELOAD", c.Name, before, p.Name)}
 }
 
 // written is the condition that the file leads to the place.
