@@ -52,7 +52,7 @@ func openPostgres(ctx context.Context, cfg Config) (*database, error) {
 		recovering: `pg_is_in_recovery()`,
 		notify:     `SELECT pg_notify('` + channel + `', $1)`,
 		planAnew:   `SET LOCAL plan_cache_mode = force_custom_plan`,
-		planAsEver: `SET LOCAL plan_cache_mode TO DEFAULT`,
+		planAsEver: `SET LOCAL plan_cache_mode = force_generic_plan`,
 		unique:     pgCode("23505"),
 		transient:  lostOrUnsent,
 		dialect:    goose.DialectPostgres,

@@ -23,11 +23,6 @@ type pgPool struct {
 // idle is how many connections wait for work: as many as one card needs at once. Making one takes as long as storing it.
 const idle = 3
 
-// planOnce has a statement planned once on a connection and not at each of its first five uses, which on a connection that is
-// an hour old are all there ever are. Ours find rows by their keys, whatever these are; where that is not so, see anew.
-// https://www.postgresql.org/docs/15/runtime-config-query.html#GUC-PLAN-CACHE-MODE
-const planOnce = "force_generic_plan"
-
 // connectLimit is how long a host may take to let us in where the DSN does not say. A server that hangs takes connections and never
 // answers: without a limit the pool would wait two minutes for it, each time, before it comes to the next host.
 const connectLimit = 5 * time.Second
@@ -44,7 +39,6 @@ func (c Config) pool() (*pgxpool.Config, error) {
 	}
 	for name, value := range map[string]string{
 		"application_name": "pointsman", "statement_timeout": "10s", "lock_timeout": "2s", "idle_in_transaction_session_timeout": "2s",
-		"plan_cache_mode": planOnce,
 	} {
 		if _, given := pc.ConnConfig.RuntimeParams[name]; !given {
 			pc.ConnConfig.RuntimeParams[name] = value
@@ -75,6 +69,7 @@ func openPool(ctx context.Context, pc *pgxpool.Config) (*pgPool, error) {
 		if tell := p.fresh.Load(); tell != nil {
 			(*tell)(ctx, pgTx{conn, nil})
 		}
+		p.used.planOnce(ctx, conn)
 		p.used.teach(ctx, conn)
 		return nil
 	}
@@ -94,7 +89,7 @@ func openPool(ctx context.Context, pc *pgxpool.Config) (*pgPool, error) {
 // forgets by itself only what it prepared by itself.
 func forgetful(closes pgconn.PgErrorHandler, pool func() *pgxpool.Pool) pgconn.PgErrorHandler {
 	return func(conn *pgconn.PgConn, e *pgconn.PgError) bool {
-		if !outdated(e) {
+		if !outdated(e) || conn.CustomData()[planningNow] != nil {
 			return closes(conn, e)
 		}
 		if p := pool(); p != nil {

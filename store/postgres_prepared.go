@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,6 +21,8 @@ type statements struct {
 	known map[string]bool
 	all   []string
 	more  chan struct{} // holds a token when there are more than were taught
+
+	unplanned atomic.Bool // the server does not plan by our names
 }
 
 // quiet is how long nothing new is to be learned before connections are taken out of the pool to be taught: in the middle
@@ -76,8 +79,37 @@ func (s *statements) teach(ctx context.Context, conn *pgx.Conn) {
 		}
 	}
 	if plans.Len() > 0 {
-		_, _ = conn.PgConn().Exec(ctx, plans.String()).ReadAll() // what could not be planned is planned when it is used
+		s.plan(ctx, conn, plans.String())
 	}
+}
+
+// planningNow marks a connection whose server is asked for plans: that it knows no such statement is no reason to make all
+// connections anew.
+const planningNow = "pointsman.planning"
+
+// plan has the server make plans. What could not be planned is planned when it is used. A pooler that keeps statements under
+// names of its own knows none of ours by name, and is not asked again.
+func (s *statements) plan(ctx context.Context, conn *pgx.Conn, explains string) {
+	if s.unplanned.Load() {
+		return
+	}
+	own := conn.PgConn().CustomData()
+	own[planningNow] = true
+	defer delete(own, planningNow)
+	if _, err := conn.PgConn().Exec(ctx, explains).ReadAll(); outdated(err) {
+		s.unplanned.Store(true)
+	}
+}
+
+// planOnce has a statement planned once on a connection and not at each of its first five uses, which on a connection that is
+// an hour old are all there ever are. Ours find rows by their keys, whatever these are; where that is not so, see anew. It is no
+// parameter of the connection's start, which a pooler would refuse, and one that the DSN names stays.
+// https://www.postgresql.org/docs/15/runtime-config-query.html#GUC-PLAN-CACHE-MODE
+func (s *statements) planOnce(ctx context.Context, conn *pgx.Conn) {
+	if _, given := conn.Config().RuntimeParams["plan_cache_mode"]; s == nil || given {
+		return
+	}
+	_, _ = conn.Exec(ctx, "SET plan_cache_mode = force_generic_plan", pgx.QueryExecModeSimpleProtocol) // it only saves time
 }
 
 // plannable are the statements that EXPLAIN takes, which carries none of them out.
