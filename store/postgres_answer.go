@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,13 +17,24 @@ import (
 // connection of the pool, while another server has long taken over.
 const answerSlack = 5 * time.Second
 
-// answers makes connections give up a server that does not answer; it is nil where no statement_timeout says by when one must.
-func answers(statementTimeout string) func(context.Context, *pgx.ConnConfig) error {
-	limit, err := time.ParseDuration(statementTimeout)
-	if ms, e := strconv.Atoi(statementTimeout); e == nil {
-		limit, err = time.Duration(ms)*time.Millisecond, nil
+// interval reads a time as PostgreSQL writes it in its settings: a number, milliseconds where no unit follows.
+// https://www.postgresql.org/docs/15/config-setting.html#CONFIG-SETTING-NAMES-VALUES
+func interval(text string) (time.Duration, error) {
+	number := strings.TrimRight(text, "abcdefghijklmnopqrstuvwxyz ")
+	unit, known := map[string]time.Duration{
+		"": time.Millisecond, "us": time.Microsecond, "ms": time.Millisecond, "s": time.Second, "min": time.Minute, "h": time.Hour, "d": 24 * time.Hour,
+	}[strings.TrimSpace(text[len(number):])]
+	n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if err != nil || !known {
+		return 0, fmt.Errorf("%q is no time; write a number and us, ms, s, min, h or d, such as 10s", text)
 	}
-	if err != nil || limit <= 0 {
+	return time.Duration(n * float64(unit)), nil
+}
+
+// answers makes connections give up a server that does not answer; it is nil where the statement_timeout is off, which says by
+// when one must.
+func answers(limit time.Duration) func(context.Context, *pgx.ConnConfig) error {
+	if limit <= 0 {
 		return nil
 	}
 	return func(_ context.Context, cfg *pgx.ConnConfig) error {

@@ -44,7 +44,11 @@ func (c Config) pool() (*pgxpool.Config, error) {
 			pc.ConnConfig.RuntimeParams[name] = value
 		}
 	}
-	pc.BeforeConnect = answers(pc.ConnConfig.RuntimeParams["statement_timeout"])
+	limit, err := interval(pc.ConnConfig.RuntimeParams["statement_timeout"])
+	if err != nil {
+		return nil, fmt.Errorf("storage.dsn: statement_timeout: %w", err)
+	}
+	pc.BeforeConnect = answers(limit)
 	if pc.ConnConfig.ConnectTimeout == 0 {
 		pc.ConnConfig.ConnectTimeout = connectLimit
 	}
