@@ -102,16 +102,21 @@ func (t *turn) settleIncident(by Actor) {
 	if _, open := t.state.OpenRun(); open {
 		return
 	}
-	for i := range t.state.Proposals {
-		if p := &t.state.Proposals[i]; !p.Requester.Known() && (p.Open() || p.State == ProposalExpired) {
-			t.withdraw(p, by, "every alert is resolved")
-		}
-	}
+	t.withdrawUnasked(by)
 	if t.pending() {
 		t.stopEscalation() // nobody is woken for what can wait
 		return
 	}
 	t.resolve(by)
+}
+
+// withdrawUnasked withdraws what alerts or an alarm proposed, now that there are none; what a person asked for stays.
+func (t *turn) withdrawUnasked(by Actor) {
+	for i := range t.state.Proposals {
+		if p := &t.state.Proposals[i]; !p.Requester.Known() && (p.Open() || p.State == ProposalExpired) {
+			t.withdraw(p, by, "every alert is resolved")
+		}
+	}
 }
 
 // reopen opens a resolved incident again, with what is known of the times by which it will be told.

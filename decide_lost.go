@@ -37,6 +37,9 @@ func (t *turn) loseEnd(c LoseEnd) Answer {
 	for i := range t.state.Proposals {
 		t.loseVotes(&t.state.Proposals[i], c.Text)
 	}
+	if _, open := t.state.OpenRun(); !open && !inc.Burning() {
+		t.withdrawUnasked(engine) // the incident stays open: what was given up may have been begun, and a person must look
+	}
 	t.page(engine, fmt.Sprintf("%s needs a person: %s", inc.ID, c.Text))
 	return Answer{Code: CodeAccepted, Text: c.Text, ID: inc.ID}
 }

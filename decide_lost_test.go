@@ -158,3 +158,18 @@ func TestLoseEndGivesNoNameOutAgain(t *testing.T) {
 		s.want(s.do(Protect{Verb: Unlock, Target: orders, Roles: roles, By: dbaA}), CodeAccepted, "unlocked")
 	})
 }
+
+// TestLoseEndOffersNothingThatNobodyNeeds: the alerts are over and the run that waited is given up. Approved once more it would be
+// voided at its start; but it may have been begun in the part that is lost, so the page stays for whoever looks.
+func TestLoseEndOffersNothingThatNobodyNeeds(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	p := s.ready(1)
+	s.want(s.cast(dbaA, Approve, p.Digest), CodeAccepted, "starts now")
+	s.do(webhook(primaryDown("f1", night, AlertResolved)))
+	s.want(s.do(LoseEnd{Incident: "INC-1", Text: "the log has lost its end"}), CodeAccepted, "")
+	if p, inc := s.state.Proposals[0], s.state.Incident; p.State != ProposalWithdrawn || inc.State != IncidentOpen || inc.Page != PageTriggered {
+		t.Errorf("%s is %s, the incident %s and its page %s", p.ID, p.State, inc.State, inc.Page)
+	}
+	s.want(s.do(CloseIncident{Incident: "INC-1", By: dbaB}), CodeAccepted, "closed")
+}
