@@ -98,8 +98,9 @@ func (t *turn) loseRun(r *Run, c LoseEnd) {
 	case r.State == RunQueued:
 		t.moveRun(r, EvRunVoided)
 		r.EndedAt, r.Note = t.now, why
-		t.say(EvRunVoided, engine, fmt.Sprintf("%s is given up; it may have been begun in the part that is lost, so look before you approve again: %s", r.ID, why), aboutRun(r), reason(why))
-		t.unapprove(r, why)
+		look := fmt.Sprintf("look before you approve again, %s may have been begun in the part that is lost: %s", r.ID, why) // a card cuts the end
+		t.say(EvRunVoided, engine, fmt.Sprintf("%s is given up; %s", r.ID, look), aboutRun(r), reason(why))
+		t.unapprove(r, look)
 		return
 	case r.Wish.Verb == VerbAbort && (r.State == RunUndoing || r.State == RunParked):
 		// It only goes back from here, so no step can have begun; the wish stays, and with it abort as the only decision.

@@ -102,3 +102,20 @@ func TestHoldsThatDoNotFitAreCounted(t *testing.T) {
 		}
 	}
 }
+
+// After a loss of the log's end the card has its button again. What whoever clicks it must know first stands on a card of any size.
+func TestWhatMayHaveBeenBegunStandsBesideItsNewButton(t *testing.T) {
+	t.Parallel()
+	s := begin(t).ready().vote(ana, pointsman.Approve, "").vote(ben, pointsman.Approve, "")
+	run := s.state.Runs[0]
+	why := "the log ends at 3,141 and was known to go on to 3,219; look at what was done before anything is repeated"
+	s.must(pointsman.LoseEnd{Incident: "INC-7", Text: why})
+	p := s.state.Proposals[0]
+	s.must(pointsman.Ready{Proposal: p.ID, Generation: p.Generation, Plan: run.Plan, Facts: s.facts()})
+	for _, c := range fits {
+		card := textOf(c.draw(ViewOf(s.state, s.now)))
+		if !strings.Contains(card, "look before you approve again, INC-7/R1 may have been begun in the part that is lost") || !strings.Contains(card, `"action_id":"approve"`) {
+			t.Errorf("it does not say so: %s", card)
+		}
+	}
+}
