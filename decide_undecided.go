@@ -1,6 +1,9 @@
 package pointsman
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // The clock after which somebody is paged, Incident.EscalateAt, runs until the outage has a decision: an approval that is
 // complete. What else happens to a proposal while alerts fire does not end the waiting, and a drill, or one that there is
@@ -75,16 +78,31 @@ func (t *turn) denied(p *Proposal, by Actor) {
 func (t *turn) whyPaged() string {
 	inc := t.state.Incident
 	p, waits := t.waiting()
+	r, ran := t.ranLast()
 	switch st := t.standing(&p); {
 	case waits && st.Have > 0:
 		return fmt.Sprintf("%s: %s has %s and needs %s until %s: %s", inc.ID, p.Title, st, p.Policy, Clock(p.ExpiresAt), inc.Title)
+	case waits && ran:
+		return fmt.Sprintf("%s: %s on %s is %s, and %s on %s still waits for a decision: %s", inc.ID, r.Title, r.Target.Key(), r.State, p.Title, p.Target.Key(), inc.Title)
 	case waits:
+	case ran && t.some(ProposalExpired):
+		return fmt.Sprintf("%s: %s on %s is %s, and another approval expired: %s", inc.ID, r.Title, r.Target.Key(), r.State, inc.Title)
 	case t.some(ProposalExpired):
 		return fmt.Sprintf("%s has an approval that expired, and no decision: %s", inc.ID, inc.Title)
 	case t.some(ProposalDenied):
 		return fmt.Sprintf("%s has no runbook left, what was proposed is denied: %s", inc.ID, inc.Title)
 	}
 	return fmt.Sprintf("%s has no decision after %s: %s", inc.ID, Span(inc.Escalate.After), inc.Title)
+}
+
+// ranLast is the run of this outage that began last: who is woken after it must not think that nobody has come.
+func (t *turn) ranLast() (Run, bool) {
+	for _, r := range slices.Backward(t.state.Runs) {
+		if r.Mode != ModeDrill && !r.StartedAt.IsZero() && !r.QueuedAt.Before(t.state.Incident.Since()) {
+			return r, true
+		}
+	}
+	return Run{}, false
 }
 
 // some reports whether a proposal of the outage, since it began last, is in the state.

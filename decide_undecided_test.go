@@ -224,6 +224,30 @@ func TestWhatExpiresBesideAnOpenRunPagesAfterIt(t *testing.T) {
 	}
 }
 
+// Whoever is woken for what is left must hear that the failover was done, or looks for it first.
+func TestThePageAfterARunSaysThatItRan(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	alert := webhook(primaryDown("f1", night, AlertFiring))
+	second := alert.Offers[0]
+	second.Target = Target{Kind: "postgres", Name: "users"}
+	alert.Offers = append(alert.Offers, second)
+	s.do(alert)
+	for _, id := range []string{"INC-1/P1", "INC-1/P2"} {
+		s.want(s.do(Ready{Proposal: id, Generation: 1, Plan: planBytes(t, 1, "pg-2")}), CodeAccepted, "ready for approval")
+	}
+	s.want(s.cast2(s.state.Proposals[0], dbaA, Approve), CodeAccepted, "starts now")
+	s.do(StartRun{Run: "INC-1/R1", Epoch: 1, People: engineers})
+	for i := range 2 {
+		s.do(EndStep{Run: "INC-1/R1", Epoch: 1, Step: i, State: StepDone})
+	}
+	s.state.Proposals[1].ExpiresAt = night.Add(20 * time.Minute)
+	s.tick(night.Add(5 * time.Minute))
+	s.pagedBecause("INC-1: Fail over on postgres/orders is done, and Fail over on postgres/users still waits for a decision: PrimaryDown on orders")
+	s.tick(night.Add(20 * time.Minute))
+	s.pagedBecause("INC-1: Fail over on postgres/orders is done, and another approval expired: PrimaryDown on orders")
+}
+
 // What has happened without us is no decision that somebody owes, and a denial of it none that somebody has made.
 func TestNobodyIsPagedForAnApprovalThatThereIsNothingToDoFor(t *testing.T) {
 	t.Parallel()
