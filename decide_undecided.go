@@ -83,16 +83,24 @@ func (t *turn) whyPaged() string {
 	case waits && st.Have > 0:
 		return fmt.Sprintf("%s: %s has %s and needs %s until %s: %s", inc.ID, p.Title, st, p.Policy, Clock(p.ExpiresAt), inc.Title)
 	case waits && ran:
-		return fmt.Sprintf("%s: %s on %s is %s, and %s on %s still waits for a decision: %s", inc.ID, r.Title, r.Target.Key(), r.State, p.Title, p.Target.Key(), inc.Title)
+		return fmt.Sprintf("%s: %s is %s, and %s still waits for a decision: %s", inc.ID, titled(r.Title, r.Target), r.State, titled(p.Title, p.Target), inc.Title)
 	case waits:
 	case ran && t.some(ProposalExpired):
-		return fmt.Sprintf("%s: %s on %s is %s, and another approval expired: %s", inc.ID, r.Title, r.Target.Key(), r.State, inc.Title)
+		return fmt.Sprintf("%s: %s is %s, and another approval expired: %s", inc.ID, titled(r.Title, r.Target), r.State, inc.Title)
 	case t.some(ProposalExpired):
 		return fmt.Sprintf("%s has an approval that expired, and no decision: %s", inc.ID, inc.Title)
 	case t.some(ProposalDenied):
 		return fmt.Sprintf("%s has no runbook left, what was proposed is denied: %s", inc.ID, inc.Title)
 	}
 	return fmt.Sprintf("%s has no decision after %s: %s", inc.ID, Span(inc.Escalate.After), inc.Title)
+}
+
+// titled tells two proposals of one runbook apart.
+func titled(title string, on Target) string {
+	if key := on.Key(); key != "" {
+		return title + " on " + key
+	}
+	return title
 }
 
 // ranLast is the run of this outage that began last: who is woken after it must not think that nobody has come.
