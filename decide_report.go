@@ -16,6 +16,7 @@ type Report struct {
 	// Of an alarm:
 	Nodes    []string  // what it is about, by name
 	Since    time.Time // when this watch began to see it; what broke the sight of it, silence too, may have been its end
+	Looked   time.Time // when the look began that it is of
 	Severity string
 	Update   time.Duration
 	Escalate Escalation
@@ -76,6 +77,9 @@ func (t *turn) seenAlarm(c Report) Answer {
 	last := Held{Protections: t.state.Protections}.Of(c.Target.Key()).Alarm
 	others := last.N > 0 && !last.names(c.Nodes)
 	switch until := inc.ResolvedAt.Add(alarmAgain); {
+	case !c.Looked.IsZero() && c.Looked.Before(last.Over):
+		// Who looked waited for a host that hangs, and another process has seen the end meanwhile. The next look will tell.
+		return answer(CodeDuplicate, "%s: what was seen of %s is of before %s, when the alarm was over", inc.ID, c.Target.Key(), Clock(last.Over))
 	case inc.State == IncidentOpen && inc.Alarm != "" && others:
 		t.widenAlarm(c)
 	case inc.State == IncidentOpen && inc.Alarm != "":

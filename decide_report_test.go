@@ -293,6 +293,25 @@ func TestReports(t *testing.T) {
 		}
 	})
 
+	t.Run("what was looked at before the end and is said after it is no new alarm", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		s.do(splitBrain())
+		s.now = night.Add(time.Minute)
+		over := splitBrain()
+		over.What, over.Text = SeenOver, "one node takes writes again: pg-2"
+		s.want(s.do(over), CodeAccepted, over.Text)
+		late := splitBrain()
+		late.Looked = s.now.Add(-time.Second)
+		s.now = s.now.Add(2 * time.Second)
+		s.want(s.do(late), CodeDuplicate, "is of before 03:01:00")
+		if s.state.Incident.State != IncidentResolved || s.count(EvTargetAlarm) != 1 || s.count(EvPageTriggered) != 1 {
+			t.Errorf("incident %s, %d alarms, %d pages", s.state.Incident.State, s.count(EvTargetAlarm), s.count(EvPageTriggered))
+		}
+		late.Looked = s.now
+		s.want(s.do(late), CodeAccepted, bothPrimary)
+	})
+
 	t.Run("when it is over the incident closes, and nobody closes it before without a reason", func(t *testing.T) {
 		t.Parallel()
 		s := begin(t)

@@ -19,6 +19,7 @@ type Situation struct {
 	Readings []Reading               // in the order of the configuration
 	Probes   map[string][]ProbeSight // by node
 	Sample   Sample                  // what was last known while the primary was healthy
+	Began    time.Time               // when the look began: a node that answered at once may have stopped while another one was waited for
 	At       time.Time
 }
 
@@ -71,7 +72,7 @@ func (r Reading) hasty(limit, want time.Duration) Reading {
 // look reads all nodes and all vantage points beside each other. The connections of the nodes named in keep stay open
 // and belong to the caller.
 func (c *Clusters) look(ctx context.Context, cluster Cluster, keep ...string) (Situation, map[string]*pgx.Conn) {
-	s := Situation{Cluster: cluster, Readings: make([]Reading, len(cluster.Nodes)), Probes: map[string][]ProbeSight{}}
+	s := Situation{Cluster: cluster, Readings: make([]Reading, len(cluster.Nodes)), Probes: map[string][]ProbeSight{}, Began: c.Clock.Now()}
 	kept := map[string]*pgx.Conn{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup

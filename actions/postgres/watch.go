@@ -90,7 +90,7 @@ func (v *vigil) writers(ctx context.Context, s Situation) {
 		return // somebody else's server under a wrong address is no second primary; checks and cards say so
 	}
 	if f := s.writers(); f.Result == pointsman.Fail {
-		v.two(ctx, f.Text, s.writing())
+		v.two(ctx, f.Text, s)
 		return
 	}
 	v.seen, v.since = "", time.Time{}
@@ -108,7 +108,7 @@ func (v *vigil) writers(ctx context.Context, s Situation) {
 
 // two gives the alarm at the second look, and at each one after it: whoever closes the incident may be wrong. Other words are
 // looked at twice as well, but end nothing: since when two nodes write is kept, so that a person's word on it holds.
-func (v *vigil) two(ctx context.Context, text string, writers []writer) {
+func (v *vigil) two(ctx context.Context, text string, s Situation) {
 	if v.since.IsZero() {
 		v.since = v.w.Clusters.Clock.Now()
 	}
@@ -117,12 +117,12 @@ func (v *vigil) two(ctx context.Context, text string, writers []writer) {
 		v.last = pointsman.Report{}
 	case v.last.Text == "":
 		v.last = v.alarm(text)
-		for _, w := range writers {
+		for _, w := range s.writing() {
 			v.last.Nodes = append(v.last.Nodes, w.node)
 		}
 		fallthrough
 	default:
-		v.last.Since = v.since
+		v.last.Since, v.last.Looked = v.since, s.Began
 		v.say(ctx, v.last)
 	}
 	v.seen, v.clear = text, false

@@ -132,7 +132,7 @@ func TestWatch(t *testing.T) {
 			t.Fatal(err)
 		}
 		alarm := d.hears(t, pointsman.SeenAlarm, "split brain: 2 nodes take writes, limit 1: pg-1 on timeline 1 and pg-2 on timeline 2; see the runbook postgres-split-brain")
-		if alarm.Key != "target:postgres/orders" || alarm.Offer.Runbook != postgres.SplitBrainRunbook || alarm.Escalate.Service != "dba" || alarm.Severity != "critical" {
+		if alarm.Key != "target:postgres/orders" || alarm.Offer.Runbook != postgres.SplitBrainRunbook || alarm.Escalate.Service != "dba" || alarm.Severity != "critical" || alarm.Looked.IsZero() || alarm.Looked.Before(alarm.Since) {
 			t.Errorf("alarm %+v", alarm)
 		}
 		await(t, func(context.Context) error { // somebody may close the incident while both write on
