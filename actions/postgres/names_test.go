@@ -209,10 +209,10 @@ func TestConnectionsAreOpenedInKnownPlaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]int{
-		"../postgres/address.go":  2, // a node by its startup, clients' addresses by transaction
-		"../postgres/pooler.go":   1, // PgBouncer's console, which is no PostgreSQL
-		"../patroni/clients.go":   1, // by transaction
-		"../killswitch/config.go": 1, // its statements name the schema of everything
+		"../postgres/address.go":    2, // a node by its startup, clients' addresses by transaction
+		"../postgres/pooler.go":     1, // PgBouncer's console, which is no PostgreSQL
+		"../patroni/clients.go":     1, // by transaction
+		"../postgres/dsn/beside.go": 2, // for kill switches, whose statements name the schema of everything
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(fmt.Sprint("connections are opened in (-want +got):\n", diff))

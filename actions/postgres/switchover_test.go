@@ -146,7 +146,7 @@ func TestSwitchover(t *testing.T) {
 			return err
 		}
 		_, err = w.kind(t, "postgres.switchover").Apply(t.Context(), in)
-		refusal(t, err, "the clients' transactions did not end within 2.0 s")
+		refusal(t, err, "the clients' transactions did not end within 2s")
 		if got := w.poolerAndRoles(t); !strings.Contains(got, "pg-1 false pg-2 true paused 0") {
 			t.Errorf("%s, want nothing changed", got)
 		}
