@@ -62,7 +62,7 @@ func (w *world) accepts(ctx context.Context, r pointsman.Run) {
 	}
 }
 
-// grants: I15. More than was approved is accepted by one more than the plan's quorum, and by nobody who asked for it; no
+// grants: T2. More than was approved is accepted by one more than the plan's quorum, and by nobody who asked for it; no
 // effect has a greater limit than what was approved or accepted so.
 func (j *ruling) grants(ev pointsman.Event) {
 	if ev.Type != pointsman.EvRunAccepted {
@@ -84,7 +84,7 @@ func (j *ruling) grants(ev pointsman.Event) {
 	}
 	need := j.cat.runbook.Approval.Needed() + 1
 	if who := ev.Actor.Person.ID; n < need || who == "eve" || who == "rob" && j.asked(ev.Proposal) || g.Plan != ev.Digest {
-		j.violated("I15: %s accepted %v for %s with %d of %d", ev.Actor, g.Excess, ev.Run, n, need)
+		j.violated("T2: %s accepted %v for %s with %d of %d", ev.Actor, g.Excess, ev.Run, n, need)
 	}
 	for _, x := range g.Excess {
 		if x.Max != nil {
@@ -105,7 +105,7 @@ func (j *ruling) limited() {
 			plan, err := pointsman.DecodePlan(r.Plan)
 			was, bound := plan.Bound("lag")
 			if err != nil || !bound || limit > max(was.Max, j.granted[id]) {
-				j.violated("I15: %s happened within %v; approved was %v, accepted %v (%v)", key, limit, was.Max, j.granted[id], err)
+				j.violated("T2: %s happened within %v; approved was %v, accepted %v (%v)", key, limit, was.Max, j.granted[id], err)
 			}
 		}
 	}
