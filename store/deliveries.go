@@ -23,8 +23,8 @@ const due = `d.state = 'pending' AND d.due_at <= $1 AND d.leased_until <= $1 AND
 const deliveryColumns = `id, follower, seq, event_id, incident, destination, lane, class, newest, payload, attempts, due_at, ref, problem`
 
 // Claim leases deliveries that are due to owner for Config.DeliveryLease, urgent ones first, then the oldest. One that
-// is neither settled nor prolonged by then is claimed again; it may have been sent, which Attempts above 1 tells. Of a lane only the
-// oldest that is neither sent nor given up is ever claimed, so what is said stays in order. Attempts counts the
+// is neither settled nor prolonged by then is claimed again, unless a newer one takes its place; it may have been sent, which Attempts
+// above 1 tells. Of a lane only the oldest that is neither sent nor given up is ever claimed, so what is said stays in order. Attempts counts the
 // attempt that begins now. Queues that are full at the owner are left out: however much waits in them, the others get on.
 func (s *Store) Claim(ctx context.Context, owner string, limit int, full ...pointsman.Queue) ([]pointsman.Delivery, error) {
 	if err := s.cut(); err != nil {
@@ -57,7 +57,22 @@ func (s *Store) Claim(ctx context.Context, owner string, limit int, full ...poin
 		return nil, fmt.Errorf("claim deliveries: %w", err)
 	}
 	inOrder(out)
-	return out, nil
+	return slices.DeleteFunc(out, func(d pointsman.Delivery) bool { return s.outlasted(ctx, d) }), nil
+}
+
+// outlasted gives up a claimed delivery where a newer one waits to take its place: the process that was at it died within its
+// attempt, and while its lease lasted nothing could. A page that was acknowledged meanwhile would ring, whoever can be reached.
+// Where that cannot be told it is sent: better a phone that rings for nothing.
+func (s *Store) outlasted(ctx context.Context, d pointsman.Delivery) bool {
+	if !d.Newest || d.Attempts == 1 {
+		return false
+	}
+	over, err := s.overtaken(ctx, d, d.Attempts-1)
+	if _, taken := errors.AsType[*pointsman.Error](err); err != nil && !taken {
+		s.log.WarnContext(ctx, "newer delivery of a lane not looked for", "delivery", d.ID, "incident", d.Incident, "err", err)
+		return false
+	}
+	return over
 }
 
 // outside is the condition that a delivery d is in none of the queues, and the arguments with those that it needs.
@@ -132,7 +147,7 @@ func scanDelivery(r Row) (pointsman.Delivery, error) {
 // There is no retry of what a newer one has come to replace, and nothing to tell of it.
 func (s *Store) Settle(ctx context.Context, d pointsman.Delivery, what pointsman.Settlement) error {
 	if d.Newest && !what.Sent && !what.Parked {
-		if over, err := s.overtaken(ctx, d); err != nil || over {
+		if over, err := s.overtaken(ctx, d, d.Attempts); err != nil || over {
 			return err
 		}
 	}
@@ -159,8 +174,8 @@ func (s *Store) Settle(ctx context.Context, d pointsman.Delivery, what pointsman
 }
 
 // overtaken gives up an attempt's delivery where a newer one of its lane waits to take its place, and reports whether one does.
-// While the attempt was under way it could not: it may have got through, which the newer one's attempts tell.
-func (s *Store) overtaken(ctx context.Context, d pointsman.Delivery) (bool, error) {
+// While the attempt was under way it could not: it may have got through, which the newer one's attempts tell. made is how many were.
+func (s *Store) overtaken(ctx context.Context, d pointsman.Delivery, made int) (bool, error) {
 	const newer = `follower = $1 AND lane = $2 AND id > $3 AND state = 'pending' AND newest`
 	var any int
 	err := s.db.reads.QueryRow(ctx, `SELECT 1 FROM deliveries WHERE `+newer+` LIMIT 1`, d.Follower, indexed(d.Lane), d.ID).Scan(&any)
@@ -177,7 +192,7 @@ func (s *Store) overtaken(ctx context.Context, d pointsman.Delivery) (bool, erro
 			}
 			w.writes.one(`UPDATE deliveries SET state = 'superseded', owner = '', leased_until = 0
 				WHERE id = $1 AND leased_until > 0 AND state = 'pending' AND attempts = $2 AND event_id = $3`, d.ID, int64(d.Attempts), d.EventID)
-			w.writes.exec(`UPDATE deliveries SET attempts = $4 WHERE attempts < $4 AND `+newer, d.Follower, indexed(d.Lane), d.ID, int64(d.Attempts))
+			w.writes.exec(`UPDATE deliveries SET attempts = $4 WHERE attempts < $4 AND `+newer, d.Follower, indexed(d.Lane), d.ID, int64(made))
 			return nil
 		})
 	}

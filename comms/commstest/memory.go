@@ -160,6 +160,10 @@ func (m *Memory) Claim(_ context.Context, owner string, limit int, full ...point
 		if r.State != "pending" || head[r.Follower+r.Lane] {
 			continue
 		}
+		if r.Newest && r.Attempts > 0 && !r.until.After(now) && m.overtaken(r) { // whoever was at it died
+			r.State = "superseded"
+			continue
+		}
 		head[r.Follower+r.Lane] = true
 		if !r.DueAt.After(now) && !r.until.After(now) && !slices.Contains(full, r.Queue()) {
 			due = append(due, r)

@@ -84,3 +84,43 @@ func TestAPageThatIsOverBeforeItWasTakenWakesNobody(t *testing.T) {
 		}
 	})
 }
+
+// The process that was to page dies right after it has claimed the page, and Ana approves before its lease is over.
+func TestAPageWhoseSenderDiedIsNotSentForWhatIsOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		there := &away{}
+		way, err := pagerduty.New(pagerduty.Config{Services: []pagerduty.Service{{Name: "dba", RoutingKey: dbaKey}}}, "ops.example", nil, nil, there)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := commstest.NewMemory()
+		say := func(typ pointsman.EventType, text string) {
+			t.Helper()
+			if err := m.Note(t.Context(), pointsman.Event{Type: typ, Incident: "INC-7", Text: text, At: time.Now()}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		say(pointsman.EvPageTriggered, "nobody decided on INC-7 within 5m")
+		if _, _, err := m.Follow(t.Context(), way.Name(), "", 100, way.Plan); err != nil {
+			t.Fatal(err)
+		}
+		if ds, err := m.Claim(t.Context(), "dead", 1); err != nil || len(ds) != 1 {
+			t.Fatalf("%d claimed, %v", len(ds), err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			ended <- comms.Dispatcher{Outbox: m, Journal: m, Ways: []comms.Way{way}, Owner: "next"}.Run(ctx)
+		}()
+		say(pointsman.EvPageAcknowledged, "Ana Ruiz approved")
+		time.Sleep(2 * time.Minute)
+		stop()
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"acknowledge"}, there.took); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

@@ -181,6 +181,38 @@ func overtaken(t *testing.T, s *story) {
 	s.intact()
 }
 
+// died: the process that was at a page died within its attempt, and somebody acknowledged before its lease was over. Whoever
+// claims it then must not ring for it.
+func died(t *testing.T, s *story) {
+	newest := func(d *pointsman.Delivery, _ pointsman.Logged) { d.Newest = true }
+	claimed := func() (ds []pointsman.Delivery, texts []string) {
+		for range 2 { // what is given up in a look makes room for the next one
+			more, got := s.take(10)
+			ds, texts = append(ds, more...), append(texts, got...)
+		}
+		return ds, texts
+	}
+	s.say("page")
+	s.follow(newest)
+	s.take(1)
+	s.now.pass(31 * time.Second)
+	_, got := claimed()
+	s.expect("nothing is newer", got, "page")
+	s.say("acknowledged", "over")
+	s.follow(newest)
+	_, got = claimed()
+	s.expect("the lease of the second attempt lasts", got)
+	s.now.pass(31 * time.Second)
+	ds, got := claimed()
+	s.expect("only what is newest", got, "over")
+	if d := first(ds); d.Attempts != 3 {
+		t.Errorf("attempt %d, want 3: two were made with the page", d.Attempts)
+	}
+	s.settle(first(ds), pointsman.Settlement{Sent: true, Ref: "r"})
+	_, got = claimed()
+	s.expect("nothing is left", got)
+}
+
 // atOnceTaken: the follower's own transaction leases what is urgent, so that a card waits for one commit less.
 func atOnceTaken(t *testing.T, s *story) {
 	follow := func() []string {

@@ -66,6 +66,7 @@ func Run(t *testing.T, fresh func(testing.TB) store.Config) {
 		{"how far the newest page has come", pagings},
 		{"a page that the pager was never given", neverPlanned},
 		{"an attempt that did not get through makes room for the newer edit", overtaken},
+		{"a page whose sender died is not sent for what is over", died},
 		{"what has served is deleted, and nothing else", pruned},
 		{"a cursor never skips an event", cursors},
 		{"the chain holds after concurrent commits", chain},
