@@ -69,7 +69,7 @@ func openPostgres(ctx context.Context, cfg Config) (*database, error) {
 	d.clock = newClock(cfg.Wall, func(ctx context.Context) (time.Time, error) { return databaseTime(ctx, d.direct) })
 	d.now, d.lease, d.leaseSQL = d.clock.now, d.clock.sample, readTime
 	d.listen = func(ctx context.Context, self string, heard func(Tail)) error {
-		return listen(ctx, pc.ConnConfig, self, heard)
+		return listen(ctx, pc.ConnConfig, self, noNotice, heard)
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
@@ -102,28 +102,6 @@ func databaseTime(ctx context.Context, tx Tx) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("clock of the database: %w", err)
 	}
 	return fromMicros(n), nil
-}
-
-// listen waits for notices on a connection of its own, until it is lost.
-func listen(ctx context.Context, cfg *pgx.ConnConfig, self string, heard func(Tail)) error {
-	conn, err := pgx.ConnectConfig(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	if _, err := conn.Exec(ctx, `LISTEN `+channel); err != nil {
-		return err
-	}
-	heard(Tail{}) // whatever was committed before LISTEN took effect
-	for {
-		n, err := conn.WaitForNotification(ctx)
-		if err != nil {
-			return err
-		}
-		if who, end := readNotice(n.Payload); who != self {
-			heard(end)
-		}
-	}
 }
 
 // lostOrUnsent: the transaction lost a conflict (40001) or a deadlock (40P01), it met a statement that was outdated, or
