@@ -30,6 +30,7 @@ func (s *switches) Engage(ctx context.Context, name, reason string, by pointsman
 	go func() {
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
+		s.first(late, o)
 		v := s.voteWhenReady(late, o)
 		if v.err != nil {
 			s.log.ErrorContext(late, "kill switch not voted for", "switch", name, "proposal", id, "err", v.err)
@@ -105,9 +106,9 @@ func (s *switches) followUp(ctx context.Context, cast <-chan voted, o order) {
 	s.log.WarnContext(ctx, "kill switch not engaged by its order", "switch", o.name, "proposal", o.proposal, "by", o.by.String(), "why", v.ans.Text)
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	once := orderOnce(o.proposal)
-	if o.older { // what was told of the order before was not told to whoever waits for this one
-		once = suffixed(o.once, "told")
+	once := suffixed(o.once, "told") // what was told of another order was not told to whoever waits for this one
+	if s.first(ctx, o) {
+		once = orderOnce(o.proposal)
 	}
 	_, err := s.store.Do(ctx, pointsman.WriteUpdate{
 		Incident: pointsman.IncidentOf(o.proposal), By: pointsman.Actor{Door: pointsman.DoorEngine}, Once: once,
@@ -116,6 +117,19 @@ func (s *switches) followUp(ctx context.Context, cast <-chan voted, o order) {
 	if err != nil {
 		s.log.ErrorContext(ctx, "kill switch not engaged, and not told", "switch", o.name, "proposal", o.proposal, "err", err)
 	}
+}
+
+// first reports whether the proposal was asked for by this order, or by the same one given before: whoever repeats an order because
+// its answer was lost should not have it told twice. The first one to ask keeps its name with the proposal.
+func (s *switches) first(ctx context.Context, o order) bool {
+	if o.once == "" && o.older {
+		return false
+	}
+	same, err := s.bound.Bind(ctx, orderOnce(o.proposal), o.once)
+	if err != nil {
+		s.log.WarnContext(ctx, "name of an order to engage not kept", "switch", o.name, "proposal", o.proposal, "err", err)
+	}
+	return same && err == nil
 }
 
 func beingEngaged(name, id string) pointsman.Answer {

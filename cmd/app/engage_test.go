@@ -54,7 +54,7 @@ func newEngaging(t *testing.T, now *pointsman.Policy, wait time.Duration) engagi
 			}
 			return api.SwitchStatus{}, errors.New("connection refused")
 		},
-		store: db, offer: directory{}.offer, log: slog.New(slog.DiscardHandler), wait: wait,
+		store: db, bound: db, offer: directory{}.offer, log: slog.New(slog.DiscardHandler), wait: wait,
 		runbook: func(name string) (pointsman.Runbook, bool) {
 			if now == nil {
 				return pointsman.Runbook{}, false
@@ -262,5 +262,68 @@ func TestEachOrderThatDoesNotDecideIsTold(t *testing.T) {
 		case <-deadline:
 			t.Fatalf("%d of two orders were told of", told)
 		}
+	}
+}
+
+// telling counts what was given to be told, also where the store knows it already.
+type telling struct {
+	decider
+	told chan struct{}
+}
+
+func (d telling) Do(ctx context.Context, cmd pointsman.Command) (pointsman.Result, error) {
+	res, err := d.decider.Do(ctx, cmd)
+	if _, ok := cmd.(pointsman.WriteUpdate); ok {
+		d.told <- struct{}{}
+	}
+	return res, err
+}
+
+// The answer was lost, and the order is given again under its name: it is one order, and everybody reads once that it did not decide.
+func TestAnOrderGivenAgainUnderItsNameIsToldOnce(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		orders []string
+		want   int
+	}{
+		"the first":                 {[]string{"1", "1"}, 1},
+		"the second of two":         {[]string{"1", "2", "2"}, 2},
+		"the first beside a second": {[]string{"1", "2", "1"}, 2},
+		"one that has no name":      {[]string{"", "2", "2"}, 2},
+		"a second that has no name": {[]string{"1", "", "1"}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			board := risky()
+			board.Require[0].Role = "board"
+			e := newEngaging(t, new(risky()), 50*time.Millisecond)
+			d := telling{e.door.store, make(chan struct{}, len(c.orders))}
+			e.door.store = d
+			for _, once := range c.orders {
+				e.named(once, http.StatusAccepted)
+			}
+			e.ready(board)
+			deadline := time.After(time.Minute)
+			for range c.orders {
+				select {
+				case <-d.told:
+				case <-deadline:
+					t.Fatal("not every order is followed up")
+				}
+			}
+			events, err := e.db.Events(t.Context(), "INC-1", 0, 1000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			told := 0
+			for _, ev := range events {
+				if ev.Type == pointsman.EvIncidentUpdate && strings.Contains(ev.Text, "payouts is NOT known to be engaged") {
+					told++
+				}
+			}
+			if told != c.want {
+				t.Errorf("told %d times, want %d", told, c.want)
+			}
+		})
 	}
 }

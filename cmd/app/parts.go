@@ -60,7 +60,7 @@ func newParts(cfg *configs.Config, a *App) (parts, error) {
 			st, err := built.Switches.Look(ctx, name)
 			return status(st), err
 		},
-		wait: doorWait, log: a.log.With("room", "switches"),
+		bound: a.store, wait: doorWait, log: a.log.With("room", "switches"),
 	}
 	if len(cfg.Targets.KillSwitch) > 0 {
 		p.loops = append(p.loops, orders{store: a.store, now: a.store.Now, warn: a.log.With("room", "switches").Warn}.watch)

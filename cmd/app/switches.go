@@ -35,9 +35,10 @@ type switches struct {
 	runbook func(name string) (pointsman.Runbook, bool)
 	status  func() []api.SwitchStatus
 	// look reads the row now.
-	look func(ctx context.Context, name string) (api.SwitchStatus, error)
-	wait time.Duration // for the outcome of an engage, at every door but Slack's
-	log  *slog.Logger
+	look  func(ctx context.Context, name string) (api.SwitchStatus, error)
+	bound api.Names     // which order a proposal was asked for by
+	wait  time.Duration // for the outcome of an engage, at every door but Slack's
+	log   *slog.Logger
 }
 
 // Status returns every kill switch as last read.
