@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -39,7 +40,9 @@ func handMade(t *testing.T) (pgWAL, kept string, step func(name, last string, en
 	write(filepath.Join(bin, "pg_controldata"), "#!/bin/sh\necho \"Latest checkpoint's TimeLineID: 1\nBytes per WAL segment: 16777216\nDatabase system identifier: 7\"\n", 0o755)
 	write(filepath.Join(dir, "pg-1.conf"), fmt.Sprintf("DATA=%s\nBIN=%s\nKEEP=%s\nADDRESS=\nREPLICATION=\nREWIND=\n", data, bin, keep), 0o644)
 	write(filepath.Join(pgWAL, "000000010000000000000005"), "first", 0o644)
-	if err := errors.Join(os.Mkdir(keep, 0o755), own.Give(keep), own.Give(data)); err != nil { //nolint:gosec // the hook's user enters it
+	conf := filepath.Join(data, "postgresql.conf")
+	write(conf, "", 0o644)
+	if err := errors.Join(os.Mkdir(keep, 0o755), own.Give(keep), own.Give(data), own.Give(conf)); err != nil { //nolint:gosec // the hook's user enters it
 		t.Fatal(err)
 	}
 	return pgWAL, kept, func(name, last string, env ...string) (string, error) {
@@ -178,6 +181,41 @@ func TestNodeHook_says_that_a_rewind_is_under_way(t *testing.T) {
 		t.Fatal(err)
 	}
 	inspected("broken=an earlier pg_rewind of it did not end", "busy")
+}
+
+// TestNodeHook_a_rewind_ends_or_is_seen_to_stand_still: where the machine of the primary is gone, pg_rewind waited for its answer for ever
+// and kept the lock, while the card said for ever to wait until it has ended.
+func TestNodeHook_a_rewind_ends_or_is_seen_to_stand_still(t *testing.T) {
+	t.Parallel()
+	_, kept, step := handMade(t)
+	dir := filepath.Dir(filepath.Dir(kept))
+	script, err := filepath.Abs(nodeScript)
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := fmt.Sprintf("#!/bin/sh\nprintf '%%s\\n' \"$@\"\nexport POINTSMAN_PRIMARY_TIMELINE= POINTSMAN_STEP=inspect\nexec %s %s pg-1\n", script, dir) // its own words: its log
+	if err := os.WriteFile(filepath.Join(dir, "bin", "pg_rewind"), []byte(program), 0o755); err != nil {                                                   //nolint:gosec // the hook's user runs it
+		t.Fatal(err)
+	}
+	for _, name := range []string{"keep", "rewind"} {
+		if said, err := step(name, "0/5000200"); err != nil {
+			t.Fatal(said, err)
+		}
+	}
+	log := filepath.Join(kept, "pg_rewind.log")
+	said, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"--progress\n", "connect_timeout=30 keepalives_idle=30 ", " tcp_user_timeout=60000 "} {
+		if !strings.Contains(string(said), want) {
+			t.Errorf("want %q in\n%s", want, said)
+		}
+	}
+	const at = `\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`
+	if busy := regexp.MustCompile(`(?m)^busy=a pg_rewind of it is under way since ` + at + `, and ` + regexp.QuoteMeta(log) + ` grew last at ` + at + `$`); !busy.Match(said) {
+		t.Errorf("want %s in\n%s", busy, said)
+	}
 }
 
 // TestNodeHook_waits_for_the_stop_of_an_attempt_before: refused at once, the way back of this one would find the server stopped for

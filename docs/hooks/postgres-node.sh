@@ -113,6 +113,19 @@ rewinding() {
 	[ "$taken" -eq 1 ] && [ -e "$KEEP/$1.rewinding" ] # it may have ended between the two
 }
 
+# progress NODE: since when that pg_rewind is at work, and when it last said something, as it does each second while it copies. Where it says
+# nothing any more it may wait for ever, and only a person can end it.
+progress() {
+	log=
+	read -r log <"$KEEP/$1.rewinding" || true # of a hook that did not write it down, or with a full disk
+	[ -e "$log" ] || log=
+	since=$(changed "$KEEP/$1.rewinding") || return 0 # it has ended
+	echo " since $since${log:+, and $log grew last at $(changed "$log")}"
+}
+
+# changed FILE: when it was written last.
+changed() { date -u -r "$1" +%Y-%m-%dT%H:%M:%SZ; }
+
 # inspect reads only. A record that begins at the fork or after it exists on this node alone. contract is the number of the
 # contract that this program keeps; Pointsman asks nothing of one that keeps an older one.
 inspect() {
@@ -129,7 +142,8 @@ inspect() {
 	[ "$(control 'Data page checksum version')" = 0 ] || rewindable=yes
 	echo "rewindable=$rewindable"
 	if rewinding "$2"; then
-		printf '%s=a pg_rewind of it is under way\n' busy broken # broken for a Pointsman that does not know busy
+		under_way="a pg_rewind of it is under way$(progress "$2")"
+		printf '%s\n' "busy=$under_way" "broken=$under_way" # broken for a Pointsman that does not know busy
 		echo "running=no"
 		return 0 # what else is there changes under our eyes
 	fi
@@ -262,7 +276,10 @@ rewind() {
 	cp -p "$DATA"/*.conf "$into/conf/"
 	rm -f "$DATA/postmaster.pid" # nothing runs; a killed server's may name a zombie
 	touch "$KEEP/$2.rewinding"   # half a rewind is no data folder any more
-	"$BIN/pg_rewind" --target-pgdata="$DATA" --source-server="$primary $REWIND dbname=postgres options='-c statement_timeout=0'" \
+	echo "$into/pg_rewind.log" >"$KEEP/$2.rewinding" || true
+	# A primary whose machine is gone would keep it, and the lock with it, for ever.
+	alive="connect_timeout=30 keepalives_idle=30 keepalives_interval=10 keepalives_count=3 tcp_user_timeout=60000"
+	"$BIN/pg_rewind" --progress --target-pgdata="$DATA" --source-server="$primary $alive $REWIND dbname=postgres options='-c statement_timeout=0'" \
 		${CONFIG_FILE:+--config-file="$CONFIG_FILE"} >"$into/pg_rewind.log" 2>&1 || {
 		# Before it says this it has written nothing: a right that was missing costs no new base backup.
 		grep -q 'rewinding from last common checkpoint' "$into/pg_rewind.log" || rm "$KEEP/$2.rewinding"
