@@ -126,7 +126,7 @@ func (c Cluster) asClients(ctx context.Context, token string) (arrival, error) {
 	if err != nil {
 		return arrival{At: time.Now()}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, budget(ctx, dsn.AsClients(cfg, c.ReadTimeout)))
+	ctx, cancel := context.WithTimeout(ctx, budget(ctx, dsn.AsClients(ctx, cfg, c.ReadTimeout)))
 	defer cancel()
 	return c.through(ctx, cfg, token)
 }
@@ -138,7 +138,7 @@ func (c Cluster) readBack(ctx context.Context) (arrival, error) {
 	if err != nil {
 		return arrival{At: time.Now()}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, budget(ctx, dsn.AsClients(cfg, c.ReadTimeout)))
+	ctx, cancel := context.WithTimeout(ctx, budget(ctx, dsn.AsClients(ctx, cfg, c.ReadTimeout)))
 	defer cancel()
 	dsn.EachHost(ctx, cfg)
 	return c.through(ctx, cfg, "")

@@ -59,6 +59,10 @@ func TestExamine(t *testing.T) {
 		"HARD patroni/orders clients' address: the clients' address cannot be read through: no connection to a server that takes writes": func(_ *fake, c *patroni.Cluster) {
 			c.Clients.DSN = "postgres://u:" + canary + "@127.0.0.1:1/x"
 		},
+		"HARD patroni/orders clients' address: the clients' address cannot be read through: no connection to a server that takes writes\n" +
+			"WARN patroni/orders clients' address goes on to the next host: its DSN names 2 hosts and no connect_timeout: where the first one hangs, nobody comes to the next, and no move of the leadership is proven": func(_ *fake, c *patroni.Cluster) {
+			c.Clients.DSN = "postgres://u:" + canary + "@127.0.0.1:1,127.0.0.1:2/x"
+		},
 	} {
 		f := newFake(t)
 		c := f.config()

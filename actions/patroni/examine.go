@@ -30,7 +30,7 @@ func (c *Clusters) Examine(ctx context.Context) []pointsman.Fact {
 		}
 		facts = append(facts, leader)
 		if !cluster.Clients.empty() {
-			facts = append(facts, cluster.reachable(ctx, s.systemID()))
+			facts = append(append(facts, cluster.reachable(ctx, s.systemID())), cluster.Clients.nextHost(ctx)...)
 		}
 		for _, f := range facts {
 			f.Name = "patroni/" + name + " " + f.Name
@@ -41,6 +41,24 @@ func (c *Clusters) Examine(ctx context.Context) []pointsman.Fact {
 		}
 	}
 	return out
+}
+
+// nextHost warns of an address whose clients would stay with a leader that hangs: it takes the connection and never answers, and only a
+// connect_timeout leads on to the next one.
+func (c Clients) nextHost(ctx context.Context) []pointsman.Fact {
+	cfg, err := c.config()
+	if err != nil {
+		return nil // told already
+	}
+	why := dsn.Lingers(ctx, cfg)
+	if why == "" {
+		return nil
+	}
+	return []pointsman.Fact{{
+		Kind: pointsman.Warn, Name: "clients' address goes on to the next host", Value: "no", Result: pointsman.Fail, Source: "clients", At: time.Now(),
+		Text:   why + ": where the first one hangs, nobody comes to the next, and no move of the leadership is proven",
+		Clears: "add connect_timeout=2 to it, and to what the applications connect with",
+	}}
 }
 
 // Addresses lists host:port of every member's REST API and of the clients' address, by the target's key, for whoever must

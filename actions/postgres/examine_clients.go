@@ -62,7 +62,7 @@ func (c Cluster) examineClients(ctx context.Context, met nodesMet) []pointsman.F
 	for _, end := range c.endpoints() {
 		e := examination{cluster: c.Name, node: end.name, at: time.Now()}
 		e.path(ctx, c, end.Address, met)
-		e.nextHost(end.Address)
+		e.nextHost(ctx, end.Address)
 		out = append(out, e.facts...)
 	}
 	return out
@@ -116,15 +116,17 @@ func (e *examination) path(ctx context.Context, c Cluster, a Address, met nodesM
 	}
 }
 
-// nextHost warns of an address whose clients would stay with a host that hangs: it takes the connection and never answers, and
+// nextHost warns of an address whose clients would stay with a server that hangs: it takes the connection and never answers, and
 // only a connect_timeout leads on to the next one.
-func (e *examination) nextHost(a Address) {
+func (e *examination) nextHost(ctx context.Context, a Address) {
 	cfg, err := a.config()
-	if err != nil || len(dsn.Hosts(cfg)) == 1 || cfg.ConnectTimeout > 0 {
-		return
+	if err != nil {
+		return // told already
 	}
-	e.say(pointsman.Warn, "goes on to the next host", false, fmt.Sprintf("its DSN names %d hosts and no connect_timeout: where the first one hangs, nobody comes to the next, and no failover is verified", len(dsn.Hosts(cfg))),
-		"add connect_timeout=2 to it, and to what the applications connect with")
+	if why := dsn.Lingers(ctx, cfg); why != "" {
+		e.say(pointsman.Warn, "goes on to the next host", false, why+": where the first one hangs, nobody comes to the next, and no failover is verified",
+			"add connect_timeout=2 to it, and to what the applications connect with")
+	}
 }
 
 // Identities are the clusters' system identifiers by the target's key, as their nodes say them; of a cluster in which

@@ -83,12 +83,12 @@ func (e endpoint) through(ctx context.Context, cfg *pgx.ConnConfig, table, token
 
 // patience is how long one try through the endpoint may take: a primary that hangs is a usual reason for a failover, and clients
 // come to the new one all the same.
-func (e endpoint) patience(read time.Duration) time.Duration {
+func (e endpoint) patience(ctx context.Context, read time.Duration) time.Duration {
 	cfg, err := e.config()
 	if err != nil {
 		return 2 * read
 	}
-	return dsn.AsClients(cfg, 2*read)
+	return dsn.AsClients(ctx, cfg, 2*read)
 }
 
 // retryPath is how often a write is tried again: addresses may need a moment to lead to the new primary.
@@ -102,7 +102,7 @@ func (e endpoint) write(ctx context.Context, cluster Cluster, token string, prim
 	tick := time.NewTicker(retryPath)
 	defer tick.Stop()
 	for {
-		visitCtx, cancel := context.WithTimeout(ctx, e.patience(cluster.ReadTimeout))
+		visitCtx, cancel := context.WithTimeout(ctx, e.patience(ctx, cluster.ReadTimeout))
 		a, err := e.visit(visitCtx, cluster.HeartbeatTable, token)
 		cancel()
 		if err == nil && a.is(primary) {
