@@ -190,7 +190,7 @@ func wantsReason(st pointsman.State, id string) bool {
 		return at && run.Steps[i].Gate.Policy.ReasonRequired
 	}
 	p, ok := st.Proposal(id)
-	return ok && p.State == pointsman.ProposalReady && p.Policy.ReasonRequired && strings.TrimSpace(p.Reason) == ""
+	return ok && p.State == pointsman.ProposalReady && p.Already == "" && p.Policy.ReasonRequired && strings.TrimSpace(p.Reason) == ""
 }
 
 // ballot is the vote that a button means: the button of a gate names a run, the one of a card its proposal.

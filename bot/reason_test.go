@@ -30,6 +30,20 @@ func TestAnApproveThatWantsAReasonAsksForIt(t *testing.T) {
 	}
 }
 
+// Somebody else has done it while the card was being read: nobody should give a reason for what there is nothing to do for.
+func TestAnApproveThatHasNothingToDoAsksForNoReason(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := &tale{t: w.t, now: w.now}
+	plan := encoded(t, failover(needs(1), func(p *pointsman.Plan) { p.Policy.ReasonRequired = true }))
+	w.tell(webhook(primaryDown(pointsman.AlertFiring)), pointsman.Ready{Proposal: "INC-7/P1", Generation: 1, Plan: plan, Facts: s.facts(), Eligible: []string{"Ana Ruiz"}})
+	w.flush()
+	card := w.room.WaitMessage("PrimaryDown", "Approvals")
+	w.tell(pointsman.Recheck{Proposal: "INC-7/P1", By: by(ben)}, pointsman.Ready{Proposal: "INC-7/P1", Generation: 2, Plan: plan, Facts: s.facts(), Already: "pg-2 is primary"})
+	card.Click("U0ANA", "Approve")
+	w.room.WaitEphemeral("U0ANA", "there is nothing to do: pg-2 is primary")
+}
+
 func TestAGateThatWantsAReasonAsksForIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
