@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -136,21 +137,35 @@ func beingEngaged(name, id string) pointsman.Answer {
 	return pointsman.Answer{Code: pointsman.CodeUnderway, ID: id, Text: fmt.Sprintf("%s is being engaged as %s; it was not read back yet", name, id)}
 }
 
-// voteWhenReady approves the plan in the name of whoever asked for it. Voting twice with the same once is one vote.
+// voteWhenReady approves the plan in the name of whoever asked for it. Voting twice with the same once is one vote. Where somebody has
+// the plan checked again in between, Refresh checks on the card or another order, the order has not changed: it waits for that, too.
 func (s *switches) voteWhenReady(ctx context.Context, o order) voted {
 	p, err := s.fresh(ctx, o.proposal, o.by, o.older)
-	if err != nil {
-		return voted{err: err}
+	for n := 1; err == nil; n++ {
+		if p.State == pointsman.ProposalReady && p.Already != "" {
+			return voted{ans: pointsman.Answer{Code: pointsman.CodeDuplicate, Text: fmt.Sprintf("%s is engaged already: %s", o.name, p.Already), ID: p.ID}}
+		}
+		once := suffixed(o.once, "vote")
+		if n > 1 {
+			once = suffixed(once, strconv.Itoa(n))
+		}
+		var res pointsman.Result
+		res, err = s.store.Do(ctx, pointsman.CastVote{Proposal: p.ID, Digest: p.Digest, Verdict: pointsman.Approve, Reason: o.reason, By: o.by, Once: once})
+		if err != nil {
+			break
+		}
+		if res.Answer.Code != pointsman.CodeChanged {
+			return counted(res, p.ID)
+		}
+		p, err = s.checked(ctx, o.proposal)
 	}
-	if p.State == pointsman.ProposalReady && p.Already != "" {
-		return voted{ans: pointsman.Answer{Code: pointsman.CodeDuplicate, Text: fmt.Sprintf("%s is engaged already: %s", o.name, p.Already), ID: p.ID}}
-	}
-	res, err := s.store.Do(ctx, pointsman.CastVote{Proposal: p.ID, Digest: p.Digest, Verdict: pointsman.Approve, Reason: o.reason, By: o.by, Once: suffixed(o.once, "vote")})
-	if err != nil {
-		return voted{err: err}
-	}
+	return voted{err: err}
+}
+
+// counted is what became of a vote that was cast.
+func counted(res pointsman.Result, proposal string) voted {
 	v := voted{ans: res.Answer, own: res.Answer.Code == pointsman.CodeAccepted}
-	decided, _ := res.State.Proposal(p.ID)
+	decided, _ := res.State.Proposal(proposal)
 	switch {
 	case strings.Contains(res.Answer.ID, "/R"):
 		v.run = res.Answer.ID

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -101,6 +102,61 @@ func TestACheckThatBeganBeforeTheOrderIsNotItsAnswer(t *testing.T) {
 	<-first // of either check: both began after it
 	if ans := <-second; ans.ID != "INC-1/R1" || strings.Contains(ans.Text, "engaged already") {
 		t.Errorf("%+v", ans)
+	}
+}
+
+// refreshed has the checks run again right before the first vote.
+type refreshed struct {
+	decider
+	once *sync.Once
+}
+
+func (r refreshed) Do(ctx context.Context, cmd pointsman.Command) (pointsman.Result, error) {
+	if vote, ok := cmd.(pointsman.CastVote); ok {
+		r.once.Do(func() {
+			ben := pointsman.Actor{Person: pointsman.Person{ID: "ben"}, Door: pointsman.DoorSlack}
+			_, _ = r.decider.Do(ctx, pointsman.Recheck{Proposal: vote.Proposal, By: ben}) // the vote tells whether they run
+		})
+	}
+	return r.decider.Do(ctx, cmd)
+}
+
+// Ben presses Refresh checks on the card between the end of the checks and the vote of Ana's order. Her order stands, whichever
+// plan these checks bring, and where they find the switch engaged that is her answer.
+func TestAnOrderOutlivesARefreshOfItsChecks(t *testing.T) {
+	t.Parallel()
+	again := risky()
+	again.Expires = time.Hour
+	for name, c := range map[string]struct {
+		found  pointsman.Ready
+		policy pointsman.Policy
+		code   pointsman.Code
+		text   string
+	}{
+		"the same plan":   {pointsman.Ready{Generation: 2}, risky(), pointsman.CodeAccepted, "payouts is engaged and was read back as engaged (INC-1/R1)"},
+		"another plan":    {pointsman.Ready{Generation: 2}, again, pointsman.CodeAccepted, "payouts is engaged and was read back as engaged (INC-1/R1)"},
+		"engaged already": {pointsman.Ready{Generation: 2, Already: "holds, by Ben"}, risky(), pointsman.CodeDuplicate, "payouts is engaged already: holds, by Ben"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := newEngaging(t, nil, time.Minute)
+			e.door.store = refreshed{e.door.store, new(sync.Once)}
+			order := e.ordered("1", 200)
+			e.said(pointsman.EvProposalRequested)
+			e.ready(risky())
+			e.said(pointsman.EvVoteRefused)
+			e.found(c.found, c.policy)
+			if c.code == pointsman.CodeAccepted {
+				e.carriedOut(pointsman.StepDone)
+			}
+			if ans := <-order; ans.Code != c.code || ans.Text != c.text {
+				t.Errorf("%+v", ans)
+			}
+			st, err := e.db.State(t.Context(), "INC-1")
+			if p := st.Proposals[0]; err != nil || c.code == pointsman.CodeAccepted && (len(p.Votes) != 1 || p.Votes[0].Digest != p.Digest) {
+				t.Errorf("%+v %v", p.Votes, err)
+			}
+		})
 	}
 }
 
