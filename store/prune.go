@@ -16,9 +16,12 @@ const leastKept = 24 * time.Hour
 // pruneAtOnce bounds one deletion: on SQLite nobody else writes meanwhile.
 const pruneAtOnce = 500
 
+// timesKept is how many of the newest times of each step on each target are kept: twice as many as a slow one is told by.
+const timesKept = 200
+
 // Prune deletes what is of no use any more since before: deliveries that were said or given up, of incidents that were
-// resolved by then or of none, and the names of requests, which nobody repeats after so long. It returns how many rows
-// went. The log is never touched: it says for ever what was said and who asked.
+// resolved by then or of none, the names of requests, which nobody repeats after so long, and how long steps took of which
+// newer runs tell enough. It returns how many rows went. The log is never touched: it says for ever what was said and who asked.
 func (s *Store) Prune(ctx context.Context, before time.Time) (int64, error) {
 	if err := s.cut(); err != nil {
 		return 0, err // what was lost is being found out; nothing more may go
@@ -29,6 +32,9 @@ func (s *Store) Prune(ctx context.Context, before time.Time) (int64, error) {
 		{"deliveries", "id", `SELECT d.id FROM deliveries d LEFT JOIN incidents i ON i.id = d.incident
 			WHERE d.state <> 'pending' AND d.due_at < $1 AND (i.id IS NULL OR i.state = 'resolved' AND i.resolved_at < $1) ORDER BY d.id LIMIT $2`},
 		{"seen", "once", `SELECT once FROM seen WHERE at < $1 ORDER BY at LIMIT $2`},
+		// A run goes as a whole, when none of its steps is among the newest of its kind: one that is seldom reached is still judged.
+		{"step_times", "run_id", fmt.Sprintf(`SELECT run_id FROM (SELECT run_id, at, ROW_NUMBER() OVER (PARTITION BY kind, target, runbook, step ORDER BY at DESC) AS nth
+			FROM step_times) t GROUP BY run_id HAVING MIN(nth) > %d AND MAX(at) < $1 ORDER BY MAX(at) LIMIT $2`, timesKept)},
 	} {
 		for {
 			n, err := s.pruneSome(ctx, what.table, what.key, what.find, micros(before))

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -68,5 +69,39 @@ func pruned(t *testing.T, s *story) {
 	ask.Verb, ask.Reason = pointsman.Unfreeze, ""
 	if ans := s.do(ask).Answer; ans.Code != pointsman.CodeAccepted { // the name is free again after so long
 		t.Errorf("a request of the same name is %+v", ans)
+	}
+}
+
+// prunedTimes: a target whose runbook is drilled every night must not fill the table, and what a slow step is told by stays, also of a
+// step that is seldom reached.
+func prunedTimes(t *testing.T, s *story) {
+	at := s.now.now().UnixMicro()
+	rows := func(target, step string, number, runs int) string {
+		return fmt.Sprintf(`INSERT INTO step_times (run_id, number, kind, target, runbook, step, at, took)
+			WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+			SELECT 'INC-' || i || '/%s', %d, 'test.nothing', '%s', 'failover', '%s', %d + i * 1000000, i FROM n`, runs, target, number, target, step, at)
+	}
+	if err := s.sql(rows("postgres/a", "fence", 1, 1500), rows("postgres/a", "undo the fence", 2, 50), rows("postgres/b", "fence", 1, 3)); err != nil {
+		t.Fatal(err)
+	}
+	known := func() (all [][]time.Duration) {
+		for _, of := range [][2]string{{"a", "fence"}, {"a", "undo the fence"}, {"b", "fence"}} {
+			all = append(all, must(s.Took(t.Context(), "failover", target(of[0]), "test.nothing", of[1], 100))(t))
+		}
+		return all
+	}
+	before := known()
+	if n := must(s.Prune(t.Context(), s.now.now()))(t); n != 0 {
+		t.Errorf("%d rows went before their time", n)
+	}
+	s.now.pass(40 * 24 * time.Hour)
+	if n := must(s.Prune(t.Context(), s.now.now()))(t); n != 1500-50-200 {
+		t.Errorf("%d rows went, want all but the newest 200 of the fence, and the 50 that were undone", n)
+	}
+	if diff := cmp.Diff(before, known()); diff != "" {
+		t.Errorf("what a slow step is told by (-before +after)\n%s", diff)
+	}
+	if n := must(s.Prune(t.Context(), s.now.now()))(t); n != 0 {
+		t.Errorf("%d more rows went the second time", n)
 	}
 }

@@ -68,6 +68,7 @@ func Run(t *testing.T, fresh func(testing.TB) store.Config) {
 		{"an attempt that did not get through makes room for the newer edit", overtaken},
 		{"a page whose sender died is not sent for what is over", died},
 		{"what has served is deleted, and nothing else", pruned},
+		{"of how long steps took the newest stay", prunedTimes},
 		{"a cursor never skips an event", cursors},
 		{"the chain holds after concurrent commits", chain},
 		{"the log only grows", growing},
