@@ -94,9 +94,9 @@ func TestByHandNamesTheDatabaseAndNobodyWhoConnects(t *testing.T) {
 		look = "SELECT engaged, reason, updated_at, pg_catalog.pg_is_in_recovery() AS standby" + row
 	)
 	for dsn, want := range map[string]string{
-		file:           `PGTZ=UTC PGCONNECT_TIMEOUT=5 psql -Xw -v ON_ERROR_STOP=1 -h db-1,2001:db8::1 -p 5433,5432 -d 'dbname='\''ops'\'' target_session_attrs=read-write' -c '` + look + `'`,
+		file:           `PGTZ=UTC PGOPTIONS= psql -Xw -v ON_ERROR_STOP=1 -h db-1,2001:db8::1 -p 5433,5432 -d 'dbname=ops connect_timeout=5 target_session_attrs=read-write hostaddr=' -c '` + look + `'`,
 		file + "-gone": `echo 'NOT DONE: connect to the database of kill switch trading, whose connection string could not be read for this plan, and run there: ` + look + `;'; false`,
-		"one":          `PGTZ=UTC PGCONNECT_TIMEOUT=5 psql -Xw -v ON_ERROR_STOP=1 -h db-1 -p 5432 -d ops -c '` + look + `'`,
+		"one":          `PGTZ=UTC PGOPTIONS= psql -Xw -v ON_ERROR_STOP=1 -h db-1 -p 5432 -d 'dbname=ops connect_timeout=5 target_session_attrs=any hostaddr=' -c '` + look + `'`,
 	} {
 		s := killswitch.Switch{Name: "trading", DSNFile: dsn, Table: "ops.halt", ID: 3}
 		if dsn == "one" {

@@ -34,9 +34,9 @@ func (p Pooler) psql(sql string) command {
 func (n Node) each(query string) command {
 	words, err := n.words(maintenance)
 	if err != nil {
-		return unreachable(n.Name, query+` \gexec`)
+		return unreachable(n.Name, query+` \gexec`, err)
 	}
-	return command{line: "echo " + actions.Shell(query+` \gexec`) + " | PGOPTIONS='-c synchronous_commit=local' " + actions.Shell(words...)}
+	return command{line: "echo " + actions.Shell(query+` \gexec`) + " | " + words[0] + "'-c synchronous_commit=local' " + actions.Shell(words[1:]...)}
 }
 
 // commands are a command in the consoles of poolers.

@@ -17,67 +17,98 @@ import (
 // gate is what a command by hand asks before it runs: pasted with all the others, it must stop by itself. Each server is asked
 // once, and what it said is told where nothing was done. One that cannot be asked has said nothing.
 type gate struct {
-	asked []string // the names of the nodes, in the order of their answers
-	lines []string // said1=$(...)
-	heard []string // the words that tell the answers
-	holds []string // conditions of the shell
-	blind []string // servers to which no way is known
+	asked []question // in the order of their answers
+	lines []string   // functions, and said1=$(...)
+	heard []string   // the words that tell the answers
+	holds []string   // conditions of the shell
+	blind []string   // servers to which no way is known, and why
 }
+
+// question is what a node is asked, as a function of the shell and what stands behind host and port.
+type question struct{ node, function, words string }
 
 // isStandbySQL is answered with t by a standby and with f by a primary.
 const isStandbySQL = "SELECT pg_is_in_recovery()"
 
-// says is the condition that the server answers t or f. Silence is neither.
-func (g *gate) says(n Node, is string) string {
-	for i, name := range g.asked {
-		if name == n.Name {
-			return fmt.Sprintf(`[ "$said%d" = %s ]`, i+1, is)
+// The functions of the shell take a host and its port. A line of them names each host once, and Slack, which must show it whole, still
+// does with five nodes. They go where they are told to, see dsn.Exactly.
+const (
+	// ask asks a node as dsn.Psql does.
+	ask = `ask() { PGOPTIONS= psql -XwAt -h "$1" -p "$2" -d 'dbname=` + maintenance + ` connect_timeout=5 target_session_attrs=any hostaddr=' -c "${3:-` + isStandbySQL + `}"; }`
+	// noResponse: pg_isready finds nobody at all, within five seconds. It says so of what refuses connections, and not of a server that is
+	// full, that starts or that refuses the login, which takes the writes of others. The second question is for a machine on which TLS itself
+	// fails. With that it tells the port only, so it is not heard.
+	noResponse = `ready() { pg_isready -qt 5 -h "$1" -p "$2" -d "$3 hostaddr="; }; ` +
+		`no_response() { ready "$1" "$2"; [ $? -eq 2 ] && ready "$1" "$2" 'sslmode=disable gssencmode=disable'; [ $? -eq 2 ]; }`
+	// look says what a node answers, or that nobody is there. pg_isready has no response from a name that it cannot look up, either, and that
+	// tells of the person's machine, not of the server: getent ends with 2 then, and a shell without it with 127. An address needs none.
+	look = `look() { said=$(ask "$1" "$2"); [ -z "$said" ] && { [ "$3" ] || getent hosts "$1" >/dev/null; } && no_response "$1" "$2" && said='no response'; echo "$said"; }`
+	// harmless takes what look said.
+	harmless = `harmless() { [ "$1" = t ] || [ "$1" = 'no response' ]; }`
+)
+
+func (g *gate) define(functions ...string) {
+	for _, f := range functions {
+		if !slices.Contains(g.lines, f) {
+			g.lines = append(g.lines, f)
 		}
 	}
-	words, err := n.words(maintenance, "-At")
-	if err != nil {
-		return g.unknown(n.Name)
+}
+
+// answer is the variable of the shell that holds the answer, and heard the words that tell it, by its number. There is none of a server that
+// nothing here can ask.
+func (g *gate) answer(q question, n Node, heard string) (string, bool) {
+	i := slices.Index(g.asked, q)
+	if i < 0 {
+		cfg, err := n.single()
+		if err != nil {
+			g.unknown(n.Name, err)
+			return "", false
+		}
+		host, port := dsn.One(cfg)
+		i, g.asked = len(g.asked), append(g.asked, q)
+		g.lines = append(g.lines, fmt.Sprintf("said%d=$(%s)", i+1, strings.TrimSpace(actions.Shell(q.function, host, port)+" "+q.words)))
+		g.heard = append(g.heard, fmt.Sprintf(heard, i+1))
 	}
-	g.asked = append(g.asked, n.Name)
-	g.lines = append(g.lines, fmt.Sprintf("said%d=$(%s)", len(g.asked), actions.Shell(append(words, "-c", isStandbySQL)...)))
-	g.heard = append(g.heard, actions.Shell(n.Name)+fmt.Sprintf(` "${said%d:-said neither};"`, len(g.asked)))
-	return g.says(n, is)
+	return fmt.Sprintf(`"$said%d"`, i+1), true
+}
+
+// saidBy are the words for what a node said of itself.
+func saidBy(n Node) string { return actions.Shell(n.Name) + ` "${said%d:-said neither};"` }
+
+// says is the condition that the server answers t or f. Silence is neither.
+func (g *gate) says(n Node, is string) string {
+	g.define(ask)
+	said, ok := g.answer(question{node: n.Name, function: "ask"}, n, saidBy(n))
+	if !ok {
+		return "false"
+	}
+	return "[ " + said + " = " + is + " ]"
+}
+
+// harmless is the condition that the node is a standby, or that nobody is there at all.
+func (g *gate) harmless(n Node) string {
+	cfg, err := n.single()
+	if err != nil {
+		return g.unknown(n.Name, err)
+	}
+	q := question{node: n.Name, function: "look"}
+	// An interface has another name elsewhere, and the folder of a socket is no name: the server there is one of Pointsman's machine, which
+	// the person's need not be.
+	if ip, err := netip.ParseAddr(cfg.Host); err == nil && ip.Zone() == "" {
+		q.words = "known"
+	}
+	g.define(ask, noResponse, look, harmless)
+	said, _ := g.answer(q, n, saidBy(n))
+	return "harmless " + said
 }
 
 // unknown is a server that nothing here can ask: no line is written that would have to.
-func (g *gate) unknown(name string) string {
-	if !slices.Contains(g.blind, name) {
-		g.blind = append(g.blind, name)
+func (g *gate) unknown(name string, err error) string {
+	if told := name + ", " + unread(err); !slices.Contains(g.blind, told) {
+		g.blind = append(g.blind, told)
 	}
 	return "false"
-}
-
-// noResponse is a function of the shell, for whom several nodes are asked about: pg_isready finds nobody at all, within five seconds.
-// It says so of what refuses connections, and not of a server that is full, that starts or that refuses the login, which takes the
-// writes of others. The second question is for a machine on which TLS itself fails.
-const noResponse = `no_response() { pg_isready -t 5 "$@"; [ $? -eq 2 ] && PGSSLMODE=disable PGGSSENCMODE=disable pg_isready -t 5 "$@"; [ $? -eq 2 ]; }`
-
-// harmless is the condition that the node is a standby, or that nobody is there at all. pg_isready has no response from a name that it
-// cannot look up, either, so that is asked first: what the person's machine does not know is told of that machine, not of the server.
-func (g *gate) harmless(n Node) string {
-	standby := g.says(n, "t")
-	cfg, err := n.single()
-	if err != nil {
-		return standby // false, and it counts as unknown already
-	}
-	if !slices.Contains(g.lines, noResponse) {
-		g.lines = append(g.lines, noResponse)
-	}
-	return "{ " + standby + " || { " + known(cfg.Host) + "no_response " + actions.Shell(dsn.At(cfg)...) + "; }; }"
-}
-
-// known lets go on where the machine can look the host up; getent ends with 2 where it cannot, and a shell without it with 127. The
-// folder of a socket is no name: the server there is one of Pointsman's machine, which this one need not be.
-func known(host string) string {
-	if ip, err := netip.ParseAddr(host); err == nil && ip.Zone() == "" { // an interface has another name elsewhere
-		return ""
-	}
-	return actions.Shell("getent", "hosts", host) + " >/dev/null && "
 }
 
 // require adds a condition.
@@ -88,7 +119,7 @@ func (g *gate) require(condition string) { g.holds = append(g.holds, condition) 
 func (g *gate) only(why string, c command) string {
 	switch {
 	case len(g.blind) > 0:
-		return actions.NotDone("nothing here can ask %s, whose connection string could not be read for this plan. %s; once people have seen that themselves: %s", strings.Join(g.blind, ", "), why, cmp.Or(c.line, c.words))
+		return actions.NotDone("nothing here can ask %s. %s; once people have seen that themselves: %s", strings.Join(g.blind, ", nor "), why, cmp.Or(c.words, c.line))
 	case len(g.holds) == 0 || c.line == "":
 		return c.String()
 	}
@@ -99,6 +130,9 @@ func (g *gate) only(why string, c command) string {
 	return strings.Join(append(g.lines, "if "+strings.Join(g.holds, " && ")+"; then "+c.line+"; else "+not+"; false; fi"), "; ")
 }
 
+// errSeveral is of an address that must lead to one server.
+var errSeveral = errors.New("it names several servers")
+
 // single is the way to exactly one server. Of several psql would choose the one that takes writes, which may be another node.
 func (a Address) single() (*pgx.ConnConfig, error) {
 	cfg, err := a.config()
@@ -106,7 +140,7 @@ func (a Address) single() (*pgx.ConnConfig, error) {
 		return nil, err
 	}
 	if len(dsn.Hosts(cfg)) > 1 {
-		return nil, errors.New("it names several servers")
+		return nil, errSeveral
 	}
 	return cfg, nil
 }
@@ -120,7 +154,7 @@ func (a Address) words(database string, flags ...string) ([]string, error) {
 	return dsn.Psql(cfg, cmp.Or(database, cfg.Database, cfg.User), flags...), nil
 }
 
-// command is a line for the shell or, where none can be written, the words for a person.
+// command is a line for the shell, and the words for a person where none may be written.
 type command struct{ line, words string }
 
 func (c command) String() string {
@@ -135,7 +169,7 @@ func (c command) String() string {
 func (a Address) psql(name, database, sql string) command {
 	words, err := a.words(database)
 	if err != nil {
-		return unreachable(name, sql)
+		return unreachable(name, sql, err)
 	}
 	return command{line: actions.Shell(append(words, "-c", sql)...)}
 }
@@ -149,6 +183,14 @@ func (n Node) as(name, sql string) command {
 	return c
 }
 
-func unreachable(name, what string) command {
-	return command{words: fmt.Sprintf("connect to %s, whose connection string could not be read for this plan, and run there: %s", name, what)}
+func unreachable(name, what string, err error) command {
+	return command{words: fmt.Sprintf("connect to %s, %s, and run there: %s", name, unread(err), what)}
+}
+
+// unread says why there is no way to a server.
+func unread(err error) string {
+	if errors.Is(err, errSeveral) {
+		return "whose connection string names several servers"
+	}
+	return "whose connection string could not be read for this plan"
 }

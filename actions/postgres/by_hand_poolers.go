@@ -86,7 +86,7 @@ func (c Cluster) resuming(poolers []Pooler, nodes ...Node) (out []string) {
 			if to, err := n.place(); err == nil {
 				ways = append(ways, "{ "+g.leads(c, p, to)+" && "+g.says(n, "f")+"; }")
 			} else {
-				g.unknown(n.Name)
+				g.unknown(n.Name, err)
 			}
 		}
 		g.require("{ " + strings.Join(ways, " || ") + "; }")
@@ -99,7 +99,7 @@ func (c Cluster) resuming(poolers []Pooler, nodes ...Node) (out []string) {
 func (g *gate) leads(c Cluster, p Pooler, to ini.Place) string {
 	words, err := p.Console.words(consoleDatabase, "-At")
 	if err != nil {
-		return g.unknown("the console of " + p.Name)
+		return g.unknown("the console of "+p.Name, err)
 	}
 	line := "led=$(" + actions.Shell(append(words, "-c", "SHOW DATABASES")...) + " | " +
 		actions.Shell("grep", "-E", "-e", "^"+regexp.QuoteMeta(p.entry(c))+`\|`) + ` | cut -d '|' -f 2,3 | tr '|' :)`

@@ -8,35 +8,37 @@ import (
 	"github.com/pointsman/pointsman/actions/postgres/dsn"
 )
 
-// promoting is the command that promotes the node, if it is a standby yet and each other one says that it is a standby, too, or
-// nobody answers there at all. What else gives no response looks the same from here: of that a person must make sure.
-func (c Cluster) promoting(node Node) []string {
-	var g gate
-	g.require(g.says(node, "t"))
-	why := node.Name + " must be a standby yet"
+// promoting is the command that promotes the node, if the gate that it is given lets it, which says why, and each other node says that it is a
+// standby, or nobody answers there at all. What else gives no response looks the same from here: of that a person must make sure.
+func (c Cluster) promoting(g *gate, why string, node Node) []string {
 	for _, other := range c.Nodes {
 		if other.Name != node.Name {
 			g.require(g.harmless(other))
-			why += ", and " + other.Name + " a standby or stopped"
+			why += ", and " + other.Name
 		}
 	}
-	why += "; it counts as stopped where this machine knows its name (getent hosts) and pg_isready has no response, as also from one that hangs or cannot fork, or through a firewall"
+	why += " a standby or stopped: no response (pg_isready) from a name that is known here (getent hosts), as also from one that hangs"
 	return []string{
 		actions.Remark("first make certain that no other node takes writes or will: one that does not answer must be stopped, and kept from starting. No response comes also from one that hangs or cannot fork, through a firewall, and where its name leads elsewhere"),
 		g.only(why, node.promotion()),
 	}
 }
 
-// promotion tells what became of it: the server goes on also where psql was cut off, or the wait of 60 s was over.
+// promotion tells what became of it: the server goes on also where psql was cut off, or the wait of 60 s was over. It uses what the gate
+// defines.
 func (n Node) promotion() command {
 	const sql = "SELECT pg_promote(true, 60)"
-	words, err := n.words(maintenance, "-At")
+	cfg, err := n.single()
 	if err != nil {
-		return unreachable(n.Name, sql)
+		return unreachable(n.Name, sql, err)
 	}
+	host, port := dsn.One(cfg)
 	well := "echo " + actions.Shell(n.Name+" is a primary now")
 	lost := "echo " + actions.Shell("NOT KNOWN whether "+n.Name+" is a primary now or becomes one yet: ask it, "+isStandbySQL+", and start no other node before it is told")
-	return command{line: `if [ "$(` + actions.Shell(append(words, "-c", sql)...) + `)" = t ]; then ` + well + "; else " + lost + "; false; fi"}
+	return command{
+		line:  `if [ "$(` + actions.Shell("ask", host, port, sql) + `)" = t ]; then ` + well + "; else " + lost + "; false; fi",
+		words: n.psql(sql).line,
+	}
 }
 
 // ByHand implements actions.Handy. There is no way back: a promoted server has a history of its own.
@@ -46,7 +48,9 @@ func (a Promote) ByHand(in actions.Input) (do, undo []string) {
 		return nil, nil
 	}
 	node, _ := cluster.node(args.Candidate)
-	return cluster.promoting(node), nil
+	var g gate
+	g.require(g.says(node, "t"))
+	return cluster.promoting(&g, node.Name+" must be a standby yet", node), nil
 }
 
 // ByHand implements actions.Handy.
@@ -105,7 +109,9 @@ func (a Switchover) ByHand(in actions.Input) (do, undo []string) {
 		next = []Node{node}
 		do = append(do, actions.Remark("what %s has replayed must be beyond the Latest checkpoint location that pg_controldata tells of %s:", node.Name, old),
 			node.psql("SELECT pg_last_wal_replay_lsn()").String())
-		do = append(do, cluster.promoting(node)...)
+		var g gate
+		g.require(g.says(node, "t"))
+		do = append(do, cluster.promoting(&g, node.Name+" must be a standby yet", node)...)
 		undo = append(undo, actions.Remark("whether %s is a standby yet:", node.Name), node.psql(isStandbySQL).String())
 	} else {
 		do = append(do, actions.Remark("wait until %s has replayed all of it, and there: SELECT pg_promote", node.Name))
@@ -119,7 +125,7 @@ func (a Switchover) ByHand(in actions.Input) (do, undo []string) {
 func (e endpoint) psql(sql string) command {
 	cfg, err := e.config()
 	if err != nil {
-		return unreachable("the address "+e.name, sql)
+		return unreachable("the address "+e.name, sql, err)
 	}
 	return command{line: actions.Shell(append(dsn.Psql(cfg, cmp.Or(cfg.Database, cfg.User)), "-c", sql)...)}
 }

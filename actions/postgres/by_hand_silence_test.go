@@ -1,8 +1,10 @@
 package postgres_test
 
 import (
-	"html"
+	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -22,6 +24,38 @@ func TestByHand_a_name_that_this_machine_does_not_know_is_no_silence(t *testing.
 	said, err := pasteWhole(t, lab.Superuser, do)
 	if err == nil || !strings.Contains(said, "NOT DONE: ") || !strings.Contains(said, "pg-1 said neither;") {
 		t.Errorf("%v\n%s", err, said)
+	}
+	awaitRow(t, w.pair.Standby, "SELECT pg_is_in_recovery()")
+}
+
+// TestByHand_leads_where_it_says_whatever_the_person_has_set: with PGHOSTADDR every node of the line was asked at one address. A standby
+// there that says t for all of them, or nobody there at all, and the line promoted beside a living primary.
+func TestByHand_leads_where_it_says_whatever_the_person_has_set(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, lab.PairOptions{})
+	services := filepath.Join(t.TempDir(), "services")
+	if err := os.WriteFile(services, []byte("[elsewhere]\nhostaddr=127.0.0.9\nport=1\ndbname=elsewhere\nconnect_timeout=0\ntarget_session_attrs=read-only\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	promote, _ := w.byHand(t, "postgres.promote", promoteArgs)
+	write, _ := w.byHand(t, "postgres.verify", promoteArgs)
+	settings := []string{
+		"PGHOSTADDR=127.0.0.9", "PGHOST=127.0.0.9", "PGPORT=1", "PGDATABASE=elsewhere", "PGTARGETSESSIONATTRS=read-only", "PGTARGETSESSIONATTRS=primary",
+		"PGOPTIONS=-c default_transaction_read_only=on", "PGSERVICE=elsewhere",
+	}
+	for _, set := range settings {
+		if said, err := pasteWhole(t, lab.Superuser, promote, "PGSERVICEFILE="+services, set); err == nil || !strings.Contains(said, "pg-2 t; pg-1 f;") {
+			t.Errorf("%s: %v\n%s", set, err, said)
+		}
+		if said, err := pasteWhole(t, lab.Superuser, write, "PGSERVICEFILE="+services, set); err != nil || !strings.Contains(said, "INSERT 0 1") {
+			t.Errorf("%s: %v\n%s", set, err, said)
+		}
+	}
+	w.turnsAway(t)
+	for _, set := range settings {
+		if said, err := pasteWhole(t, lab.Superuser, promote, "PGSERVICEFILE="+services, set); err == nil || !strings.Contains(said, "pg-2 t; pg-1 said neither;") {
+			t.Errorf("%s: %v\n%s", set, err, said)
+		}
 	}
 	awaitRow(t, w.pair.Standby, "SELECT pg_is_in_recovery()")
 }
@@ -54,15 +88,22 @@ func TestByHand_silence_counts_only_where_the_way_is_known(t *testing.T) {
 	}
 }
 
-// TestByHand_the_promotion_of_one_of_three_is_shown_whole: a command of more than 2,000 characters, as Slack counts them, is not on the
+// TestByHand_the_promotion_of_one_of_five_is_shown_whole: a command of more than 2,000 characters, as Slack counts them, is not on the
 // card.
-func TestByHand_the_promotion_of_one_of_three_is_shown_whole(t *testing.T) {
+func TestByHand_the_promotion_of_one_of_five_is_shown_whole(t *testing.T) {
 	t.Parallel()
-	w := &world{cluster: cluster("orders-db-1.eu-central.internal.example.com", "orders-db-2.eu-central.internal.example.com", "orders-db-3.eu-central.internal.example.com")}
+	var hosts []string
+	for i := range 5 {
+		hosts = append(hosts, fmt.Sprintf("orders-db-%d.eu-central.internal.example.com", i+1))
+	}
+	w := &world{cluster: cluster(hosts...)}
 	w.Clusters = postgres.New(postgres.Config{w.cluster}, nil)
-	do, _ := w.byHand(t, "postgres.promote", promoteArgs)
-	if n := utf8.RuneCountInString(html.EscapeString(do[1])); n > 2_000 { // and quotes, which Slack wants as they are
-		t.Errorf("%d characters: %s", n, do[1])
+	promote, _ := w.byHand(t, "postgres.promote", promoteArgs)
+	switchover, _ := w.byHand(t, "postgres.switchover", `{"cluster":"orders","candidate":"pg-2"}`)
+	for _, line := range append(promote, switchover...) {
+		if n := utf8.RuneCountInString(strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(line)); n > 2_000 {
+			t.Errorf("%d characters: %s", n, line)
+		}
 	}
 }
 
@@ -91,7 +132,7 @@ func TestByHand_no_command_waits_for_ever(t *testing.T) {
 	} {
 		do, undo := w.byHand(t, kind, with)
 		all := strings.Join(append(do, undo...), "\n")
-		if n := strings.Count(all, "psql -"); n == 0 || strings.Count(all, "PGCONNECT_TIMEOUT=5 psql -Xw ") != n {
+		if n := strings.Count(all, "psql -"); n == 0 || strings.Count(all, "psql -Xw") != n || strings.Count(all, " connect_timeout=5 target_session_attrs=") != n {
 			t.Errorf("%s:\n%s", kind, all)
 		}
 	}

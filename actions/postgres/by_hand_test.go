@@ -37,7 +37,7 @@ func paste(t *testing.T, user string, lines []string) string {
 	for _, line := range lines {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		cmd := exec.CommandContext(ctx, "sh", "-c", line)
-		cmd.Env = append(os.Environ(), "PGUSER="+user, "PGCONNECT_TIMEOUT=10", "PGOPTIONS=")
+		cmd.Env = append(os.Environ(), "PGUSER="+user)
 		cmd.WaitDelay = time.Second
 		said, err := cmd.CombinedOutput()
 		cancel()
@@ -49,14 +49,14 @@ func paste(t *testing.T, user string, lines []string) string {
 	return out.String()
 }
 
-// pasteWhole does it with all lines at once, as one text at a prompt.
-func pasteWhole(t *testing.T, user string, lines []string) (string, error) {
+// pasteWhole does it with all lines at once, as one text at a prompt, where the person has set that.
+func pasteWhole(t *testing.T, user string, lines []string, set ...string) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh")
 	cmd.Stdin = strings.NewReader(strings.Join(lines, "\n") + "\n")
-	cmd.Env = append(os.Environ(), "PGUSER="+user, "PGOPTIONS=")
+	cmd.Env = append(append(os.Environ(), "PGUSER="+user), set...)
 	cmd.WaitDelay = time.Second
 	said, err := cmd.CombinedOutput()
 	return string(said), err
@@ -187,7 +187,7 @@ func TestByHand_holds_no_secret(t *testing.T) {
 		}
 	}
 	do, _ := w.byHand(t, "postgres.verify", promoteArgs)
-	if want := "PGCONNECT_TIMEOUT=5 psql -Xw -h db-1.internal,db-2.internal -p 5432,5432 -d 'dbname='\\''app'\\'' target_session_attrs=read-write' -c "; !strings.HasPrefix(do[2], want) {
+	if want := "PGOPTIONS= psql -Xw -h db-1.internal,db-2.internal -p 5432,5432 -d 'dbname=app connect_timeout=5 target_session_attrs=read-write hostaddr=' -c "; !strings.HasPrefix(do[2], want) {
 		t.Errorf("an address of several hosts: %s", do[2])
 	}
 }

@@ -2,6 +2,7 @@ package dsn
 
 import (
 	"net"
+	"regexp"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -11,21 +12,34 @@ import (
 // their own. Of several hosts it goes to the one that takes writes; without a time limit it would wait for ever for one that takes
 // the connection and hangs. It reads no file of its own and asks for no password: the next pasted line would be taken for one.
 func Psql(cfg *pgx.ConnConfig, database string, flags ...string) []string {
-	hosts, _ := split(cfg)
-	if len(hosts) > 1 || strings.ContainsAny(database, "=:") { // psql would read such a name as a connection string
-		database = "dbname='" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(database) + "'"
-	}
+	hosts, ports := split(cfg)
+	wanted := "any"
 	if len(hosts) > 1 {
-		database += " target_session_attrs=read-write"
+		wanted = "read-write"
 	}
-	words := append([]string{"PGCONNECT_TIMEOUT=5", "psql", "-Xw"}, flags...)
-	return append(append(words, At(cfg)...), "-d", database)
+	words := append([]string{"PGOPTIONS=", "psql", "-Xw"}, flags...)
+	return append(words, "-h", strings.Join(hosts, ","), "-p", strings.Join(ports, ","), "-d", Exactly("dbname="+quoted(database), "connect_timeout=5", "target_session_attrs="+wanted))
 }
 
-// At are the hosts and ports, as psql and pg_isready take them.
-func At(cfg *pgx.ConnConfig) []string {
+// Exactly are settings of a connection that goes where -h says, whatever stands in the person's environment: a PGHOSTADDR, or the
+// hostaddr of a PGSERVICE, would lead it to another machine without a word. Where the setting is there and empty, neither is looked
+// at; it stands last, or what is behind it would be its value.
+func Exactly(settings ...string) string { return strings.Join(append(settings, "hostaddr="), " ") }
+
+var plain = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+
+// quoted is a value as a connection string has it.
+func quoted(value string) string {
+	if plain.MatchString(value) {
+		return value
+	}
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "'"
+}
+
+// One is the host and the port of the first server.
+func One(cfg *pgx.ConnConfig) (host, port string) {
 	hosts, ports := split(cfg)
-	return []string{"-h", strings.Join(hosts, ","), "-p", strings.Join(ports, ",")}
+	return hosts[0], ports[0]
 }
 
 func split(cfg *pgx.ConnConfig) (hosts, ports []string) {

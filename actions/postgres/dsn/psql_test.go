@@ -11,10 +11,10 @@ import (
 func TestPsqlLeadsWhereTheConnectionStringLeads(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"postgres://p:s3cret@pg-1/app":                      "PGCONNECT_TIMEOUT=5|psql|-Xw|-At|-h|pg-1|-p|5432|-d|app",
-		"postgres://p@pg-1:5433,pg-2/app":                   "PGCONNECT_TIMEOUT=5|psql|-Xw|-At|-h|pg-1,pg-2|-p|5433,5432|-d|dbname='app' target_session_attrs=read-write",
-		"host=2001:db8::1 port=5433 user=p dbname='a=b\\''": "PGCONNECT_TIMEOUT=5|psql|-Xw|-At|-h|2001:db8::1|-p|5433|-d|dbname='a=b\\''",
-		"host=/run/postgresql user=p dbname=app":            "PGCONNECT_TIMEOUT=5|psql|-Xw|-At|-h|/run/postgresql|-p|5432|-d|app",
+		"postgres://p:s3cret@pg-1/app":                      "PGOPTIONS=|psql|-Xw|-At|-h|pg-1|-p|5432|-d|dbname=app connect_timeout=5 target_session_attrs=any hostaddr=",
+		"postgres://p@pg-1:5433,pg-2/app":                   "PGOPTIONS=|psql|-Xw|-At|-h|pg-1,pg-2|-p|5433,5432|-d|dbname=app connect_timeout=5 target_session_attrs=read-write hostaddr=",
+		"host=2001:db8::1 port=5433 user=p dbname='a=b\\''": "PGOPTIONS=|psql|-Xw|-At|-h|2001:db8::1|-p|5433|-d|dbname='a=b\\'' connect_timeout=5 target_session_attrs=any hostaddr=",
+		"host=/run/postgresql user=p dbname=app":            "PGOPTIONS=|psql|-Xw|-At|-h|/run/postgresql|-p|5432|-d|dbname=app connect_timeout=5 target_session_attrs=any hostaddr=",
 	} {
 		cfg, err := dsn.Parse(text)
 		if err != nil {
