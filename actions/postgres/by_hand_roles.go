@@ -107,11 +107,7 @@ func (a Switchover) ByHand(in actions.Input) (do, undo []string) {
 	next := cluster.Nodes // to whom the poolers may lead then
 	if known {
 		next = []Node{node}
-		do = append(do, actions.Remark("what %s has replayed must be beyond the Latest checkpoint location that pg_controldata tells of %s:", node.Name, old),
-			node.psql("SELECT pg_last_wal_replay_lsn()").String())
-		var g gate
-		g.require(g.says(node, "t"))
-		do = append(do, cluster.promoting(&g, node.Name+" must be a standby yet", node)...)
+		do = append(do, cluster.succeeding(old, node)...)
 		undo = append(undo, actions.Remark("whether %s is a standby yet:", node.Name), node.psql(isStandbySQL).String())
 	} else {
 		do = append(do, actions.Remark("wait until %s has replayed all of it, and there: SELECT pg_promote", node.Name))
@@ -119,6 +115,20 @@ func (a Switchover) ByHand(in actions.Input) (do, undo []string) {
 	do = append(append(do, actions.Remark("lead the poolers, or the address of the clients, to %s", node.Name)), cluster.resuming(cluster.Poolers, next...)...)
 	undo = append(undo, actions.Remark("with t, start %s again, if it is stopped", old), actions.Remark("with f, %s is the primary: lead the poolers to it", node.Name))
 	return do, append(undo, cluster.resuming(cluster.Poolers, cluster.Nodes...)...)
+}
+
+// succeeding is the promotion of a standby that has everything of the old primary, whose last record a person reads there. What was typed
+// counts once: that of an earlier attempt would be less than there is now.
+func (c Cluster) succeeding(old string, node Node) []string {
+	var g gate
+	g.define("end=$final; final=", ask)
+	q := question{node.Name, "ask", `"SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() > '$end'"`}
+	heard := actions.Shell(node.Name+" beyond") + ` "${end:-final, which is not set}: ${said%d:-not told};"`
+	if said, ok := g.answer(q, node, heard); ok {
+		g.require("[ " + said + " = t ]")
+	}
+	typed := actions.Remark("then pg_controldata of %s must say shut down, and its Latest checkpoint location is what to write after final= in a line of its own, such as final=0/3000028", old)
+	return append([]string{typed}, c.promoting(&g, node.Name+" must be a standby that has replayed beyond final, which is set anew each time", node)...)
 }
 
 // psql goes to the server that takes writes, where the address names several.

@@ -2,8 +2,10 @@ package postgres_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -138,6 +140,26 @@ func TestByHand_the_commands_of_a_hand_over_do_what_the_steps_would_have_done(t 
 		}
 		if got := w.poolerAndRoles(t); !strings.Contains(got, "pg-1 false pg-2 true paused 0") {
 			t.Errorf("%s, want nothing changed", got)
+		}
+		if err := w.pair.StopPrimary(t.Context(), lab.Fast); err != nil {
+			t.Fatal(err)
+		}
+		// Stopped in order, and nobody has looked yet whether pg-2 has all of it.
+		i := slices.IndexFunc(do, func(line string) bool { return strings.Contains(line, "pg_promote") })
+		ended := strings.TrimSpace(fmt.Sprint(w.order(t, "inspect"))) // as pg_controldata tells it
+		final := "final=" + regexp.MustCompile(`checkpoint_lsn=(\S+)`).FindStringSubmatch(ended)[1]
+		for _, c := range []struct{ before, after, want string }{
+			{"", "", "Seen now, where a standby says t and a primary f: pg-2 beyond final, which is not set: not told;"},
+			{"final=FF/0", "", "Seen now, where a standby says t and a primary f: pg-2 beyond FF/0: f;"},
+			{final, "echo left: $final", "pg-2 is a primary now\nleft:\n"}, // another attempt sets it anew
+		} {
+			said, _ := pasteWhole(t, lab.Superuser, []string{c.before, do[i], c.after})
+			if !strings.Contains(said, c.want) {
+				t.Errorf("%q: %s, want %q", c.before, said, c.want)
+			}
+		}
+		if got := w.poolerAndRoles(t); !strings.Contains(got, "pg-1 down pg-2 false") {
+			t.Errorf("%s, want pg-2 promoted", got)
 		}
 		// Clients are let go only where a server runs for them.
 		if len(undo) < 4 || !strings.HasPrefix(undo[2], "# with t, start pg-1 again") {
