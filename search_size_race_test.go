@@ -3,6 +3,6 @@
 package pointsman
 
 // usualStates under the race detector; the whole search runs without it.
-const usualStates = 300
+const usualStates = 100
 
 const leastStates = 0
