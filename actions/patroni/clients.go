@@ -51,10 +51,13 @@ func (c Clients) takesAny() bool {
 	return true
 }
 
-func connect(ctx context.Context, cfg *pgx.ConnConfig) (*pgx.Conn, error) {
+// opener is a way to a session: the driver's, which is that of clients, or dsn.Beside.
+type opener func(context.Context, *pgx.ConnConfig) (*pgx.Conn, error)
+
+func connect(ctx context.Context, cfg *pgx.ConnConfig, open opener) (*pgx.Conn, error) {
 	cfg.RuntimeParams["application_name"] = "pointsman"
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec // no prepared statements: a pooler may stand in between
-	conn, err := pgx.ConnectConfig(ctx, cfg)
+	conn, err := open(ctx, cfg)
 	return conn, told(err, cfg.Password)
 }
 
@@ -96,13 +99,13 @@ func (c Cluster) visit(ctx context.Context, token string) (arrival, error) {
 	if err != nil {
 		return arrival{At: time.Now()}, err
 	}
-	return c.through(ctx, cfg, token)
+	return c.through(ctx, cfg, pgx.ConnectConfig, token)
 }
 
 // through is a visit, all in one transaction, because a pooler may give each its own server.
-func (c Cluster) through(ctx context.Context, cfg *pgx.ConnConfig, token string) (arrival, error) {
+func (c Cluster) through(ctx context.Context, cfg *pgx.ConnConfig, open opener, token string) (arrival, error) {
 	a := arrival{At: time.Now()}
-	conn, err := connect(ctx, cfg)
+	conn, err := connect(ctx, cfg, open)
 	if err != nil {
 		return a, err
 	}
@@ -128,20 +131,19 @@ func (c Cluster) asClients(ctx context.Context, token string) (arrival, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, budget(ctx, dsn.AsClients(ctx, cfg, c.ReadTimeout)))
 	defer cancel()
-	return c.through(ctx, cfg, token)
+	return c.through(ctx, cfg, pgx.ConnectConfig, token)
 }
 
 // readBack is a visit for a token that only the way of the clients can have brought there, so that way is proven. A look is shorter than
-// many a connect_timeout: each host has its part of it, or one that hangs would keep the proof from being seen for as long as it hangs.
+// many a connect_timeout: the hosts are asked beside each other, or one that hangs would keep the proof from being seen for as long as it hangs.
 func (c Cluster) readBack(ctx context.Context) (arrival, error) {
 	cfg, err := c.Clients.config()
 	if err != nil {
 		return arrival{At: time.Now()}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, budget(ctx, dsn.AsClients(ctx, cfg, c.ReadTimeout)))
+	ctx, cancel := context.WithTimeout(ctx, budget(ctx, c.ReadTimeout))
 	defer cancel()
-	dsn.EachHost(ctx, cfg)
-	return c.through(ctx, cfg, "")
+	return c.through(ctx, cfg, dsn.Beside, "")
 }
 
 // write writes the token until it arrives on the leader's timeline, or the context ends. To write it again does no harm.

@@ -112,11 +112,14 @@ func (a Address) within(ctx context.Context, do func(pgx.Tx) error) error {
 	if err != nil {
 		return err
 	}
-	return transact(ctx, cfg, do)
+	return transact(ctx, cfg, pgx.ConnectConfig, do)
 }
 
-func transact(ctx context.Context, cfg *pgx.ConnConfig, do func(pgx.Tx) error) error {
-	conn, err := pgx.ConnectConfig(ctx, cfg)
+// opener is a way to a session: the driver's, which is that of clients, or dsn.Beside.
+type opener func(context.Context, *pgx.ConnConfig) (*pgx.Conn, error)
+
+func transact(ctx context.Context, cfg *pgx.ConnConfig, open opener, do func(pgx.Tx) error) error {
+	conn, err := open(ctx, cfg)
 	if err != nil {
 		return scrubbed(err, cfg)
 	}

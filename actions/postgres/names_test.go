@@ -211,8 +211,9 @@ func TestConnectionsAreOpenedInKnownPlaces(t *testing.T) {
 	want := map[string]int{
 		"../postgres/address.go":    2, // a node by its startup, clients' addresses by transaction
 		"../postgres/pooler.go":     1, // PgBouncer's console, which is no PostgreSQL
-		"../patroni/clients.go":     1, // by transaction
-		"../postgres/dsn/beside.go": 2, // for kill switches, whose statements name the schema of everything
+		"../postgres/path.go":       1, // by transaction, as clients do
+		"../patroni/clients.go":     2, // by transaction
+		"../postgres/dsn/beside.go": 2, // for kill switches, whose statements name the schema of everything, and for what reads back by transaction
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(fmt.Sprint("connections are opened in (-want +got):\n", diff))

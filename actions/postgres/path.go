@@ -52,23 +52,22 @@ func (e endpoint) visit(ctx context.Context, table, token string) (arrival, erro
 	if err != nil {
 		return arrival{At: time.Now()}, err
 	}
-	return e.through(ctx, cfg, table, token)
+	return e.through(ctx, cfg, pgx.ConnectConfig, table, token)
 }
 
 // readBack is a visit for a token that only the way of the clients can have brought there, so that way is proven. A look is shorter than
-// many a connect_timeout: each host has its part of it, or one that hangs would keep the proof from being seen for as long as it hangs.
+// many a connect_timeout: the hosts are asked beside each other, or one that hangs would keep the proof from being seen for as long as it hangs.
 func (e endpoint) readBack(ctx context.Context, table string) (arrival, error) {
 	cfg, err := e.config()
 	if err != nil {
 		return arrival{At: time.Now()}, err
 	}
-	dsn.EachHost(ctx, cfg)
-	return e.through(ctx, cfg, table, "")
+	return e.through(ctx, cfg, dsn.Beside, table, "")
 }
 
-func (e endpoint) through(ctx context.Context, cfg *pgx.ConnConfig, table, token string) (arrival, error) {
+func (e endpoint) through(ctx context.Context, cfg *pgx.ConnConfig, open opener, table, token string) (arrival, error) {
 	var a arrival
-	err := transact(ctx, cfg, func(tx pgx.Tx) error {
+	err := transact(ctx, cfg, open, func(tx pgx.Tx) error {
 		if token != "" {
 			if _, err := tx.Exec(ctx, "INSERT INTO "+table+beatSQL, e.row, time.Now().UTC(), token); err != nil {
 				return err

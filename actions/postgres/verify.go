@@ -160,7 +160,7 @@ func (a Verify) Verify(ctx context.Context, in actions.Input) (pointsman.Evidenc
 	var wg sync.WaitGroup
 	for i, e := range points {
 		wg.Go(func() {
-			pathCtx, cancel := context.WithTimeout(ctx, budget(ctx, e.patience(ctx, cluster.ReadTimeout)))
+			pathCtx, cancel := context.WithTimeout(ctx, budget(ctx, 2*cluster.ReadTimeout))
 			defer cancel()
 			seen[i], faults[i] = e.readBack(pathCtx, cluster.HeartbeatTable)
 		})

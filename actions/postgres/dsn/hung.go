@@ -69,15 +69,3 @@ func elsewhere(server string) bool {
 	at, err := netip.ParseAddrPort(server)
 	return err != nil || !at.Addr().IsLoopback()
 }
-
-// EachHost gives each of several servers its part of the time that is left: for what has to come through, whichever of them hangs.
-func EachHost(ctx context.Context, cfg *pgx.ConnConfig) {
-	end, limited := ctx.Deadline()
-	hosts := len(Hosts(cfg))
-	if !limited || hosts == 1 {
-		return
-	}
-	if part := time.Until(end) / time.Duration(hosts); cfg.ConnectTimeout == 0 || part < cfg.ConnectTimeout {
-		cfg.ConnectTimeout = part
-	}
-}
