@@ -8,7 +8,7 @@ import (
 )
 
 // engaging is what a kill switch of two hosts is engaged with by hand.
-const engaging = `PGTZ=UTC PGCONNECT_TIMEOUT=5 psql -Xw -v ON_ERROR_STOP=1 -h db-1.internal,db-2.internal -p 5432,5432 -d 'dbname='\''app'\'' target_session_attrs=read-write' ` +
+const engaging = `PGTZ=UTC PGOPTIONS= psql -Xw -v ON_ERROR_STOP=1 -h db-1.internal,db-2.internal -p 5432,5432 -d 'dbname=app connect_timeout=5 target_session_attrs=read-write hostaddr=' ` +
 	`-c 'UPDATE "kill_switch_state" SET engaged = true, reason = '\''INC-7: by hand'\'', updated_at = GREATEST(pg_catalog.clock_timestamp(), updated_at OPERATOR(pg_catalog.+) interval '\''1 microsecond'\'') WHERE id OPERATOR(pg_catalog.=) 1 AND engaged IS NOT TRUE' ` +
 	`-c 'INSERT INTO "kill_switch_state" (id, engaged, reason, updated_at) SELECT 1, true, '\''INC-7: by hand'\'', pg_catalog.clock_timestamp() WHERE NOT EXISTS (SELECT 1 FROM "kill_switch_state" WHERE id OPERATOR(pg_catalog.=) 1)' ` +
 	`-c 'SELECT engaged, reason, updated_at, pg_catalog.pg_is_in_recovery() AS standby FROM "kill_switch_state" WHERE id OPERATOR(pg_catalog.=) 1'`

@@ -30,7 +30,8 @@ func (p Pooler) psql(sql string) command {
 	return p.Console.psql("the console of "+p.Name, consoleDatabase, sql)
 }
 
-// each is the statement that a query writes, once for each of its rows. None waits for a standby that is gone; see localCommit.
+// each is the statement that a query writes, once for each of its rows. None waits for a standby that is gone; see localCommit. The first of
+// the words is PGOPTIONS=.
 func (n Node) each(query string) command {
 	words, err := n.words(maintenance)
 	if err != nil {

@@ -161,6 +161,7 @@ func TestByHand_what_was_asked_for_is_not_told_as_not_done(t *testing.T) {
 		{why: "promoted", line: promote[1], psql: `case "$*" in *db-1*) exit 2 ;; *) echo t ;; esac`, ready: "exit 2", want: "pg-2 is a primary now", well: true},
 		{why: "both are standbys", line: promote[1], psql: `echo t`, ready: "exit 0", want: "pg-2 is a primary now", well: true},
 		{why: "another primary", line: promote[1], psql: `case "$*" in *db-1*) echo f ;; *) echo t ;; esac`, ready: "exit 0", want: "NOT DONE: "},
+		{why: "a primary that is silent a moment later", line: promote[1], psql: `case "$*" in *db-1*) echo f ;; *) echo t ;; esac`, ready: "exit 2", want: "NOT DONE: "},
 		{why: "it starts", line: promote[1], psql: `case "$*" in *db-1*) exit 2 ;; *) echo t ;; esac`, ready: "exit 1", want: "NOT DONE: "},
 		{why: "pg_isready could not ask", line: promote[1], psql: `case "$*" in *db-1*) exit 2 ;; *) echo t ;; esac`, ready: "exit 3", want: "NOT DONE: "},
 		{why: "TLS fails here, and it answers without", line: promote[1], psql: `case "$*" in *db-1*) exit 2 ;; *) echo t ;; esac`, ready: `case "$*" in *sslmode=disable*) exit 0 ;; esac; exit 2`, want: "NOT DONE: "},

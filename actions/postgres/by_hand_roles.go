@@ -121,14 +121,14 @@ func (a Switchover) ByHand(in actions.Input) (do, undo []string) {
 // counts once: that of an earlier attempt would be less than there is now.
 func (c Cluster) succeeding(old string, node Node) []string {
 	var g gate
-	g.define("end=$final; final=", ask)
-	q := question{node.Name, "ask", `"SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() > '$end'"`}
-	heard := actions.Shell(node.Name+" beyond") + ` "${end:-final, which is not set}: ${said%d:-not told};"`
+	g.define("typed=$final; final=", ask)
+	q := question{node.Name, "ask", `"SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() > '$typed'"`}
+	heard := actions.Shell(node.Name+" beyond") + ` "${typed:-final, which is not set}: ${said%d:-not told};"`
 	if said, ok := g.answer(q, node, heard); ok {
 		g.require("[ " + said + " = t ]")
 	}
-	typed := actions.Remark("then pg_controldata of %s must say shut down, and its Latest checkpoint location is what to write after final= in a line of its own, such as final=0/3000028", old)
-	return append([]string{typed}, c.promoting(&g, node.Name+" must be a standby that has replayed beyond final, which is set anew each time", node)...)
+	first := actions.Remark("then pg_controldata of %s must say shut down, and its Latest checkpoint location is what to write after final= in a line of its own, such as final=0/3000028", old)
+	return append([]string{first}, c.promoting(&g, node.Name+" must be a standby that has replayed beyond final, which is set anew each time", node)...)
 }
 
 // psql goes to the server that takes writes, where the address names several.
