@@ -29,7 +29,7 @@ const (
 
 	EvVoteCounted EventType = "vote.counted"
 	EvVoteRefused EventType = "vote.refused" // a click that does not count, and why
-	EvVotesVoided EventType = "votes.voided" // the plan changed, or the log lost its end, so its votes are gone
+	EvVotesVoided EventType = "votes.voided" // the plan changed, or the log lost its end, so its votes are gone; with a step, at its gate: of who may not open it any more
 	EvGateCounted EventType = "gate.counted" // an approval at a gate in the middle of a run
 
 	EvRunQueued   EventType = "run.queued"

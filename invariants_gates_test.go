@@ -1,6 +1,7 @@
 package pointsman
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,8 +14,11 @@ func (s *walker) atGate(r Run, add func(Command, string, ...any)) {
 		add(CastVote{Run: r.ID, Mark: r.Mark(), Digest: r.Digest, Verdict: Approve, By: by, People: crew}, "%s approves the gate of %s", by, r.ID)
 	}
 	for _, by := range []Actor{dbaA, eve} {
-		add(CastVote{Run: r.ID, Mark: r.Mark(), Digest: r.Digest, Verdict: Deny, By: by}, "%s denies the gate of %s", by, r.ID)
+		add(CastVote{Run: r.ID, Mark: r.Mark(), Digest: r.Digest, Verdict: Deny, By: by, People: crew}, "%s denies the gate of %s", by, r.ID)
 	}
+	left := map[string]Person{"ana": dbaA.Person}
+	add(CastVote{Run: r.ID, Mark: r.Mark(), Digest: r.Digest, Verdict: Approve, By: dbaA, People: left}, "ana approves the gate of %s when ben has left", r.ID)
+	add(CastVote{Run: r.ID, Mark: r.Mark(), Digest: r.Digest, Verdict: Deny, By: dbaA, People: left}, "ana denies the gate of %s when ben has left", r.ID)
 	add(CastVote{Run: r.ID, Mark: "2.9", Digest: r.Digest, Verdict: Approve, By: dbaB}, "ben approves the gate of %s at another attempt", r.ID)
 	add(CastVote{Run: r.ID, Digest: r.Digest, Verdict: Approve, By: dbaB}, "ben approves the gate of %s without saying which", r.ID)
 	add(CastVote{Run: r.ID, Mark: r.Mark(), Digest: strings.Repeat("0", 64), Verdict: Approve, By: dbaB}, "ben approves the gate of %s for another plan", r.ID)
@@ -32,6 +36,18 @@ func (b ballots) atGate(m move, c CastVote) ballots {
 	}
 	b[key][c.By.Person.ID] = r.Digest
 	return b
+}
+
+// leave takes away what people gave at a gate who may not open it any more. What they gave the plan, when they might, stays.
+func (b ballots) leave(m move, ev Event) {
+	var gone []Vote
+	if err := json.Unmarshal(ev.Data, &gone); err != nil || len(gone) == 0 {
+		panic(fmt.Sprintf("%s of %s says whose votes are gone as %q", ev.Type, ev.Run, ev.Data))
+	}
+	r, _ := m.before.Run(ev.Run)
+	for _, v := range gone {
+		delete(b[r.ID+" "+r.Mark()], v.Person.ID)
+	}
 }
 
 func (b ballots) at(key string) string {

@@ -30,6 +30,10 @@ func (b ballots) after(m move) ballots {
 		}
 	}
 	for _, ev := range m.events {
+		if ev.Type == EvVotesVoided && ev.StepN > 0 {
+			out.leave(m, ev)
+			continue
+		}
 		switch ev.Type {
 		case EvVotesVoided, EvRunVoided, EvProposalExpired, EvProposalWithdrawn, EvProposalDenied:
 			delete(out, ev.Proposal)

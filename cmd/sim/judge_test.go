@@ -140,6 +140,10 @@ func (j *ruling) approvals(ev pointsman.Event) {
 		}
 		j.votes[ev.Proposal][ev.Actor.Person.ID] = ev.Digest
 	case pointsman.EvVotesVoided, pointsman.EvProposalExpired, pointsman.EvRunVoided:
+		if ev.StepN > 0 { // at a gate; what was given to the plan stays
+			j.leave(ev)
+			return
+		}
 		delete(j.votes, ev.Proposal)
 	case pointsman.EvProposalDenied:
 		j.denied[ev.Proposal] = true
@@ -147,6 +151,17 @@ func (j *ruling) approvals(ev pointsman.Event) {
 		if j.denied[ev.Proposal] {
 			j.violated("I10: %s was denied and then approved", ev.Proposal)
 		}
+	}
+}
+
+// leave takes away what people gave at a gate who may not open it any more.
+func (j *ruling) leave(ev pointsman.Event) {
+	var gone []pointsman.Vote
+	if err := json.Unmarshal(ev.Data, &gone); err != nil || len(gone) == 0 {
+		j.violated("%s of %s says whose votes are gone as %q", ev.Type, ev.Run, ev.Data)
+	}
+	for _, v := range gone {
+		delete(j.votes[fmt.Sprint(keyOf(ev), "/", ev.Attempt)], v.Person.ID)
 	}
 }
 
