@@ -93,17 +93,16 @@ const arriveSQL = `SELECT (SELECT system_identifier::text FROM pg_control_system
 	has_table_privilege($2, 'INSERT') AND has_table_privilege($2, 'UPDATE'),
 	coalesce((SELECT token FROM `
 
-// visit opens a new connection through the clients' address, as they do, and reads the row.
-func (c Cluster) visit(ctx context.Context) (arrival, error) {
+// visit opens a new connection through the clients' address, writes the token where one is given, and reads the row back.
+func (c Cluster) visit(ctx context.Context, token string) (arrival, error) {
 	cfg, err := c.Clients.config()
 	if err != nil {
 		return arrival{At: time.Now()}, err
 	}
-	return c.through(ctx, cfg, pgx.ConnectConfig, "")
+	return c.through(ctx, cfg, pgx.ConnectConfig, token)
 }
 
-// through writes the token where one is given, and reads the row back, all in one transaction, because a pooler may give each its own
-// server.
+// through is a visit, all in one transaction, because a pooler may give each its own server.
 func (c Cluster) through(ctx context.Context, cfg *pgx.ConnConfig, open opener, token string) (arrival, error) {
 	a := arrival{At: time.Now()}
 	conn, err := connect(ctx, cfg, open)
@@ -147,30 +146,6 @@ func (c Cluster) readBack(ctx context.Context) (arrival, error) {
 	return c.through(ctx, cfg, dsn.Beside, "")
 }
 
-// ahead comes to where clients come in the end, and does not wait for a host that hangs as long as they do: a look is shorter than many a
-// connect_timeout.
-func (c Cluster) ahead(ctx context.Context) (arrival, error) {
-	cfg, err := c.Clients.config()
-	if err != nil {
-		return arrival{At: time.Now()}, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, budget(ctx, c.ReadTimeout))
-	defer cancel()
-	if !c.goesOn(ctx, cfg) {
-		return c.visit(ctx)
-	}
-	return c.through(ctx, cfg, dsn.Beside, "")
-}
-
-// goesOn reports whether clients leave a host that hangs for the next one, to the one that takes writes, and a write for the proof as well, in
-// the time that it has.
-func (c Cluster) goesOn(ctx context.Context, cfg *pgx.ConnConfig) bool {
-	return len(dsn.Hosts(cfg)) > 1 && cfg.ConnectTimeout > 0 && !c.Clients.takesAny() && dsn.AsClients(ctx, cfg, c.ReadTimeout) <= c.proofLimit()
-}
-
-// proofLimit is how long a write through the clients' address is tried.
-func (c Cluster) proofLimit() time.Duration { return 15 * c.ReadTimeout }
-
 // write writes the token until it arrives on the leader's timeline, or the context ends. To write it again does no harm.
 func (c Cluster) write(ctx context.Context, systemID string, timeline int, token string) error {
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -193,7 +168,9 @@ func (c Cluster) write(ctx context.Context, systemID string, timeline int, token
 
 // reachable is G22 before a switchover: the proof by a write could be made.
 func (c Cluster) reachable(ctx context.Context, systemID string) pointsman.Fact {
-	a, err := c.ahead(ctx)
+	visitCtx, cancel := context.WithTimeout(ctx, budget(ctx, c.ReadTimeout))
+	defer cancel()
+	a, err := c.visit(visitCtx, "")
 	f := pointsman.Fact{
 		Guard: "G22", Kind: pointsman.Hard, Name: "clients' address", Limit: "leads to the leader, and the role may write " + c.HeartbeatTable,
 		Source: "clients", At: a.At, Result: pointsman.Fail, Clears: "correct clients of the target, or take it out to go without the proof by a write",

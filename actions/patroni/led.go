@@ -96,7 +96,7 @@ func (c Cluster) proveWrite(ctx context.Context, in actions.Input, w wish) (acti
 	if err != nil {
 		return actions.Outcome{}, actions.Refuse("what would be written could not be stored, so nothing was written: %v", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, budget(ctx, c.proofLimit()))
+	ctx, cancel := context.WithTimeout(ctx, budget(ctx, 15*c.ReadTimeout))
 	defer cancel()
 	out := actions.Outcome{Memo: raw}
 	if err := c.write(ctx, s.systemID(), s.timeline(), p.Token); err != nil {

@@ -19,7 +19,7 @@ import (
 func (c Cluster) silent(ctx context.Context) pointsman.Fact {
 	visitCtx, cancel := context.WithTimeout(ctx, budget(ctx, c.ReadTimeout))
 	defer cancel()
-	a, err := c.visit(visitCtx)
+	a, err := c.visit(visitCtx, "")
 	f := pointsman.Fact{
 		Guard: "G1", Kind: pointsman.Hard, Name: "clients' address", Limit: "leads to nobody who takes writes", Source: "clients", At: a.At, Result: pointsman.Fail,
 		Clears: "stop that server, or start its Patroni again",
