@@ -9,8 +9,6 @@ import (
 
 	"github.com/slack-go/slack"
 	"golang.org/x/time/rate"
-
-	"github.com/pointsman/pointsman"
 )
 
 // pace keeps us within Slack's rates: about one post a second and channel with short bursts, and more edits. After a
@@ -26,25 +24,6 @@ type pace struct {
 // longestTurn is how long a delivery waits here for its turn; one that must wait longer gives its place back.
 const longestTurn = 5 * time.Second
 
-// How far ahead lines take turns. A card may take later ones, so it is among the next however many lines wait: what nobody has
-// seen yet goes before what is said of the rest, and that nobody is being woken before chatter. In between there is a turn at the
-// slowest rate, and a line that waits for its own holds up no worker for long.
-const (
-	loudTurn = 3500 * time.Millisecond
-	lineTurn = 2 * time.Second
-)
-
-// ahead is how far ahead the delivery may take its turn to post.
-func ahead(d pointsman.Delivery) time.Duration {
-	switch {
-	case d.Destination == destCard:
-		return longestTurn
-	case d.Class == pointsman.Urgent:
-		return loudTurn
-	}
-	return lineTurn
-}
-
 // newPace allows perSecond posts, and as many edits, a second; zero stands for Slack's limit of one.
 func newPace(perSecond float64) *pace {
 	if perSecond <= 0 {
@@ -56,14 +35,12 @@ func newPace(perSecond float64) *pace {
 	}
 }
 
-func (p *pace) posts(ctx context.Context, ahead time.Duration) error {
-	return p.turn(ctx, "post", p.post, ahead)
-}
+func (p *pace) posts(ctx context.Context) error { return p.turn(ctx, "post", p.post) }
 
-func (p *pace) edits(ctx context.Context) error { return p.turn(ctx, "edit", p.edit, longestTurn) }
+func (p *pace) edits(ctx context.Context) error { return p.turn(ctx, "edit", p.edit) }
 
-func (p *pace) turn(ctx context.Context, method string, l *rate.Limiter, ahead time.Duration) error {
-	r, d, err := p.reserve(method, l, ahead)
+func (p *pace) turn(ctx context.Context, method string, l *rate.Limiter) error {
+	r, d, err := p.reserve(method, l)
 	if err != nil {
 		return err
 	}
@@ -82,7 +59,7 @@ func (p *pace) turn(ctx context.Context, method string, l *rate.Limiter, ahead t
 
 // reserve takes a turn that comes soon. The clock is read under the lock: a limiter that is told an earlier time than
 // before gives the time in between out twice, and hundreds of messages that wait in a storm do that all the time.
-func (p *pace) reserve(method string, l *rate.Limiter, ahead time.Duration) (*rate.Reservation, time.Duration, error) {
+func (p *pace) reserve(method string, l *rate.Limiter) (*rate.Reservation, time.Duration, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
@@ -91,9 +68,9 @@ func (p *pace) reserve(method string, l *rate.Limiter, ahead time.Duration) (*ra
 	}
 	r := l.ReserveN(now, 1)
 	d := r.DelayFrom(now)
-	if d > ahead {
+	if d > longestTurn {
 		r.CancelAt(now)
-		return nil, 0, later(max(d, longestTurn), fmt.Errorf("%s messages wait for their turn", method))
+		return nil, 0, later(d, fmt.Errorf("%s messages wait for their turn", method))
 	}
 	return r, d, nil
 }

@@ -117,7 +117,7 @@ func (s *Sender) post(ctx context.Context, d pointsman.Delivery, channel, method
 			return "", false, err
 		}
 	}
-	if err := s.pace.posts(ctx, ahead(d)); err != nil {
+	if err := s.pace.posts(ctx); err != nil {
 		return "", false, err
 	}
 	if d.Attempts > 1 {
