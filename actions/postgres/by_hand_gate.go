@@ -74,7 +74,10 @@ func (g *gate) answer(q question, n Node, heard string) (string, bool) {
 }
 
 // saidBy are the words for what a node said of itself.
-func saidBy(n Node) string { return actions.Shell(n.Name) + ` "${said%d:-said neither};"` }
+func saidBy(n Node) string { return verbatim(n.Name) + ` "${said%d:-said neither};"` }
+
+// verbatim is a word of the shell within a format, whatever is in it.
+func verbatim(word string) string { return strings.ReplaceAll(actions.Shell(word), "%", "%%") }
 
 // says is the condition that the server answers t or f. Silence is neither.
 func (g *gate) says(n Node, is string) string {

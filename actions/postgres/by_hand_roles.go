@@ -123,11 +123,11 @@ func (c Cluster) succeeding(old string, node Node) []string {
 	var g gate
 	g.define("typed=$final; final=", ask)
 	q := question{node.Name, "ask", `"SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() > '$typed'"`}
-	heard := actions.Shell(node.Name+" beyond") + ` "${typed:-final, which is not set}: ${said%d:-not told};"`
+	heard := verbatim(node.Name+" beyond") + ` "${typed:-final, which is not set}: ${said%d:-not told};"`
 	if said, ok := g.answer(q, node, heard); ok {
 		g.require("[ " + said + " = t ]")
 	}
-	first := actions.Remark("then pg_controldata of %s must say shut down, and its Latest checkpoint location is what to write after final= in a line of its own, such as final=0/3000028", old)
+	first := actions.Remark("then pg_controldata of %s must say shut down, and its Latest checkpoint location is what to write after final= in a line of its own, as in final=FFFFFFFF/FFFFFF28", old)
 	return append([]string{first}, c.promoting(&g, node.Name+" must be a standby that has replayed beyond final, which is set anew each time", node)...)
 }
 

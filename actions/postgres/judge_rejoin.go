@@ -190,8 +190,9 @@ func (j rejoining) data() pointsman.Fact {
 	case j.found.Busy != "":
 		f.Result, f.Value = pointsman.Unknown, "under way"
 		f.Text = fmt.Sprintf("the data of %s is being changed: %s", j.node, j.found.Busy)
-		f.Clears = "wait until it has ended, and refresh the checks; build nothing anew meanwhile. If its log has not grown for minutes, " +
-			"end that pg_rewind on the machine of " + j.node + ": then it must be built anew with pg_basebackup"
+		f.Clears = "wait until it has ended, and refresh the checks; build nothing anew meanwhile. Its log grows only while it copies, not while it reads WAL, nor " +
+			"at its end, syncing target data directory. Where its source is gone for good, end that pg_rewind on the machine of " + j.node +
+			": then it must be built anew with pg_basebackup"
 	case j.found.Broken != "":
 		f.Text = fmt.Sprintf("the data of %s cannot be used: %s", j.node, j.found.Broken)
 		f.Clears = "see that no pg_rewind is at work on its machine, and " + f.Clears

@@ -1,8 +1,8 @@
 package dsn
 
 import (
-	"net"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -38,15 +38,17 @@ func quoted(value string) string {
 
 // One is the host and the port of the first server.
 func One(cfg *pgx.ConnConfig) (host, port string) {
-	hosts, ports := split(cfg)
-	return hosts[0], ports[0]
+	return cfg.Host, strconv.Itoa(int(cfg.Port))
 }
 
 func split(cfg *pgx.ConnConfig) (hosts, ports []string) {
 	for _, at := range Hosts(cfg) {
-		if host, port, err := net.SplitHostPort(at); err == nil { // Hosts joined it
-			hosts, ports = append(hosts, host), append(ports, port)
+		colon := strings.LastIndex(at, ":")
+		host := at[:colon]
+		if strings.Contains(host, ":") { // Hosts joined it in brackets
+			host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 		}
+		hosts, ports = append(hosts, host), append(ports, at[colon+1:])
 	}
 	return hosts, ports
 }

@@ -26,3 +26,18 @@ func TestPsqlLeadsWhereTheConnectionStringLeads(t *testing.T) {
 		}
 	}
 }
+
+// A host that cannot be joined with its port and taken apart again is still told: the plan that names it must not be lost.
+func TestOneIsToldWhateverItsHostIs(t *testing.T) {
+	t.Parallel()
+	cfg, err := dsn.Parse("host=[::1] port=5433 user=p dbname=app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if host, port := dsn.One(cfg); host != "[::1]" || port != "5433" {
+		t.Errorf("%q %q", host, port)
+	}
+	if got := strings.Join(dsn.Psql(cfg, "app"), " "); !strings.Contains(got, " -h [::1] -p 5433 ") { // an empty one would be the machine itself
+		t.Error(got)
+	}
+}
