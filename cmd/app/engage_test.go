@@ -244,16 +244,7 @@ func TestEachOrderThatDoesNotDecideIsTold(t *testing.T) {
 	e.ready(board)
 	for deadline := time.After(time.Minute); ; {
 		changed := e.db.Changed()
-		events, err := e.db.Events(t.Context(), "INC-1", 0, 1000)
-		if err != nil {
-			t.Fatal(err)
-		}
-		told := 0
-		for _, ev := range events {
-			if ev.Type == pointsman.EvIncidentUpdate && strings.Contains(ev.Text, "payouts is NOT known to be engaged") {
-				told++
-			}
-		}
+		told := e.notKnown()
 		if told == 2 {
 			return
 		}
@@ -265,18 +256,19 @@ func TestEachOrderThatDoesNotDecideIsTold(t *testing.T) {
 	}
 }
 
-// telling counts what was given to be told, also where the store knows it already.
-type telling struct {
-	decider
-	told chan struct{}
-}
-
-func (d telling) Do(ctx context.Context, cmd pointsman.Command) (pointsman.Result, error) {
-	res, err := d.decider.Do(ctx, cmd)
-	if _, ok := cmd.(pointsman.WriteUpdate); ok {
-		d.told <- struct{}{}
+// notKnown is how often the incident was told that the switch is not known to be engaged.
+func (e engaging) notKnown() (told int) {
+	e.Helper()
+	events, err := e.db.Events(e.Context(), "INC-1", 0, 1000)
+	if err != nil {
+		e.Fatal(err)
 	}
-	return res, err
+	for _, ev := range events {
+		if ev.Type == pointsman.EvIncidentUpdate && strings.Contains(ev.Text, "payouts is NOT known to be engaged") {
+			told++
+		}
+	}
+	return told
 }
 
 // The answer was lost, and the order is given again under its name: it is one order, and everybody reads once that it did not decide.
@@ -297,7 +289,7 @@ func TestAnOrderGivenAgainUnderItsNameIsToldOnce(t *testing.T) {
 			board := risky()
 			board.Require[0].Role = "board"
 			e := newEngaging(t, new(risky()), 50*time.Millisecond)
-			d := telling{e.door.store, make(chan struct{}, len(c.orders))}
+			d := heard[pointsman.WriteUpdate]{e.door.store, make(chan struct{}, len(c.orders))}
 			e.door.store = d
 			for _, once := range c.orders {
 				e.named(once, http.StatusAccepted)
@@ -306,22 +298,12 @@ func TestAnOrderGivenAgainUnderItsNameIsToldOnce(t *testing.T) {
 			deadline := time.After(time.Minute)
 			for range c.orders {
 				select {
-				case <-d.told:
+				case <-d.taken:
 				case <-deadline:
 					t.Fatal("not every order is followed up")
 				}
 			}
-			events, err := e.db.Events(t.Context(), "INC-1", 0, 1000)
-			if err != nil {
-				t.Fatal(err)
-			}
-			told := 0
-			for _, ev := range events {
-				if ev.Type == pointsman.EvIncidentUpdate && strings.Contains(ev.Text, "payouts is NOT known to be engaged") {
-					told++
-				}
-			}
-			if told != c.want {
+			if told := e.notKnown(); told != c.want {
 				t.Errorf("told %d times, want %d", told, c.want)
 			}
 		})

@@ -70,16 +70,16 @@ func TestAnEngageIsNotAnsweredByWhatAnOlderCheckFound(t *testing.T) {
 	}
 }
 
-// heard tells when a request was taken.
-type heard struct {
+// heard tells when a command of one kind was taken, also where the store knows it already.
+type heard[C pointsman.Command] struct {
 	decider
-	asked chan struct{}
+	taken chan struct{}
 }
 
-func (h heard) Do(ctx context.Context, cmd pointsman.Command) (pointsman.Result, error) {
+func (h heard[C]) Do(ctx context.Context, cmd pointsman.Command) (pointsman.Result, error) {
 	res, err := h.decider.Do(ctx, cmd)
-	if _, ok := cmd.(pointsman.Request); ok {
-		h.asked <- struct{}{}
+	if _, ok := cmd.(C); ok {
+		h.taken <- struct{}{}
 	}
 	return res, err
 }
@@ -89,12 +89,12 @@ func TestACheckThatBeganBeforeTheOrderIsNotItsAnswer(t *testing.T) {
 	t.Parallel()
 	e := newEngaging(t, nil, time.Minute)
 	e.row.Store(&api.SwitchStatus{Name: "payouts", Engaged: true, Text: "payouts is engaged, read 0s ago"})
-	h := heard{e.door.store, make(chan struct{}, 2)}
+	h := heard[pointsman.Request]{e.door.store, make(chan struct{}, 2)}
 	e.door.store = h
 	first := e.ordered("1", 200)
-	<-h.asked
+	<-h.taken
 	second := e.ordered("2", 200)
-	<-h.asked
+	<-h.taken
 	e.found(pointsman.Ready{Generation: 1, Already: "holds already, by Ben"}, risky())
 	e.said(pointsman.EvProposalRecheck)
 	e.found(pointsman.Ready{Generation: 2}, risky())
@@ -165,11 +165,11 @@ func TestWhoeverOrdersBesideAnotherHearsOfTheRunToo(t *testing.T) {
 	t.Parallel()
 	e := newEngaging(t, nil, time.Minute)
 	e.row.Store(&api.SwitchStatus{Name: "payouts", Engaged: true, Text: "payouts is engaged, read 0s ago"})
-	h := heard{e.door.store, make(chan struct{}, 2)}
+	h := heard[pointsman.Request]{e.door.store, make(chan struct{}, 2)}
 	e.door.store = h
 	answers := []<-chan pointsman.Answer{e.ordered("1", 200), e.ordered("2", 200)}
 	for range answers {
-		<-h.asked
+		<-h.taken
 	}
 	e.ready(risky())
 	e.carriedOut(pointsman.StepDone)

@@ -40,23 +40,29 @@ func (a *away) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"status":"success"}`)), Request: r}, nil
 }
 
+// reaching is the way to a PagerDuty, where its deliveries wait, and what is said of INC-7.
+func reaching(t *testing.T, there *away) (comms.Way, *commstest.Memory, func(pointsman.EventType, string)) {
+	t.Helper()
+	way, err := pagerduty.New(pagerduty.Config{Services: []pagerduty.Service{{Name: "dba", RoutingKey: dbaKey}}}, "ops.example", nil, nil, there)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := commstest.NewMemory()
+	return way, m, func(typ pointsman.EventType, text string) {
+		t.Helper()
+		if err := m.Note(t.Context(), pointsman.Event{Type: typ, Incident: "INC-7", Text: text, At: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // PagerDuty cannot be reached when INC-7 pages. Ana approves and the incident is over within the minute: nobody is to be called
 // for it by other means, and when PagerDuty is back after half an hour no phone rings.
 func TestAPageThatIsOverBeforeItWasTakenWakesNobody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		there := &away{until: time.Now().Add(30 * time.Minute)}
-		way, err := pagerduty.New(pagerduty.Config{Services: []pagerduty.Service{{Name: "dba", RoutingKey: dbaKey}}}, "ops.example", nil, nil, there)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m := commstest.NewMemory()
-		say := func(typ pointsman.EventType, text string) {
-			t.Helper()
-			if err := m.Note(t.Context(), pointsman.Event{Type: typ, Incident: "INC-7", Text: text, At: time.Now()}); err != nil {
-				t.Fatal(err)
-			}
-		}
+		way, m, say := reaching(t, there)
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() {
@@ -90,17 +96,7 @@ func TestAPageWhoseSenderDiedIsNotSentForWhatIsOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		there := &away{}
-		way, err := pagerduty.New(pagerduty.Config{Services: []pagerduty.Service{{Name: "dba", RoutingKey: dbaKey}}}, "ops.example", nil, nil, there)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m := commstest.NewMemory()
-		say := func(typ pointsman.EventType, text string) {
-			t.Helper()
-			if err := m.Note(t.Context(), pointsman.Event{Type: typ, Incident: "INC-7", Text: text, At: time.Now()}); err != nil {
-				t.Fatal(err)
-			}
-		}
+		way, m, say := reaching(t, there)
 		say(pointsman.EvPageTriggered, "nobody decided on INC-7 within 5m")
 		if _, _, err := m.Follow(t.Context(), way.Name(), "", 100, way.Plan); err != nil {
 			t.Fatal(err)
