@@ -19,7 +19,10 @@ func listen(ctx context.Context, cfg *pgx.ConnConfig, self string, quiet time.Du
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	if _, err := conn.Exec(ctx, `LISTEN `+channel); err != nil {
+	if err := asked(ctx, func(ctx context.Context) error {
+		_, err := conn.Exec(ctx, `LISTEN `+channel)
+		return err
+	}); err != nil {
 		return err
 	}
 	heard(Tail{}) // whatever was committed before LISTEN took effect
@@ -44,11 +47,18 @@ func next(ctx context.Context, conn *pgx.Conn, quiet time.Duration) (*pgconn.Not
 		if err == nil || ctx.Err() != nil || !pgconn.Timeout(err) {
 			return n, err
 		}
-		ask, cancel := context.WithTimeout(ctx, answerSlack)
-		err = conn.Ping(ask) // what comes before its answer is kept for the next look
-		cancel()
-		if err != nil {
-			return nil, fmt.Errorf("the server that should send them does not answer: %w", err)
+		if err := asked(ctx, conn.Ping); err != nil { // what comes before its answer is kept for the next look
+			return nil, err
 		}
 	}
+}
+
+// asked asks the server that sends the notices, which has answerSlack for it.
+func asked(ctx context.Context, ask func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, answerSlack)
+	defer cancel()
+	if err := ask(ctx); err != nil {
+		return fmt.Errorf("the server that should send them does not answer: %w", err)
+	}
+	return nil
 }

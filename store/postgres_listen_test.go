@@ -2,11 +2,14 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/pointsman/pointsman/cmd/lab"
 )
@@ -61,5 +64,50 @@ func TestPostgres_notices_are_not_waited_for_from_a_server_that_hangs(t *testing
 		}
 	case <-ctx.Done():
 		t.Error("after a minute it still waits for the server that hangs")
+	}
+}
+
+// The server hangs between the login and the order to send notices: no notice ever comes, and no silence is measured before the first.
+func TestPostgres_notices_are_not_asked_for_for_ever(t *testing.T) {
+	t.Parallel()
+	server, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = server.Close() }()
+	asked := make(chan string, 1)
+	go func() {
+		client, err := server.Accept()
+		if err != nil {
+			return
+		}
+		defer func() { _ = client.Close() }()
+		hung := pgproto3.NewBackend(client, client)
+		if _, err := hung.ReceiveStartupMessage(); err != nil {
+			return
+		}
+		hung.Send(&pgproto3.AuthenticationOk{})
+		hung.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+		if hung.Flush() != nil {
+			return
+		}
+		order, err := hung.Receive()
+		if err == nil {
+			asked <- fmt.Sprintf("%T", order)
+		}
+		<-t.Context().Done()
+	}()
+	cfg, err := pgx.ParseConfig("postgres://pointsman@" + server.Addr().String() + "/pointsman?sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	err = listen(ctx, cfg, "us", time.Hour, func(Tail) { t.Error("heard of a server that hangs") })
+	if err == nil || !strings.Contains(err.Error(), "does not answer") || ctx.Err() != nil {
+		t.Errorf("left for %v", err)
+	}
+	if order := <-asked; order != "*pgproto3.Query" {
+		t.Errorf("it hangs at %s", order)
 	}
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -13,8 +14,12 @@ const DefaultKeep = 30 * 24 * time.Hour
 // leastKept is longer than anybody repeats a request or looks for what was just said.
 const leastKept = 24 * time.Hour
 
-// pruneAtOnce bounds one deletion: on SQLite nobody else writes meanwhile.
-const pruneAtOnce = 500
+// pruneAtOnce bounds one deletion: on SQLite nobody else writes meanwhile. A look, which holds nobody up but reads the whole
+// table, finds enough for foundAtOnce/pruneAtOnce of them.
+const (
+	pruneAtOnce = 500
+	foundAtOnce = 20_000
+)
 
 // timesKept is how many of the newest times of each step on each target are kept: twice as many as a slow one is told by.
 const timesKept = 200
@@ -37,12 +42,12 @@ func (s *Store) Prune(ctx context.Context, before time.Time) (int64, error) {
 			FROM step_times) t GROUP BY run_id HAVING MIN(nth) > %d AND MAX(at) < $1 ORDER BY MAX(at) LIMIT $2`, timesKept)},
 	} {
 		for {
-			n, err := s.pruneSome(ctx, what.table, what.key, what.find, micros(before))
+			n, found, err := s.pruneSome(ctx, what.table, what.key, what.find, micros(before))
 			gone += n
 			if err != nil {
 				return gone, fmt.Errorf("prune %s: %w", what.table, err)
 			}
-			if n < pruneAtOnce {
+			if found < foundAtOnce {
 				break
 			}
 		}
@@ -50,18 +55,25 @@ func (s *Store) Prune(ctx context.Context, before time.Time) (int64, error) {
 	return gone, nil
 }
 
-// pruneSome looks without locks and deletes by key, so that a large table holds nobody up while it is looked through.
-func (s *Store) pruneSome(ctx context.Context, table, key, find string, before int64) (int64, error) {
+// pruneSome looks without locks and deletes by key, so that a large table holds nobody up while it is looked through. It
+// returns how many rows went, and how many keys it found.
+func (s *Store) pruneSome(ctx context.Context, table, key, find string, before int64) (gone, found int64, err error) {
 	keys, err := list(ctx, s.db.reads, func(r Row) (k any, err error) {
 		err = r.Scan(&k)
 		return k, err
-	}, find, before, int64(pruneAtOnce))
-	if err != nil || len(keys) == 0 {
-		return 0, err
+	}, find, before, int64(foundAtOnce))
+	if err != nil {
+		return 0, 0, err
 	}
-	marks := make([]string, len(keys))
-	for i := range keys {
-		marks[i] = fmt.Sprintf("$%d", i+1)
+	for some := range slices.Chunk(keys, pruneAtOnce) {
+		marks := make([]string, len(some))
+		for i := range some {
+			marks[i] = fmt.Sprintf("$%d", i+1)
+		}
+		n, err := s.db.direct.Exec(ctx, `DELETE FROM `+table+` WHERE `+key+` IN (`+strings.Join(marks, ", ")+`)`, some...)
+		if gone += n; err != nil {
+			return gone, 0, err
+		}
 	}
-	return s.db.direct.Exec(ctx, `DELETE FROM `+table+` WHERE `+key+` IN (`+strings.Join(marks, ", ")+`)`, keys...)
+	return gone, int64(len(keys)), nil
 }
