@@ -97,7 +97,8 @@ var unseen = map[pointsman.EventType]bool{
 // be able to read afterwards. It is pure.
 func (s *Sender) Plan(ev pointsman.Logged) []pointsman.Delivery {
 	if icon, ok := roomIcon(ev); ok && ev.Incident == "" {
-		return []pointsman.Delivery{delivery(ev, destRoom, pointsman.Normal, said{Type: ev.Type, Text: icon + " " + md(ev.Text, 900), At: ev.At})}
+		// A stop of automation or of a service waits for no thread's lines.
+		return []pointsman.Delivery{delivery(ev, destRoom, pointsman.Urgent, said{Type: ev.Type, Text: icon + " " + md(ev.Text, 900), At: ev.At})}
 	}
 	if ev.Incident == "" {
 		return nil
@@ -112,19 +113,27 @@ func (s *Sender) Plan(ev pointsman.Logged) []pointsman.Delivery {
 	if text, loud, ok := s.pageLine(ev); ok {
 		line := delivery(ev, destThread, pointsman.Normal, said{Type: ev.Type, Text: text, Broadcast: loud})
 		if loud {
-			// In a storm the thread's lines wait for minutes, and whoever is awake must know within one that nobody is being woken.
-			line.Class, line.Lane = pointsman.Urgent, follower+"/"+ev.Incident+"/page"
+			overtakes(&line, "page") // whoever is awake must know within a minute that nobody is being woken
 		}
 		return append(out, line)
 	}
 	if icon, ok := threadIcons[ev.Type]; ok {
-		out = append(out, delivery(ev, destThread, pointsman.Normal, said{
+		line := delivery(ev, destThread, pointsman.Normal, said{
 			Type: ev.Type, Text: icon + " " + md(ev.Text, 900),
 			Broadcast: ev.Type == pointsman.EvIncidentUpdate || ev.Type == pointsman.EvIncidentResolved || ev.Type == pointsman.EvStepOverdue ||
 				ev.Type == pointsman.EvTargetAlarm,
-		}))
+		})
+		if ev.Type == pointsman.EvTargetAlarm {
+			overtakes(&line, "alarm") // two servers take writes: each second is data that somebody will have to merge
+		}
+		out = append(out, line)
 	}
 	return out
+}
+
+// overtakes lets a line pass those of its thread, which wait for minutes in a storm.
+func overtakes(line *pointsman.Delivery, lane string) {
+	line.Class, line.Lane = pointsman.Urgent, follower+"/"+line.Incident+"/"+lane
 }
 
 func delivery(ev pointsman.Logged, to string, class pointsman.Class, what said) pointsman.Delivery {
