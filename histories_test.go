@@ -1,6 +1,7 @@
 package pointsman
 
 import (
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -28,4 +29,32 @@ func TestLongHistories(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestPathsOfTheLongSearch goes the ways on which a release's search stopped, and the usual one does not come so far.
+func TestPathsOfTheLongSearch(t *testing.T) {
+	t.Parallel()
+	begun := []string{"f1 fires", "INC-1/P1 ready with plan B", "ana approves INC-1/P1", "ben approves INC-1/P1", "INC-1/R1 starts, epoch +1"}
+	for name, path := range map[string][]string{
+		"a paused run may have been resumed in what is lost":      {"ana says pause to INC-1/R1", "INC-1/R1: step 1 done, epoch +0", "the log loses its end"},
+		"a paused run whose step was not sent may have been, too": {"ana says pause to INC-1/R1", "INC-1/R1: step 1 was never sent, again", "the log loses its end"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWalker(t, alphabet{alerts: []string{"f1"}, people: []Actor{dbaA, dbaB}, proposals: 3, runs: 2, steers: true, twoPlans: true, holds: true, wishes: true})
+			n := w.root(t)
+			for _, step := range append(slices.Clone(begun), path...) {
+				all := w.commands(n)
+				i := slices.IndexFunc(all, func(c labelled) bool { return c.name == step })
+				if i < 0 {
+					t.Fatalf("there is no %q after\n  %s", step, n.path())
+				}
+				to, err := n.next(all[i])
+				if err != nil {
+					t.Fatalf("%v\n  %s", err, to.path())
+				}
+				n = to
+			}
+		})
+	}
 }

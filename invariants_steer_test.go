@@ -21,7 +21,8 @@ func nothingAfterAHalt(m move) error {
 	return nil
 }
 
-// pausedStands: nobody but a person moves a paused run, and it keeps its lock. An abort takes hold of a run that waits.
+// pausedStands: nobody but a person moves a paused run, and it keeps its lock. An abort takes hold of a run that waits. Where the
+// log has lost its end, a person may have let it go on, so it is parked.
 func pausedStands(m move) error {
 	for _, r := range m.before.Runs {
 		now, _ := m.after.Run(r.ID)
@@ -34,7 +35,12 @@ func pausedStands(m move) error {
 		if r.State != RunPaused {
 			continue
 		}
-		if _, person := m.cmd.(Steer); !person && !same(r.Steps, now.Steps) {
+		_, lost := m.cmd.(LoseEnd)
+		lost = lost && m.answer.OK()
+		if lost && now.State != RunParked {
+			return fmt.Errorf("%s was paused, may have been resumed, and is %s", r.ID, now.State)
+		}
+		if _, person := m.cmd.(Steer); !person && !lost && !same(r.Steps, now.Steps) {
 			return fmt.Errorf("%T moved a step of %s, which is paused", m.cmd, r.ID)
 		}
 		if now.State == RunPaused && !now.WakeAt.IsZero() {
