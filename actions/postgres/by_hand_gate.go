@@ -35,16 +35,20 @@ const isStandbySQL = "SELECT pg_is_in_recovery()"
 const (
 	// ask asks a node as dsn.Psql does.
 	ask = `ask() { PGOPTIONS= psql -XwAt -h "$1" -p "$2" -d 'dbname=` + maintenance + ` connect_timeout=5 target_session_attrs=any hostaddr=' -c "${3:-` + isStandbySQL + `}"; }`
-	// noResponse: pg_isready finds nobody at all, within five seconds. It says so of what refuses connections, and not of a server that is
+	// silent is whether nobody at all is at a name that this machine knows. pg_isready has no response from one that it cannot look up, either:
+	// getent ends with 2 then, and a shell without it with 127. Of a name that leads to this machine itself, if by one of its addresses only,
+	// it tells nothing of the server that is meant. Not every getent has ahosts; hosts leaves out IPv4 where there is IPv6.
+	//
+	// pg_isready finds nobody within five seconds where it ends with 2. It says so of what refuses connections, and not of a server that is
 	// full, that starts or that refuses the login, which takes the writes of others. The second question is for a machine on which TLS itself
 	// fails. With that it tells the port only, so it is not heard.
-	noResponse = `ready() { pg_isready -qt 5 -h "$1" -p "$2" -d "$3 hostaddr="; }; ` +
-		`no_response() { ready "$1" "$2"; [ $? -eq 2 ] && ready "$1" "$2" 'sslmode=disable gssencmode=disable'; [ $? -eq 2 ]; }`
-	// look says what a node answers, or that nobody is there. pg_isready has no response from a name that it cannot look up, either, and that
-	// tells of the person's machine, not of the server: getent ends with 2 then, and a shell without it with 127. An address needs none.
-	look = `look() { said=$(ask "$1" "$2"); [ -z "$said" ] && { [ "$3" ] || getent hosts "$1" >/dev/null; } && no_response "$1" "$2" && said='no response'; echo "$said"; }`
-	// harmless takes what look said.
-	harmless = `harmless() { [ "$1" = t ] || [ "$1" = 'no response' ]; }`
+	silent = `silent() { at=${3:-$(getent ahosts "$1" 2>/dev/null || getent hosts "$1")}; ` +
+		`if echo "$at" | grep -Eq '^(::ffff:)?(127|0)\.|^::1?[[:space:]]'; then said='has a loopback address here: look on its own host'; at=; fi; [ "$at" ] || return; ` +
+		`for tls in '' 'sslmode=disable gssencmode=disable'; do pg_isready -qt 5 -h "$1" -p "$2" -d "$tls hostaddr="; [ $? -eq 2 ] || return; done; said='no response'; }`
+	// look says what a node answers, or that nobody is there. An address needs no look-up, and has a third word.
+	look = `look() { said=$(ask "$1" "$2"); [ "$said" ] || silent "$@"; echo "${said:-said neither}"; }`
+	// harmless takes what look said of each node.
+	harmless = `harmless() { for said; do [ "$said" = t ] || [ "$said" = 'no response' ] || return; done; }`
 )
 
 func (g *gate) define(functions ...string) {
@@ -89,21 +93,24 @@ func (g *gate) says(n Node, is string) string {
 	return "[ " + said + " = " + is + " ]"
 }
 
-// harmless is the condition that the node is a standby, or that nobody is there at all.
-func (g *gate) harmless(n Node) string {
-	cfg, err := n.single()
-	if err != nil {
-		return g.unknown(n.Name, err)
+// harmless is the condition that each of the nodes is a standby, or that nobody is there at all. The line would grow too long with one of each.
+func (g *gate) harmless(nodes []Node) string {
+	g.define(ask, silent, look, harmless)
+	condition := "harmless"
+	for _, n := range nodes {
+		host, err := n.anywhere()
+		if err != nil {
+			g.unknown(n.Name, err)
+			continue
+		}
+		q := question{node: n.Name, function: "look"}
+		if _, err := netip.ParseAddr(host); err == nil {
+			q.words = "known"
+		}
+		said, _ := g.answer(q, n, verbatim(n.Name)+` "$said%d;"`)
+		condition += " " + said
 	}
-	q := question{node: n.Name, function: "look"}
-	// An interface has another name elsewhere, and the folder of a socket is no name: the server there is one of Pointsman's machine, which
-	// the person's need not be.
-	if ip, err := netip.ParseAddr(cfg.Host); err == nil && ip.Zone() == "" {
-		q.words = "known"
-	}
-	g.define(ask, noResponse, look, harmless)
-	said, _ := g.answer(q, n, saidBy(n))
-	return "harmless " + said
+	return condition
 }
 
 // unknown is a server that nothing here can ask: no line is written that would have to.
@@ -192,6 +199,9 @@ func unreachable(name, what string, err error) command {
 
 // unread says why there is no way to a server.
 func unread(err error) string {
+	if own, ok := errors.AsType[ownAddress](err); ok {
+		return own.Error()
+	}
 	if errors.Is(err, errSeveral) {
 		return "whose connection string names several servers"
 	}

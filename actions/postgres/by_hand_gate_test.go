@@ -39,10 +39,11 @@ func TestByHand_a_refused_login_is_no_silence(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, lab.PairOptions{})
-			do, _ := w.byHand(t, "postgres.promote", promoteArgs)
+			far, path := w.named(t)
+			do, _ := far.byHand(t, "postgres.promote", promoteArgs)
 			refuse(t, w)
 			w.letsNobodyIn(t)
-			said, err := pasteWhole(t, lab.Superuser, do)
+			said, err := pasteWhole(t, lab.Superuser, do, path)
 			if err == nil || !strings.Contains(said, "NOT DONE: pg-2 must be a standby yet, and pg-1 a standby or stopped") || !strings.Contains(said, "pg-2 t; pg-1 said neither;") {
 				t.Errorf("%v\n%s", err, said)
 			}
@@ -118,7 +119,7 @@ func TestByHand_runs_nothing_where_the_way_is_not_known(t *testing.T) {
 func shellRuns(t *testing.T, line string) string {
 	t.Helper()
 	env := stubs(t, `case " $* " in *" -h db-9 "*) ;; *) echo "psql $*" >&2 ;; esac
-case "$*" in *DATABASES*) echo 'app|db-2|5432|' ;; *pg_is_in*) echo "$SAID" ;; *) echo t ;; esac`, "exit 2", "exit 0")
+case "$*" in *DATABASES*) echo 'app|db-2|5432|' ;; *pg_is_in*) echo "$SAID" ;; *) echo t ;; esac`, "exit 2", `echo "10.0.0.1 $2"`)
 	var runs strings.Builder
 	for _, said := range []string{"t", "f"} {
 		cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
@@ -170,7 +171,7 @@ func TestByHand_what_was_asked_for_is_not_told_as_not_done(t *testing.T) {
 		{why: "leads elsewhere", line: switchover[len(switchover)-1], psql: `case "$*" in *DATABASES*) echo 'app|db-1|5432|app|' ;; *RESUME*) echo RESUME ;; *) echo f ;; esac`, want: "NOT DONE: pgb-1 must lead to a primary: pg-2. Seen now, where a standby says t and a primary f: pgb-1 leads to db-1:5432; pg-2 f;"},
 	} {
 		cmd := exec.CommandContext(t.Context(), "sh", "-c", c.line)
-		cmd.Env = stubs(t, c.psql, c.ready, "exit 0")
+		cmd.Env = stubs(t, c.psql, c.ready, `echo "10.0.0.1 $2"`)
 		said, err := cmd.CombinedOutput()
 		if got := string(said); err == nil != c.well || !strings.Contains(got, c.want) || strings.Contains(got, "NOT DONE") != strings.HasPrefix(c.want, "NOT DONE") {
 			t.Errorf("%s: error %v, %s", c.why, err, got)

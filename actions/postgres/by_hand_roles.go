@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/pointsman/pointsman/actions"
 	"github.com/pointsman/pointsman/actions/postgres/dsn"
@@ -11,13 +12,15 @@ import (
 // promoting is the command that promotes the node, if the gate that it is given lets it, which says why, and each other node says that it is a
 // standby, or nobody answers there at all. What else gives no response looks the same from here: of that a person must make sure.
 func (c Cluster) promoting(g *gate, why string, node Node) []string {
-	for _, other := range c.Nodes {
-		if other.Name != node.Name {
-			g.require(g.harmless(other))
-			why += ", and " + other.Name
-		}
+	if _, err := node.anywhere(); err != nil {
+		g.unknown(node.Name, err)
 	}
-	why += " a standby or stopped: no response (pg_isready) from a name that is known here (getent hosts), as also from one that hangs"
+	others := slices.DeleteFunc(slices.Clone(c.Nodes), func(n Node) bool { return n.Name == node.Name })
+	for _, other := range others {
+		why += ", and " + other.Name
+	}
+	g.require(g.harmless(others))
+	why += " a standby or stopped: no response (pg_isready) from a name known here (getent), as also from one that hangs"
 	return []string{
 		actions.Remark("first make certain that no other node takes writes or will: one that does not answer must be stopped, and kept from starting. No response comes also from one that hangs or cannot fork, through a firewall, and where its name leads elsewhere"),
 		g.only(why, node.promotion()),
@@ -31,6 +34,9 @@ func (n Node) promotion() command {
 	cfg, err := n.single()
 	if err != nil {
 		return unreachable(n.Name, sql, err)
+	}
+	if _, err := n.anywhere(); err != nil {
+		return command{words: "connect to " + n.Name + " on its own host, and run there: " + sql}
 	}
 	host, port := dsn.One(cfg)
 	well := "echo " + actions.Shell(n.Name+" is a primary now")

@@ -72,18 +72,19 @@ func TestByHand_the_commands_of_a_hand_over_do_what_the_steps_would_have_done(t 
 	t.Run("the_failover", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, lab.PairOptions{}).sampled(t)
-		do, undo := w.byHand(t, "postgres.promote", promoteArgs)
+		far, path := w.named(t)
+		do, undo := far.byHand(t, "postgres.promote", promoteArgs)
 		if len(undo) > 0 {
 			t.Errorf("a promotion has no way back: %q", undo)
 		}
-		if said, err := pasteWhole(t, lab.Superuser, do); err == nil || !strings.Contains(said, "NOT DONE: pg-2 must be a standby yet, and pg-1 a standby or stopped") || !strings.Contains(said, "pg-2 t; pg-1 f;") {
+		if said, err := pasteWhole(t, lab.Superuser, do, path); err == nil || !strings.Contains(said, "NOT DONE: pg-2 must be a standby yet, and pg-1 a standby or stopped") || !strings.Contains(said, "pg-2 t; pg-1 f;") {
 			t.Errorf("pg-1 takes writes: %s, %v", said, err)
 		}
 		awaitRow(t, w.pair.Standby, "SELECT pg_is_in_recovery()")
 		if err := w.pair.Primary.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		if said, err := pasteWhole(t, lab.Superuser, do); err != nil {
+		if said, err := pasteWhole(t, lab.Superuser, do, path); err != nil {
 			t.Errorf("%s, %v", said, err)
 		}
 		awaitRow(t, w.pair.Standby, "SELECT NOT pg_is_in_recovery()")
@@ -128,14 +129,15 @@ func TestByHand_the_commands_of_a_hand_over_do_what_the_steps_would_have_done(t 
 		t.Parallel()
 		w, _ := switchable(t, lab.PairOptions{})
 		in := w.planned(t, "postgres.switchover", switchArgs)
-		do, undo := w.kind(t, "postgres.switchover").(actions.Handy).ByHand(in)
+		far, path := w.named(t)
+		do, undo := far.kind(t, "postgres.switchover").(actions.Handy).ByHand(in)
 		all := strings.Join(do, "\n")
 		for _, want := range []string{"# stop pg-1 in order", "# lead the poolers, or the address of the clients, to pg-2", "SELECT pg_promote"} {
 			if !strings.Contains(all, want) {
 				t.Errorf("%q does not say %q: the plan knows who is who", do, want)
 			}
 		}
-		if said, err := pasteWhole(t, lab.Superuser, do); !strings.Contains(said, "NOT DONE: ") {
+		if said, err := pasteWhole(t, lab.Superuser, do, path); !strings.Contains(said, "NOT DONE: ") {
 			t.Errorf("pg-1 was not stopped: %s, %v", said, err)
 		}
 		if got := w.poolerAndRoles(t); !strings.Contains(got, "pg-1 false pg-2 true paused 0") {
@@ -153,7 +155,7 @@ func TestByHand_the_commands_of_a_hand_over_do_what_the_steps_would_have_done(t 
 			{"final=FF/0", "", "Seen now, where a standby says t and a primary f: pg-2 beyond FF/0: f;"},
 			{final, "echo left: $final", "pg-2 is a primary now\nleft:\n"}, // another attempt sets it anew
 		} {
-			said, _ := pasteWhole(t, lab.Superuser, []string{c.before, do[i], c.after})
+			said, _ := pasteWhole(t, lab.Superuser, []string{c.before, do[i], c.after}, path)
 			if !strings.Contains(said, c.want) {
 				t.Errorf("%q: %s, want %q", c.before, said, c.want)
 			}
