@@ -22,9 +22,13 @@ audit: {key_file: {{.Dir}}/audit.key}
 alertmanager: {tokens: [{{.WebhookToken}}]}
 slack:
   enabled: true
+{{- if .Socket}}
+  app_token: {{.Slack.AppToken}}
+{{- else}}
   mode: http
-  bot_token: {{.Slack.BotToken}}
   signing_secret: {{.Slack.SigningSecret}}
+{{- end}}
+  bot_token: {{.Slack.BotToken}}
   team: {{.Slack.TeamID}}
   channel: {{.Channel}}
   api_url: {{.Slack.BaseURL}}/api/
@@ -89,9 +93,11 @@ func (s *stage) configure() {
 		s.t.Fatal(err)
 	}
 	s.base = fmt.Sprintf("http://127.0.0.1:%d", port)
-	s.slack.SetRequestURLs(s.base+"/slack/commands", s.base+"/slack/interactions")
+	if !s.as.socket {
+		s.slack.SetRequestURLs(s.base+"/slack/commands", s.base+"/slack/interactions")
+	}
 	data := map[string]any{
-		"Port": port, "Dir": s.dir, "Slack": s.slack.Config(), "Channel": channel, "WebhookToken": webhookToken, "PagerKey": pagerKey,
+		"Port": port, "Dir": s.dir, "Socket": s.as.socket, "Slack": s.slack.Config(), "Channel": channel, "WebhookToken": webhookToken, "PagerKey": pagerKey,
 		"UID": os.Getuid(), "Token": tokenOf, "Services": s.as.services, "Endpoints": s.as.endpoints, "Patroni": s.as.patroni, "Route": cmp.Or(s.as.route, "{update_every: 10m}"),
 		"Timings": cmp.Or(s.as.timings, "{lease: 2s, heartbeat: 500ms, sweep: 200ms, check_timeout: 30s}"),
 		"Read":    s.as.reads(), "Guards": s.as.guards, "Storage": s.storage(), "Runbooks": s.books(),

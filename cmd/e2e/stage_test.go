@@ -29,6 +29,7 @@ type setting struct {
 	driver    string                         // "sqlite" by default, or "postgres"
 	folder    string                         // of the SQLite file; the stage's own by default
 	process   bool                           // as a process of its own, which can be killed
+	socket    bool                           // Slack is dialled, as by default, instead of calling us
 	pair      bool                           // a primary with its standby
 	read      time.Duration                  // for one node, 20 s by default: longer than a busy machine needs, and what each look at a hung one costs
 	hands     bool                           // and a PgBouncer before it, and a node hook on each machine
