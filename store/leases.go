@@ -130,7 +130,7 @@ func (s *Store) Release(ctx context.Context, run string, epoch int64) error {
 // other side has carried it out would not find it, and say the same a second time.
 const transit = time.Second
 
-// ResetLeases ends every lease at once; deliveries that were under way are due again after transit. It is called once after Open: on SQLite the file lock proves that the
+// ResetLeases ends every lease at once; deliveries that were under way are due again after transit. It is called once after Open, and after Mend: on SQLite the file lock proves that the
 // processes that held them are dead. On PostgreSQL the others may live, so it does nothing there.
 func (s *Store) ResetLeases(ctx context.Context) error {
 	if !s.db.alone {

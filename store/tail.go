@@ -166,7 +166,11 @@ func (s *Store) Mend(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("mend: %w", err)
 	}
-	return s.mended(ctx)
+	if err := s.mended(ctx); err != nil || whole {
+		return err
+	}
+	s.log.Warn("the log goes on: the loss is on record, and what was open is parked", "known", lost.Known.Seq, "had", lost.Has)
+	return nil
 }
 
 // mends is how often the log has been mended. The place at which that was done would be no name for it: it comes again where
@@ -199,9 +203,10 @@ func (s *Store) leap(ctx context.Context, w *work, known Tail, why string) (whol
 	w.writes.exec(`INSERT INTO counters (name, n) VALUES ('told', (SELECT n FROM counters WHERE name = 'incident'))
 		ON CONFLICT (name) DO UPDATE SET n = excluded.n`)
 	w.writes.exec(`UPDATE runs SET epoch = epoch + $1, owner = '', lease_until = 0 WHERE state NOT IN ('done', 'aborted', 'voided')`, leaps*leap)
-	// What is pending may have been said in the part that is lost: as a second attempt it is looked for first.
 	w.writes.exec(`UPDATE counters SET n = (SELECT seq FROM log_head WHERE id = 1) WHERE name = 'mended'`)
-	w.writes.exec(`UPDATE deliveries SET attempts = attempts + 1, owner = '', leased_until = 0 WHERE state = 'pending'`)
+	// What is pending may have been said in the part that is lost, also a moment ago: as a second attempt it is looked for first.
+	w.writes.exec(`UPDATE deliveries SET attempts = attempts + 1, owner = '', leased_until = 0, due_at = CASE WHEN due_at < $1 THEN $1 ELSE due_at END
+		WHERE state = 'pending'`, micros(w.now.Add(transit)))
 	w.events = []pointsman.Event{{Type: pointsman.EvServerState, Actor: pointsman.Actor{Door: pointsman.DoorEngine}, Text: why}}
 	return false, nil
 }

@@ -93,11 +93,12 @@ func New(ctx context.Context, cfg *configs.Config, opts Options) (_ *App, err er
 			err = errors.Join(err, a.store.Close())
 		}
 	}()
-	// Only one process may hold a SQLite file, so whoever held these leases is dead.
-	if err := a.store.ResetLeases(ctx); err != nil {
+	// First of all that writes: a log that has lost its end takes nothing else, and the server would never start again on it.
+	if err := a.store.Mend(ctx); err != nil {
 		return nil, err
 	}
-	if err := a.store.Mend(ctx); err != nil {
+	// Only one process may hold a SQLite file, so whoever held these leases is dead.
+	if err := a.store.ResetLeases(ctx); err != nil {
 		return nil, err
 	}
 	a.export = Exporter{Store: a.store, Key: key}
