@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/pointsman/pointsman"
 )
@@ -53,7 +54,9 @@ type Config struct {
 	// ResponseHosts are the hosts to which private answers may be sent, as Slack names one in each request; default
 	// hooks.slack.com. One with a scheme (http://127.0.0.1:8080) allows just that address.
 	ResponseHosts []string `yaml:"response_hosts"`
-	Connections   int      `yaml:"connections"` // in mode socket, 1 to 10; default 2, so that one may be renewed at any time
+	// AwayAfter is how long Slack may take nothing that is urgent before an alarm is given, which pages; default 1 min.
+	AwayAfter   time.Duration `yaml:"away_after"`
+	Connections int           `yaml:"connections"` // in mode socket, 1 to 10; default 2, so that one may be renewed at any time
 	// PostsPerSecond is how fast the channel is written to; default 1, which is what Slack allows everybody. More is for
 	// whoever was granted more: beyond its limit Slack answers 429, and what follows waits for as long as it says.
 	PostsPerSecond float64 `yaml:"posts_per_second"`
@@ -110,6 +113,9 @@ func (c Config) Validate() []pointsman.Fault {
 		if _, err := url.Parse(origin(h)); err != nil || strings.ContainsAny(strings.TrimPrefix(strings.TrimPrefix(h, "https://"), "http://"), "/@? ") {
 			fault(fmt.Sprintf("response_hosts[%d]", i), "%q is no host such as hooks.slack.com", h)
 		}
+	}
+	if c.AwayAfter != 0 && (c.AwayAfter < time.Second || c.AwayAfter > time.Hour) {
+		fault("away_after", "%s, the limits are 1s and 1h", c.AwayAfter)
 	}
 	if c.Connections < 0 || c.Connections > 10 {
 		fault("connections", "%d connections, Slack allows 1 to 10", c.Connections)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"path/filepath"
@@ -73,6 +74,8 @@ func newParts(cfg *configs.Config, a *App) (parts, error) {
 		if cfg.Slack.Mode != bot.ModeHTTP {
 			p.loops = append(p.loops, p.bot.Listen)
 		}
+		away := &slackAway{rows: a.store, desk: a.store, now: a.store.Now, after: cmp.Or(cfg.Slack.AwayAfter, time.Minute), service: cfg.PagerDuty.DefaultService, log: a.log.With("room", "bot")}
+		p.loops = append(p.loops, away.run)
 	}
 	if cfg.PagerDuty.Enabled() {
 		where, err := site(cfg.Web.ExternalURL, a.store)
