@@ -18,7 +18,9 @@ func TestSlackAway(t *testing.T) {
 	s.slack.FailNext("chat.postMessage", 1_000_000, fakeslack.Mode("not_in_channel"))
 	s.alarm(firing(map[string]string{"alertname": "BackupMissing", "severity": "warning"}))
 	s.state("INC-1", "is ready although nobody sees it", ready)
-	alarmed := func(st pointsman.State) bool { return st.Incident.Alarm != "" && st.Incident.Page == pointsman.PageTriggered }
+	alarmed := func(st pointsman.State) bool {
+		return st.Incident.Alarm != "" && st.Incident.Page == pointsman.PageTriggered
+	}
 	st := s.state("INC-2", "is the alarm over Slack", alarmed)
 	for _, want := range []string{"Slack has taken nothing for", "not_in_channel", "of INC-1 waits"} {
 		if !strings.Contains(st.Incident.Alarm, want) {

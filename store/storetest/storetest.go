@@ -67,6 +67,7 @@ func Run(t *testing.T, fresh func(testing.TB) store.Config) {
 		{"a page that the pager was never given", neverPlanned},
 		{"an attempt that did not get through makes room for the newer edit", overtaken},
 		{"a page whose sender died is not sent for what is over", died},
+		{"what nobody has heard is told from what was taken and given up", unheard},
 		{"what has served is deleted, and nothing else", pruned},
 		{"of how long steps took the newest stay", prunedTimes},
 		{"a cursor never skips an event", cursors},
