@@ -7,8 +7,9 @@ import (
 	"github.com/pointsman/pointsman/store"
 )
 
-// electorate is the store as the doors see it: with each decision it says who is configured at this moment, so that no door
-// can forget it. The engine does the same when it begins a run.
+// electorate is the store as the doors see it: with each decision it says who is configured at this moment, and what stands
+// refused is checked again for whoever asks for it, so that no door can forget either. The engine says who is configured when
+// it begins a run.
 type electorate struct {
 	*store.Store
 	catalog *Catalog
@@ -19,7 +20,10 @@ func (e electorate) Do(ctx context.Context, cmd pointsman.Command) (pointsman.Re
 	switch c := cmd.(type) {
 	case pointsman.CastVote:
 		c.People = e.people()
-		cmd = c
+		res, err := e.Store.Do(ctx, c)
+		return refusedBefore(c, res), err
+	case pointsman.Request:
+		return e.request(ctx, c)
 	case pointsman.Steer:
 		c.People = e.people()
 		cmd = c

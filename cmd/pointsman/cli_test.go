@@ -166,6 +166,17 @@ func serving(t *testing.T) (socket string) {
 	holdRoutes(t, mux)
 	steerRoutes(t, mux, st)
 	mux.HandleFunc("GET /api/v1/incidents/INC-1", func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, st) })
+	refused := pointsman.State{Incident: st.Incident, Proposals: []pointsman.Proposal{{
+		ID: "INC-2/P1", Runbook: "quick", Title: "Restart a service", State: pointsman.ProposalRefused, Problem: "the program /bin/nope of restart of api cannot be run",
+	}}}
+	mux.HandleFunc("GET /api/v1/incidents/INC-2", func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, refused) })
+	mux.HandleFunc("POST /api/v1/rechecks", func(w http.ResponseWriter, r *http.Request) {
+		var in struct{ ID string }
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+			t.Error(err)
+		}
+		send(w, http.StatusOK, pointsman.Answer{Code: pointsman.CodeAccepted, Text: "the checks of " + in.ID + " run again"})
+	})
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) {
 		send(w, http.StatusNotFound, pointsman.Answer{Code: pointsman.CodeNotFound, Text: "there is no incident INC-77"})
 	})
@@ -194,6 +205,8 @@ func TestAgainstAServer(t *testing.T) {
 		"incidents_plan_of_what": {"incidents", "INC-1", "--plan"},
 		"approve_without_digest": {"approve", "INC-1"},
 		"approve":                {"approve", "INC-1", "--digest", "0123456789ab", "--reason", "seen with ben"},
+		"approve_refused":        {"approve", "INC-2"},
+		"recheck":                {"recheck", "INC-2/P1"},
 		"deny_unknown":           {"deny", "INC-77"},
 		"locks":                  {"locks"},
 		"lock":                   {"lock", "postgres/orders", "--reason", "vacuum full", "--for", "2h"},

@@ -33,7 +33,11 @@ func voteCommand(verdict string) *cobra.Command {
 					return err
 				}
 				printProposal(cmd.OutOrStdout(), p)
-				if p.State != pointsman.ProposalReady {
+				switch p.State {
+				case pointsman.ProposalReady:
+				case pointsman.ProposalRefused, pointsman.ProposalExpired:
+					return fmt.Errorf("%s is %s and takes no votes; to have it checked again: pointsman recheck %s", p.ID, p.State, p.ID)
+				default:
 					return fmt.Errorf("%s is %s and takes no votes", p.ID, p.State)
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "\nTo %s exactly this plan:\n  pointsman %s %s --digest %s\n", verdict, verdict, p.ID, pointsman.ShortDigest(p.Digest))
@@ -61,6 +65,19 @@ func (c *client) proposal(cmd *cobra.Command, id string) (pointsman.Proposal, er
 		return pointsman.Proposal{}, fmt.Errorf("there is no proposal %s", id)
 	}
 	return st.Shown()[0], nil
+}
+
+func recheckCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "recheck INC-1/P1", Short: "Have a proposal checked again: one that is ready, was refused, or has expired", Args: takes(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := newClient(cmd)
+			if err != nil {
+				return err
+			}
+			return c.answer(cmd, "/api/v1/rechecks", map[string]string{"id": args[0]})
+		},
+	}
 }
 
 func requestCommand() *cobra.Command {

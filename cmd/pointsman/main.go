@@ -78,7 +78,7 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().String("once", "", "name of this request: repeated under the same name it acts once (default: a new name)")
 	root.AddCommand(
 		serveCommand(), demoCommand(), probeCommand(), checkConfigCommand(), doctorCommand(), runbookCommand(), routesCommand(),
-		incidentsCommand(), voteCommand("approve"), voteCommand("deny"), requestCommand(), steerCommand(), updateCommand(), closeCommand(),
+		incidentsCommand(), voteCommand("approve"), voteCommand("deny"), requestCommand(), recheckCommand(), steerCommand(), updateCommand(), closeCommand(),
 		killSwitchCommand(), auditCommand(), versionCommand(),
 	)
 	root.AddCommand(holdCommands()...)
