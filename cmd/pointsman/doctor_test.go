@@ -65,7 +65,7 @@ var unexamined = []string{
 	`^alertmanager\.(tokens(_file)?\[\]|client_ca)$`, `^people\[\]\.(token|slack|unix_uid)$`, // ours to check, nobody's to ask
 	`^(guards|route|timings|log)\.`, `^people\[\]\.(id|name|roles\[\])$`, `^runbooks\[\]$`,
 	`\.(name|environment|drills|match\[\]|driver|enabled|mode|connections|posts_per_second|default_service|insecure_dev|never_promote)$`,
-	`\.(timeout|ladder\[\]|quorum|read_timeout|sample_every|watch_every|poll|stale_after|keep|lag|lost_bytes|lost_time|receiver_silence)$`,
+	`\.(timeout|ladder\[\]|quorum|read_timeout|sample_every|watch_every|poll|stale_after|keep|lag|lost_bytes|lost_time|receiver_silence|away_after)$`,
 }
 
 // A setting that the doctor does not know is a host that nobody looked at before the night. Whoever adds one decides here.
