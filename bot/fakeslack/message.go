@@ -129,6 +129,21 @@ func (m Message) Plain() string {
 	return html.UnescapeString(tags.ReplaceAllString(strings.ReplaceAll(string(m.slack.mrkdwn(m.Visible())), "<br>", "\n"), ""))
 }
 
+var mentioned = regexp.MustCompile(`<([@!])([^>|]+)[^>]*>`)
+
+// Rings are the users whom Slack would notify of the message: those of the workspace whom its text mentions, and "channel",
+// "here" or "everyone" where it is for all of them.
+func (m Message) Rings() (out []string) {
+	for _, found := range mentioned.FindAllStringSubmatch(m.Text, -1) {
+		all := found[1] == "!" && slices.Contains([]string{"channel", "here", "everyone"}, found[2])
+		one := found[1] == "@" && slices.ContainsFunc(m.slack.cfg.Users, func(u User) bool { return u.ID == found[2] })
+		if all || one {
+			out = append(out, found[2])
+		}
+	}
+	return out
+}
+
 // Says reports whether a person reads every one of the texts in the message, in its markup or as it looks.
 func (m Message) Says(texts ...string) bool {
 	visible := m.Visible()
