@@ -76,6 +76,7 @@ type Deps struct {
 	Pages     Pages
 	Notes     Noter
 	People    People
+	Crew      Crew // nil: nobody is mentioned
 	Desk      Desk
 	Switches  Switches
 	Holds     Holds
@@ -130,6 +131,9 @@ func New(cfg Config, d Deps) (*Bot, error) {
 	m := newMetrics(d.Metrics)
 	b := &Bot{cfg: cfg, api: api, log: d.Log}
 	b.Sender = &Sender{api: api, channel: cfg.Channel, read: d.Read, pages: d.Pages, now: d.Now, pace: newPace(cfg.PostsPerSecond), metrics: m, log: d.Log}
+	if cfg.Mentions == nil || *cfg.Mentions {
+		b.Sender.crew, b.Sender.team = d.Crew, cfg.Team
+	}
 	b.Handler = &Handler{
 		deps: d, api: api, team: cfg.Team, channel: cfg.Channel, signing: keys.signing, metrics: m, log: d.Log,
 		replies: newReplies(cfg, api, client, d.Log), refused: newRefusals(d.Notes, d.Log), played: newReplays(), often: newOften(),

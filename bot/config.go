@@ -60,6 +60,7 @@ type Config struct {
 	// PostsPerSecond is how fast the channel is written to; default 1, which is what Slack allows everybody. More is for
 	// whoever was granted more: beyond its limit Slack answers 429, and what follows waits for as long as it says.
 	PostsPerSecond float64 `yaml:"posts_per_second"`
+	Mentions       *bool   `yaml:"mentions"` // whether the people who may decide are mentioned in lines that wait for them; default true
 }
 
 var (

@@ -21,6 +21,7 @@ type said struct {
 	Text      string              `json:"text,omitempty"`
 	Broadcast bool                `json:"broadcast,omitempty"` // also into the channel, not only the thread
 	At        time.Time           `json:"at,omitzero"`         // of the event; an earlier attempt is looked for from here on
+	Call      *call               `json:"call,omitempty"`      // who must act on it is mentioned
 }
 
 // roomIcons are the events without an incident that everybody in the channel should know of.
@@ -111,7 +112,7 @@ func (s *Sender) Plan(ev pointsman.Logged) []pointsman.Delivery {
 		out[0].Newest = true
 	}
 	if text, loud, ok := s.pageLine(ev); ok {
-		line := delivery(ev, destThread, pointsman.Normal, said{Type: ev.Type, Text: text, Broadcast: loud})
+		line := delivery(ev, destThread, pointsman.Normal, said{Type: ev.Type, Text: text, Broadcast: loud, Call: s.called(ev)})
 		if loud {
 			overtakes(&line, "page") // whoever is awake must know within a minute that nobody is being woken
 		}
@@ -119,7 +120,7 @@ func (s *Sender) Plan(ev pointsman.Logged) []pointsman.Delivery {
 	}
 	if icon, ok := threadIcons[ev.Type]; ok {
 		line := delivery(ev, destThread, pointsman.Normal, said{
-			Type: ev.Type, Text: icon + " " + md(ev.Text, 900),
+			Type: ev.Type, Text: icon + " " + md(ev.Text, 900), Call: s.called(ev),
 			Broadcast: ev.Type == pointsman.EvIncidentUpdate || ev.Type == pointsman.EvIncidentResolved || ev.Type == pointsman.EvStepOverdue ||
 				ev.Type == pointsman.EvTargetAlarm,
 		})

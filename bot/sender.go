@@ -20,6 +20,8 @@ type Sender struct {
 	channel string
 	read    Reader
 	pages   Pages            // nil: nobody can be paged
+	crew    Crew             // nil: nobody is mentioned
+	team    string           // whose accounts can be mentioned
 	now     func() time.Time // the store's clock
 	pace    *pace
 	metrics *metrics
@@ -58,10 +60,11 @@ func (s *Sender) card(ctx context.Context, d pointsman.Delivery, what said) (str
 	}
 	show := slack.MsgOptionCompose(slack.MsgOptionText(Text(v), false), slack.MsgOptionBlocks(Card(v)...),
 		slack.MsgOptionMetadata(note(d)), slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())
+	as := func() slack.MsgOption { return show }
 	// A card that an earlier attempt may have posted is looked for, because a second one could not be taken back.
 	look := func() (string, bool, error) { return s.search(ctx, d, st.Incident.OpenedAt, "incident", d.Incident) }
 	if !found {
-		if ref, found, err = s.post(ctx, d, s.channel, "card", look, show); err != nil || !found {
+		if ref, found, err = s.post(ctx, d, s.channel, "card", look, as); err != nil || !found {
 			return ref, err
 		}
 	}
@@ -70,7 +73,7 @@ func (s *Sender) card(ctx context.Context, d pointsman.Delivery, what said) (str
 		return ref, err
 	}
 	s.log.WarnContext(ctx, "card is gone and posted anew", "incident", d.Incident)
-	ref, _, err = s.post(ctx, d, s.channel, "card", look, show) // where the new one is there already, the next edit brings it up to date
+	ref, _, err = s.post(ctx, d, s.channel, "card", look, as) // where the new one is there already, the next edit brings it up to date
 	return ref, err
 }
 
@@ -111,7 +114,7 @@ func (s *Sender) edit(ctx context.Context, ref string, show slack.MsgOption) (_ 
 
 // post says something new, unless an earlier attempt has said it: then found is true. It looks only when it is its turn:
 // many messages may wait for one, and Slack limits looks, too.
-func (s *Sender) post(ctx context.Context, d pointsman.Delivery, channel, method string, look func() (string, bool, error), options ...slack.MsgOption) (ref string, found bool, err error) {
+func (s *Sender) post(ctx context.Context, d pointsman.Delivery, channel, method string, look func() (string, bool, error), show func() slack.MsgOption) (ref string, found bool, err error) {
 	if d.Attempts > 1 {
 		if err := s.pace.looks(); err != nil {
 			return "", false, err
@@ -125,13 +128,14 @@ func (s *Sender) post(ctx context.Context, d pointsman.Delivery, channel, method
 			return ref, found, err
 		}
 	}
+	what := show()
 	pointsman.Failpoint("slack.before-post", method)
 	// Asked here and not only by the transport: a process that stood still finds out before it says what another one
 	// has said by now.
 	if err := ctx.Err(); err != nil {
 		return "", false, err
 	}
-	channel, ts, err := s.api.PostMessageContext(authored(ctx), channel, options...)
+	channel, ts, err := s.api.PostMessageContext(authored(ctx), channel, what)
 	pointsman.Failpoint("slack.after-post", method)
 	s.metrics.called(method, err)
 	if err != nil {
@@ -150,22 +154,26 @@ func (s *Sender) line(ctx context.Context, d pointsman.Delivery, what said) (str
 		return "", later(time.Second, fmt.Errorf("the card of %s is not posted yet", d.Incident))
 	}
 	channel, ts, _ := strings.Cut(ref, "/") // the card's: another one may be configured since
-	options := []slack.MsgOption{
-		slack.MsgOptionTS(ts), slack.MsgOptionText(what.Text, false), slack.MsgOptionMetadata(note(d)),
-		slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl(),
+	show := func() slack.MsgOption {        // only when it is its turn: whom the line calls may have decided while it waited
+		options := []slack.MsgOption{
+			slack.MsgOptionTS(ts), slack.MsgOptionText(what.Text+s.calling(ctx, d, what), false), slack.MsgOptionMetadata(note(d)),
+			slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl(),
+		}
+		if what.Broadcast {
+			options = append(options, slack.MsgOptionBroadcast())
+		}
+		return slack.MsgOptionCompose(options...)
 	}
-	if what.Broadcast {
-		options = append(options, slack.MsgOptionBroadcast())
-	}
-	ref, _, err = s.post(ctx, d, channel, "line", func() (string, bool, error) { return s.searchThread(ctx, d, channel, ts) }, options...)
+	ref, _, err = s.post(ctx, d, channel, "line", func() (string, bool, error) { return s.searchThread(ctx, d, channel, ts) }, show)
 	return ref, err
 }
 
 // announce posts one line into the channel, under no card.
 func (s *Sender) announce(ctx context.Context, d pointsman.Delivery, what said) (string, error) {
 	look := func() (string, bool, error) { return s.search(ctx, d, what.At, "event_id", d.EventID) }
-	ref, _, err := s.post(ctx, d, s.channel, "line", look, slack.MsgOptionText(what.Text, false), slack.MsgOptionMetadata(note(d)),
+	show := slack.MsgOptionCompose(slack.MsgOptionText(what.Text, false), slack.MsgOptionMetadata(note(d)),
 		slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())
+	ref, _, err := s.post(ctx, d, s.channel, "line", look, func() slack.MsgOption { return show })
 	return ref, err
 }
 

@@ -117,6 +117,7 @@ func (w *world) newBot(mode, base string, via http.RoundTripper) *Bot {
 	}, Deps{
 		Store: w, Read: w, Notes: w, Desk: desk{}, Switches: w.switches, Holds: w, Transport: via, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
 		People: phoneBook{"T0POINTS/U0ANA": ana, "T0POINTS/U0BEN": ben, "T0POINTS/U0EVE": eve},
+		Crew:   staff,
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -129,6 +130,7 @@ func TestLoad_environment_is_checked_like_the_file(t *testing.T) {
 	t.Setenv("POINTSMAN_LOG_LEVEL", "loud")
 	t.Setenv("POINTSMAN_WEB_LISTN", "127.0.0.1:1")
 	t.Setenv("POINTSMAN_ALERTMANAGER_TOKENS", "0123456789abcdef, short")
+	t.Setenv("POINTSMAN_SLACK_MENTIONS", "perhaps")
 	_, warnings, err := load(t, small, nil)
 	var got []string
 	for _, f := range append(configs.Faults(err), warnings...) {
@@ -139,11 +141,36 @@ func TestLoad_environment_is_checked_like_the_file(t *testing.T) {
 	want := []string{
 		"environment POINTSMAN_ALERTMANAGER_TOKENS: alertmanager.tokens[1]: the token has 5 characters, at least 16 are needed; make one with: openssl rand -hex 32",
 		`environment POINTSMAN_LOG_LEVEL: log.level: "loud" is none of debug, info, warn, error`,
+		`environment POINTSMAN_SLACK_MENTIONS: slack.mentions: "perhaps" is neither true nor false`,
 		`environment POINTSMAN_TIMINGS_LEASE: timings.lease: "six" is no duration; write a number from 0 up with a unit, for example 30s, 5m or 1h30m`,
 		"environment POINTSMAN_WEB_LISTN: no setting has this name, did you mean POINTSMAN_WEB_LISTEN?",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestLoad_mentions_are_on_until_somebody_says_otherwise(t *testing.T) {
+	off := small + "slack: {enabled: false, mentions: false}\n"
+	plain := small + "slack: {enabled: false}\n"
+	for _, c := range []struct{ file, env, want string }{
+		{plain, "", "not said"},
+		{off, "", "false"},
+		{plain, "false", "false"},
+		{off, "true", "true"},
+	} {
+		t.Setenv("POINTSMAN_SLACK_MENTIONS", c.env)
+		cfg, _, err := load(t, c.file, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := "not said"
+		if cfg.Slack.Mentions != nil {
+			got = strconv.FormatBool(*cfg.Slack.Mentions)
+		}
+		if got != c.want {
+			t.Errorf("environment %q: mentions are %s, want %s", c.env, got, c.want)
+		}
 	}
 }
 
