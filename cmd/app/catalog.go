@@ -8,6 +8,7 @@ import (
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/alerts"
+	"github.com/pointsman/pointsman/bot"
 	"github.com/pointsman/pointsman/configs"
 )
 
@@ -60,6 +61,20 @@ func (c *Catalog) People() []pointsman.Person { return c.now.Load().people.Peopl
 type recognised struct{ *Catalog }
 
 func (r recognised) People() []pointsman.Person { return r.now.Load().cfg.Recognised(r.started) }
+
+// Accounts implements bot.Crew: the same people, with what Slack knows them by.
+func (r recognised) Accounts() []bot.Account {
+	cfg := r.now.Load().cfg
+	slack := map[string]string{}
+	for _, p := range cfg.People {
+		slack[p.ID] = p.Slack
+	}
+	var out []bot.Account
+	for _, p := range cfg.Recognised(r.started) {
+		out = append(out, bot.Account{Person: p, Slack: slack[p.ID]})
+	}
+	return out
+}
 
 // Digest is the digest of the configuration in force.
 func (c *Catalog) Digest() string { return c.now.Load().cfg.Digest }

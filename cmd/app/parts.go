@@ -103,7 +103,7 @@ func shareSamples(a *App, s postgres.Sharer) func(context.Context) error {
 
 func newBot(cfg *configs.Config, a *App, s *switches) (*bot.Bot, error) {
 	return bot.New(cfg.Slack, bot.Deps{
-		Store: electorate{a.store, a.catalog}, Read: a.store, Pages: pagesOf(cfg, a.store), Notes: a.store, People: a.catalog, Desk: a.catalog, Switches: forBot{s}, Holds: holds{a.store, a.catalog}, Now: a.store.Now,
+		Store: electorate{a.store, a.catalog}, Read: a.store, Pages: pagesOf(cfg, a.store), Notes: a.store, People: a.catalog, Crew: recognised{a.catalog}, Desk: a.catalog, Switches: forBot{s}, Holds: holds{a.store, a.catalog}, Now: a.store.Now,
 		Log: a.log.With("room", "bot"), Metrics: a.reg,
 	})
 }

@@ -185,6 +185,10 @@ pagerduty: {services: [{name: oncall, routing_key: 0123456789abcdef0123456789abc
 		if got := (recognised{catalog}).People(); len(got) != c.people {
 			t.Errorf("%s: %d people could approve, want %d", c.name, len(got), c.people)
 		}
+		accounts := (recognised{catalog}).Accounts()
+		if len(accounts) != c.people || c.people == 2 && accounts[1].Slack != "T0123/U0BEN" {
+			t.Errorf("%s: accounts %v", c.name, accounts)
+		}
 		if got := catalog.People(); len(got) != 2 {
 			t.Errorf("%s: %d people are configured", c.name, len(got))
 		}

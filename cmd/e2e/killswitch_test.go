@@ -140,6 +140,7 @@ func TestKillSwitch(t *testing.T) {
 		s.refused(card, "U0CHI", "Chi Nguyen asked for this run and so may not approve it")
 		card.Now().Click(t.Context(), "U0DEE", "Approve")
 		card = card.WaitText("Approvals 1 of 2")
+		card.WaitReply("Dee Larsen approved", "👉 <@U0ELI>: please approve or deny on the card", "needs 1 more approval before")
 		s.row(1, true, "prices are wrong since ten")
 		card.Now().Click(t.Context(), "U0ELI", "Approve")
 		card.WaitText("done and verified")
