@@ -24,7 +24,7 @@ import (
 // yes to, or an effect was on its way.
 var places = []string{
 	"commit.before ReceiveAlerts", "commit.after ReceiveAlerts", "webhook.stored",
-	"commit.before Ready", "commit.after Ready", "commit.before slack", "commit.after slack",
+	"plan.checked", "commit.before Ready", "commit.after Ready", "commit.before slack", "commit.after slack",
 	"delivery.claimed slack", "slack.before-post card", "slack.after-post card", "slack.after-post line", "delivery.settled slack",
 	"commit.before CastVote", "log.appended CastVote", "commit.after CastVote", "click.decided interaction",
 	"run.claimed", "recheck.after", "commit.before StartRun", "commit.after StartRun",
@@ -35,7 +35,7 @@ var places = []string{
 // morePlaces are killed at less often: those at which nothing was said or done since the place before, and those off the path
 // of most alerts. TestPlaces holds both lists against the source: whoever adds a failpoint adds it here.
 var morePlaces = []string{
-	"webhook.read", "plan.checked", "slack.before-post line", "recheck.before", "heartbeat.before",
+	"webhook.read", "slack.before-post line", "recheck.before", "heartbeat.before",
 	"log.appended ReceiveAlerts", "commit.before pagerduty", "commit.after pagerduty", "delivery.sending slack", "slack.before-edit", "slack.after-edit",
 	"delivery.sent slack", "delivery.sending pagerduty", "delivery.sent pagerduty", "delivery.settled pagerduty",
 	"click.verified interaction", "commit.before NoteMemo", "log.appended EndStep", "commit.before EndStep #3",

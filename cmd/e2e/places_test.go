@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -42,7 +43,29 @@ func TestPlaces(t *testing.T) {
 			t.Errorf("%s is in the lists and not in the source", place)
 		}
 	}
-	if n := len(places); n < 30 {
-		t.Errorf("%d places along the main path, want 30", n)
+	most := distinct(places)
+	if len(most) < 30 {
+		t.Errorf("%d places along the main path, want 30", len(most))
 	}
+	more := slices.DeleteFunc(distinct(morePlaces), func(p string) bool { return slices.Contains(most, p) })
+	doc, err := os.ReadFile("../../docs/reliability.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, says := range []string{fmt.Sprintf("| %d places × 20 and %d more × 4, on both stores |", len(most), len(more)), fmt.Sprintf("20 times at each of the %d places", len(most))} {
+		if !strings.Contains(string(doc), says) {
+			t.Errorf("docs/reliability.md does not say %q", says)
+		}
+	}
+}
+
+// distinct are the places by themselves: the third time at one is no other.
+func distinct(list []string) []string {
+	var out []string
+	for _, p := range list {
+		p, _, _ = strings.Cut(p, " #")
+		out = append(out, p)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
