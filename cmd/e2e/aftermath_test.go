@@ -13,7 +13,7 @@ import (
 )
 
 // aftermath holds everything that happened against the promises, once the traffic has ended and a program lives:
-// nothing dangerous twice, nothing lost, nothing stuck, nothing said twice, nothing left unsaid.
+// nothing dangerous twice, nothing lost, nothing stuck, nothing said twice, nothing left unsaid, no secret told.
 func (tr *traffic) aftermath() {
 	tr.t.Helper()
 	tr.saidAll()
@@ -46,6 +46,7 @@ func (tr *traffic) aftermath() {
 	tr.saidOnce()
 	tr.paged()
 	tr.wholeLogIsIntact()
+	tr.nothingLeaked(tr.exported())
 	tr.t.Logf("%d runs, %d steps, %d messages in Slack, %d events at PagerDuty", runs, len(done), len(tr.slack.Channel(channel).Messages()), len(tr.pager.Events()))
 }
 

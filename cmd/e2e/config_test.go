@@ -52,11 +52,11 @@ targets:
       database: app
       nodes:
 {{- range .Nodes}}
-        - {name: {{.Name}}, dsn: "{{.PointsmanDSN}}"}
+        - {name: {{.Name}}, dsn: "{{call $.Secret .PointsmanDSN}}"}
 {{- end}}
-      clients: {dsn: "{{.Clients}}"}
+      clients: {dsn: "{{call $.Secret .Clients}}"}
 {{- with .Pool}}
-      poolers: [{name: pgb-1, ini: {{.Ini}}, console: {dsn: "{{.ConsoleDSN}}"}, clients: {dsn: "{{$.Clients}}"}}]
+      poolers: [{name: pgb-1, ini: {{.Ini}}, console: {dsn: "{{call $.Secret .ConsoleDSN}}"}, clients: {dsn: "{{call $.Secret $.Clients}}"}}]
       node_hook: {command: [{{range $.Hook}}"{{.}}", {{end}}], timeout: 5m}
 {{- end}}
       probes: [{name: second-site, url: "{{.Probe}}", token: token-of-the-probe}]
@@ -66,9 +66,9 @@ targets:
 {{- end}}
 {{- with .Switches}}
   killswitch:
-    - {name: trading, environment: test, dsn: "{{.}}", id: 1, poll: 200ms, stale_after: 2s}
-    - {name: payouts, environment: test, dsn: "{{.}}", id: 2, poll: 200ms, stale_after: 2s}
-    - {name: refunds, environment: test, dsn: "{{.}}", id: 3, poll: 200ms, stale_after: 2s}
+    - {name: trading, environment: test, dsn: "{{call $.Secret .}}", id: 1, poll: 200ms, stale_after: 2s}
+    - {name: payouts, environment: test, dsn: "{{call $.Secret .}}", id: 2, poll: 200ms, stale_after: 2s}
+    - {name: refunds, environment: test, dsn: "{{call $.Secret .}}", id: 3, poll: 200ms, stale_after: 2s}
 {{- end}}
   service: [{{.Services}}]
 {{- with .Patroni}}
@@ -98,7 +98,7 @@ func (s *stage) configure() {
 	}
 	data := map[string]any{
 		"Port": port, "Dir": s.dir, "Socket": s.as.socket, "Slack": s.slack.Config(), "Channel": channel, "WebhookToken": webhookToken, "PagerKey": pagerKey,
-		"UID": os.Getuid(), "Token": tokenOf, "Services": s.as.services, "Endpoints": s.as.endpoints, "Patroni": s.as.patroni, "Route": cmp.Or(s.as.route, "{update_every: 10m}"),
+		"UID": os.Getuid(), "Token": tokenOf, "Secret": withPassword, "Services": s.as.services, "Endpoints": s.as.endpoints, "Patroni": s.as.patroni, "Route": cmp.Or(s.as.route, "{update_every: 10m}"),
 		"Timings": cmp.Or(s.as.timings, "{lease: 2s, heartbeat: 500ms, sweep: 200ms, check_timeout: 30s}"),
 		"Read":    s.as.reads(), "Guards": s.as.guards, "Storage": s.storage(), "Runbooks": s.books(),
 	}
@@ -139,7 +139,7 @@ func (s *stage) storage() string {
 		if s.dsn == "" {
 			s.dsn = lab.PostgresDSN(s.t)
 		}
-		return fmt.Sprintf("{driver: postgres, dsn: %q}", s.dsn)
+		return fmt.Sprintf("{driver: postgres, dsn: %q}", withPassword(s.dsn))
 	}
 	return fmt.Sprintf("{driver: sqlite, path: %s}", s.database())
 }

@@ -199,6 +199,7 @@ func (s *stage) provenBy(incident, says string) {
 		s.t.Fatalf("export: %s", out)
 	}
 	folder := filepath.Join(s.dir, "record")
+	s.nothingLeaked(os.DirFS(folder))
 	timeline, err := os.ReadFile(filepath.Join(folder, "timeline.md"))
 	if err != nil || !strings.Contains(string(timeline), says) {
 		s.t.Errorf("timeline: %s, %v", timeline, err)

@@ -174,10 +174,7 @@ func (s *stage) launch(file string, env ...string) *exec.Cmd {
 // launchThe starts a program of which there are several versions.
 func (s *stage) launchThe(program, file string, env ...string) *exec.Cmd {
 	s.t.Helper()
-	log, err := os.OpenFile(filepath.Join(s.dir, "pointsman.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	log := s.openLog()
 	cmd := exec.Command(program, "serve", "--config", file)
 	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, s.dir
 	slack := fmt.Sprintf("POINTSMAN_SLACK_API_URL=%s/from/%d/api/", s.slack.Config().BaseURL, s.launched.Add(1))

@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -164,7 +165,9 @@ func (s *stage) startInside() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.app, err = app.New(s.t.Context(), cfg, app.Options{Version: "e2e", Log: slog.New(slog.NewTextHandler(s.t.Output(), nil)), Load: load})
+	kept := s.openLog()
+	log := slog.New(slog.NewTextHandler(io.MultiWriter(s.t.Output(), kept), nil))
+	s.app, err = app.New(s.t.Context(), cfg, app.Options{Version: "e2e", Log: log, Load: load})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -178,18 +181,25 @@ func (s *stage) startInside() {
 		}
 		stopped = true
 		cancel()
-		if err := <-ended; err != nil {
+		if err := errors.Join(<-ended, kept.Close()); err != nil {
 			s.t.Errorf("the program ended: %v", err)
 		}
 	}
 }
 
-func (s *stage) startProcess(env []string) {
+// openLog keeps what the program logs, through all its lives.
+func (s *stage) openLog() *os.File {
 	s.t.Helper()
 	log, err := os.OpenFile(filepath.Join(s.dir, "pointsman.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	return log
+}
+
+func (s *stage) startProcess(env []string) {
+	s.t.Helper()
+	log := s.openLog()
 	cmd := exec.Command(program(s.t), "serve", "--config", s.file)
 	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, s.dir
 	cmd.Env = append(os.Environ(), env...)

@@ -30,6 +30,7 @@ type Event struct {
 		Severity string         `json:"severity"`
 		Details  map[string]any `json:"custom_details"`
 	} `json:"payload"`
+	Body []byte `json:"-"` // all of it, as it arrived
 }
 
 // place is where an incident of PagerDuty is found: another service with the same dedup key knows nothing of it.
@@ -151,6 +152,7 @@ func (f *Fake) refuses(body []byte, ev *Event) string {
 	if err := json.Unmarshal(body, ev); err != nil {
 		return err.Error()
 	}
+	ev.Body = body
 	raw, isObject := doc.(map[string]any)
 	_, hasPayload := raw["payload"]
 	switch {
