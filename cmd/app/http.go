@@ -175,7 +175,7 @@ func listenUnix(ctx context.Context, path string) (net.Listener, error) {
 		return nil, errors.Join(fmt.Errorf("web.socket: another server answers on %s; stop that one, or choose another path", path), conn.Close())
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("web.socket: %w", err)
+		return nil, fmt.Errorf("web.socket: %w; let the service manager make the folder (RuntimeDirectory=pointsman), or set web.socket, for example ./pointsman.sock", err)
 	}
 	if info, err := os.Lstat(path); err == nil && info.Mode().Type() != os.ModeSocket {
 		return nil, fmt.Errorf("web.socket: %s is there and is no socket; it is left alone, name another path", path)

@@ -15,12 +15,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pointsman/pointsman/cmd/app"
 	"github.com/pointsman/pointsman/store/audit"
 )
 
 func auditCommand() *cobra.Command {
 	root := group("audit", "Export the record and verify exports")
-	root.AddCommand(auditExportCommand(), auditVerifyCommand())
+	root.AddCommand(auditExportCommand(), auditVerifyCommand(), auditKeyCommand())
 	return root
 }
 
@@ -70,6 +71,34 @@ func auditExportCommand() *cobra.Command {
 	cmd.Flags().StringVar(&incident, "incident", "", "the incident; empty for the whole log")
 	cmd.Flags().StringVarP(&out, "output", "o", "", "folder to make, or file.zip (default INC-1-audit)")
 	cmd.Flags().StringArrayVar(&anchors, "anchor", nil, "file with a checkpoint that was kept elsewhere; the export proves that the log continues it")
+	return cmd
+}
+
+// auditKeyCommand prints what somebody else must hold before there is a dispute: an export carries its own key, and proves
+// nothing about whoever made both.
+func auditKeyCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "key",
+		Short: "Print the public key with which the record is signed, to be kept elsewhere",
+		Long:  "Reads audit.key_file of the configuration, so it is run where the server runs, as the server's user.",
+		Args:  takes(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(cmd)
+			if err != nil {
+				return err
+			}
+			if _, err := os.Stat(cfg.Audit.KeyFile); errors.Is(err, os.ErrNotExist) {
+				return fmt.Errorf("audit.key_file: there is no %s yet; the server makes it at its first start", cfg.Audit.KeyFile)
+			}
+			key, err := app.LoadKey(cfg.Audit.KeyFile)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), key.Public)
+			return nil
+		},
+	}
+	configFlags(cmd)
 	return cmd
 }
 

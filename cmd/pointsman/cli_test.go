@@ -83,6 +83,7 @@ func TestCommandLine(t *testing.T) {
 		"routes_test_no_label":          {"routes", "test", "-c", "testdata/good.yaml", "PrimaryDown"},
 		"audit_verify_no_export":        {"audit", "verify", "testdata"},
 		"audit_verify_nothing_there":    {"audit", "verify", "testdata/none.zip"},
+		"audit_key_not_made_yet":        {"audit", "key", "-c", "testdata/good.yaml"},
 		"audit_verify_no_key":           {"audit", "verify", "--key", "testdata/none.pub", "testdata/good.yaml"},
 		"audit_export_over_existing":    {"audit", "export", "--incident", "INC-1", "-o", "testdata"},
 		"audit_export_to_no_folder":     {"audit", "export", "--incident", "INC-1", "-o", "testdata/none/INC-1.zip"},
@@ -112,6 +113,7 @@ func ready(t *testing.T) pointsman.State {
 	plan, err := pointsman.Plan{
 		Version: 1, Runbook: "postgres-failover", Title: "PostgreSQL failover to the standby", Incident: "INC-1",
 		Steps: []pointsman.PlanStep{
+			{Name: "look", Kind: "manual.task", Summary: "dba does by hand within 1h: df -h /var/backups\nA full disk is the usual cause."},
 			{Name: "fence", Kind: "postgres.fence", Summary: "fence pg-1 of orders, so that it takes no writes"},
 			{Name: "promote", Kind: "postgres.promote", Summary: "promote pg-2 to primary of orders", Irreversible: true, ByHand: []string{"psql -h pg-2 -c \"SELECT pg_promote()\" && \\\n  echo 'done'"}},
 		},
@@ -123,12 +125,18 @@ func ready(t *testing.T) pointsman.State {
 	return pointsman.State{
 		Incident: pointsman.Incident{
 			ID: "INC-1", State: pointsman.IncidentOpen, OpenedAt: night, Firing: 1, Target: pointsman.Target{Kind: "postgres", Name: "orders"},
-			Title: "PrimaryDown: \x1b[2Jall \u202Ewell\u0007",
+			Title: "PrimaryDown: \x1b[2Jall \u202Ewell\u0007", Truncated: 2,
 		},
+		Alerts: []pointsman.Alert{{
+			StartsAt: night, Status: pointsman.AlertFiring, Labels: map[string]string{"alertname": "PrimaryDown", "cluster": "orders", "severity": "critical\n"},
+			Annotations: map[string]string{"summary": "nobody answers at pg-1"},
+		}},
 		Proposals: []pointsman.Proposal{{
 			ID: "INC-1/P1", Runbook: "postgres-failover", Title: "PostgreSQL failover to the standby", State: pointsman.ProposalReady,
 			Plan: plan, Digest: pointsman.Digest(plan), ExpiresAt: night.Add(15 * time.Minute),
-			Policy: pointsman.Policy{Require: []pointsman.Requirement{{Count: 1, Role: "dba"}}},
+			Policy: pointsman.Policy{Require: []pointsman.Requirement{{Count: 2, Role: "dba"}}}, Eligible: []string{"Ben Okafor", "Chi Nguyen"},
+			Requester: pointsman.Actor{Person: pointsman.Person{ID: "ana", Name: "Ana Ruiz"}}, Reason: "the disk of pg-1 is gone\x1b[2J",
+			Votes: []pointsman.Vote{{Person: pointsman.Person{ID: "ben", Name: "Ben Okafor", Roles: []string{"dba"}}, Digest: pointsman.Digest(plan), Verdict: pointsman.Approve, At: night.Add(90 * time.Second)}},
 			Facts: []pointsman.Fact{
 				{Name: "vantage points", Value: "2 of 2 see pg-1 gone", Limit: "at least 2", Source: "pg-1", At: night, Result: pointsman.Pass},
 				{Name: "loss in bytes", Value: "<= 16,384 B", Limit: "16,777,216 B", Source: "last sample of pg-1", At: night, Result: pointsman.Pass},

@@ -108,6 +108,7 @@ func printState(w io.Writer, st pointsman.State, more ...string) {
 	for _, line := range more {
 		fmt.Fprintf(w, "  %s\n", clean(line))
 	}
+	printAlerts(w, st)
 	holdLines(w, st.Told(), time.Now())
 	for _, p := range st.Shown() {
 		fmt.Fprintln(w)
@@ -120,7 +121,7 @@ func printState(w io.Writer, st pointsman.State, more ...string) {
 			if at.Member == 1 {
 				fmt.Fprintf(w, "  %d. %s, at the same time:\n", at.N, clean(s.Group.Name))
 			}
-			line := fmt.Sprintf("  %s. %-9s %s", at, s.State, clean(s.Summary))
+			line := fmt.Sprintf("  %s. %-9s %s", at, s.State, lines(s.Summary, "       "))
 			if note := cmp.Or(s.Note, s.Trying()); note != "" {
 				line += ": " + clean(note)
 			}
@@ -188,6 +189,7 @@ func toPaste(cmd string) string {
 // printProposal is the card as text: the same evidence, plan and digest.
 func printProposal(w io.Writer, p pointsman.Proposal) {
 	fmt.Fprintf(w, "%s %s: %s (%s%s)\n", p.ID, p.State, clean(p.Title), p.Runbook, modeOf(p))
+	printVotes(w, p)
 	if p.Problem != "" && len(pointsman.Refusals(p.Facts)) == 0 { // else the facts say it
 		fmt.Fprintf(w, "  problem: %s\n", clean(p.Problem))
 	}
@@ -210,7 +212,7 @@ func printProposal(w io.Writer, p pointsman.Proposal) {
 		if s.Irreversible {
 			mark = "  <- point of no return"
 		}
-		fmt.Fprintf(w, "  step %s: %s%s\n", at, clean(s.Summary), mark)
+		fmt.Fprintf(w, "  step %s: %s%s\n", at, lines(s.Summary, "    "), mark)
 		for _, c := range s.ByHand {
 			fmt.Fprintf(w, "    # by hand:\n    %s\n", toPaste(c))
 		}
@@ -227,6 +229,9 @@ func printProposal(w io.Writer, p pointsman.Proposal) {
 	line := fmt.Sprintf("  plan %s, needs %s (%s so far)", pointsman.ShortDigest(p.Digest), p.Policy, p.Policy.Count(p.Approvers()))
 	if p.State == pointsman.ProposalReady {
 		line += ", expires " + pointsman.Clock(p.ExpiresAt)
+		if len(p.Eligible) > 0 {
+			line += "; may approve: " + clean(strings.Join(p.Eligible, ", "))
+		}
 	}
 	fmt.Fprintln(w, line)
 }

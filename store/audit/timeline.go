@@ -10,8 +10,8 @@ import (
 
 // readme tells a reader who has only the export how to check it.
 const readme = `This is an export of Pointsman's audit log. To verify it, offline and without configuration:
-  1. pointsman audit verify --key KEY FILE    KEY: the verifier key you were given by another way than this export.
-  2. Add --anchor CHECKPOINT if you hold one (Slack, PagerDuty, e-mail, file): it excludes a rewritten or cut log.
+  1. pointsman audit verify --key KEY FILE    KEY: the public key (pointsman audit key) that you were given by another way than this export.
+  2. Add --anchor CHECKPOINT if you hold one that was kept elsewhere: it excludes a rewritten or cut log.
   3. Exit code 0 is intact, 1 is touched (it names the first touched entry), 2 is cannot tell.
   4. rows.jsonl holds the entries as stored, timeline.md is for reading, manifest.txt signs the sums of all files.
   5. hash = SHA-256("pointsman/audit/v1\0" + seq as 8 bytes big-endian + prev + body); proofs are RFC 6962.
