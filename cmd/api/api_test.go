@@ -129,7 +129,7 @@ func TestWhoMayEnter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := &desk{state: pointsman.State{Incident: pointsman.Incident{ID: "INC-1"}, Proposals: []pointsman.Proposal{{ID: "INC-1/P1"}}}}
-			status, ans := d.ask(t, http.MethodPost, "/api/v1/votes", `{"id":"INC-1","digest":"abc","verdict":"approve"}`, tc.token, tc.uid)
+			status, ans := d.ask(t, http.MethodPost, "/api/v1/votes", `{"id":"INC-1","digest":"0123456789ab","verdict":"approve"}`, tc.token, tc.uid)
 			if status != tc.status || !strings.Contains(ans.Text, tc.says) {
 				t.Fatalf("%d %q, want %d %q", status, ans.Text, tc.status, tc.says)
 			}
@@ -192,14 +192,14 @@ func TestAnIncidentNamesTheProposalThatItsCardShowsFirst(t *testing.T) {
 	d := &desk{state: pointsman.State{Incident: pointsman.Incident{ID: "INC-1"}, Proposals: []pointsman.Proposal{
 		{ID: "INC-1/P1", State: pointsman.ProposalRefused}, {ID: "INC-1/P2", State: pointsman.ProposalReady},
 	}}}
-	d.ask(t, http.MethodPost, "/api/v1/votes", `{"id":"INC-1","digest":"abc","verdict":"deny","reason":"no"}`, "", &uid)
+	d.ask(t, http.MethodPost, "/api/v1/votes", `{"id":"INC-1","digest":"0123456789ab","verdict":"deny","reason":"no"}`, "", &uid)
 	vote, ok := d.done[0].(pointsman.CastVote)
 	if !ok || vote.Proposal != "INC-1/P2" || vote.By.Person.ID != "ana" || vote.By.Door != pointsman.DoorCLI {
 		t.Fatalf("%+v", d.done[0])
 	}
 	d.state.Proposals[0] = pointsman.Proposal{ID: "INC-1/P1", State: pointsman.ProposalApproved, Run: "INC-1/R1"}
 	d.state.Runs = []pointsman.Run{{ID: "INC-1/R1", State: pointsman.RunAborted}} // its approval makes room for what can still be done
-	d.ask(t, http.MethodPost, "/api/v1/votes", `{"id":"INC-1","digest":"abc","verdict":"approve"}`, "", &uid)
+	d.ask(t, http.MethodPost, "/api/v1/votes", `{"id":"INC-1","digest":"0123456789ab","verdict":"approve"}`, "", &uid)
 	if vote, _ := d.done[1].(pointsman.CastVote); vote.Proposal != "INC-1/P2" {
 		t.Errorf("%+v", d.done[1])
 	}
@@ -209,7 +209,7 @@ func TestUnknownThingsAreSaid(t *testing.T) {
 	t.Parallel()
 	uid := uint32(1000)
 	d := &desk{}
-	if status, ans := d.ask(t, http.MethodPost, "/api/v1/votes", `{"id":"INC-9"}`, "", &uid); status != http.StatusNotFound || !strings.Contains(ans.Text, "INC-9") {
+	if status, ans := d.ask(t, http.MethodPost, "/api/v1/votes", `{"id":"INC-9","digest":"0123456789ab"}`, "", &uid); status != http.StatusNotFound || !strings.Contains(ans.Text, "INC-9") {
 		t.Fatalf("%d %q", status, ans.Text)
 	}
 	if status, ans := d.ask(t, http.MethodGet, "/api/v1/incidents/INC-9/events", "", "", &uid); status != http.StatusNotFound || !strings.Contains(ans.Text, "INC-9") {
@@ -224,7 +224,7 @@ func TestAVoteAtAGateSaysRunStepAndAttempt(t *testing.T) {
 	t.Parallel()
 	uid := uint32(1000)
 	d := &desk{state: pointsman.State{Incident: pointsman.Incident{ID: "INC-1"}}}
-	d.ask(t, http.MethodPost, "/api/v1/votes", `{"id":"INC-1/R1","digest":"abc","gate":"3.1","verdict":"deny","reason":"it lags"}`, "", &uid)
+	d.ask(t, http.MethodPost, "/api/v1/votes", `{"id":"INC-1/R1","digest":"0123456789ab","gate":"3.1","verdict":"deny","reason":"it lags"}`, "", &uid)
 	got, ok := d.done[0].(pointsman.CastVote)
 	if !ok || got.Run != "INC-1/R1" || got.Mark != "3.1" || got.Proposal != "" || got.Verdict != pointsman.Deny || got.Reason != "it lags" || got.By.Person.ID != "ana" {
 		t.Fatalf("%+v", d.done)

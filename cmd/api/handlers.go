@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -159,48 +158,6 @@ func (s *Server) request(c echo.Context) error {
 		return c.JSON(http.StatusUnprocessableEntity, pointsman.Answer{Code: pointsman.CodeInvalid, Text: err.Error()})
 	}
 	return s.do(c, pointsman.Request{Incident: in.Incident, Key: offer.Key(), Offer: offer, Reason: in.Reason, By: caller(c), Once: once(c)})
-}
-
-func (s *Server) vote(c echo.Context) error {
-	var in struct{ ID, Digest, Verdict, Reason, Gate string }
-	if ok, err := body(c, &in); !ok {
-		return err
-	}
-	if strings.Contains(in.ID, "/R") { // a run that waits at a gate
-		return s.do(c, pointsman.CastVote{Run: in.ID, Mark: in.Gate, Digest: in.Digest, Verdict: pointsman.Verdict(in.Verdict), Reason: in.Reason, By: caller(c), Once: once(c)})
-	}
-	id, err := s.proposalOf(c.Request().Context(), in.ID)
-	if err != nil {
-		return unavailable(c, err)
-	}
-	return s.do(c, pointsman.CastVote{Proposal: id, Digest: in.Digest, Verdict: pointsman.Verdict(in.Verdict), Reason: in.Reason, By: caller(c), Once: once(c)})
-}
-
-func (s *Server) recheck(c echo.Context) error {
-	var in struct{ ID string }
-	if ok, err := body(c, &in); !ok {
-		return err
-	}
-	id, err := s.proposalOf(c.Request().Context(), in.ID)
-	if err != nil {
-		return unavailable(c, err)
-	}
-	return s.do(c, pointsman.Recheck{Proposal: id, By: caller(c), Once: once(c)})
-}
-
-// proposalOf lets people name the incident: INC-7 means the proposal that its card shows first.
-func (s *Server) proposalOf(ctx context.Context, id string) (string, error) {
-	if strings.Contains(id, "/") {
-		return id, nil
-	}
-	st, err := s.Store.State(ctx, id)
-	if err != nil {
-		return "", err
-	}
-	if len(st.Proposals) == 0 {
-		return "", pointsman.Errorf(pointsman.CodeNotFound, "%s has no proposal", id)
-	}
-	return st.Shown()[0].ID, nil
 }
 
 func (s *Server) routes(c echo.Context) error {

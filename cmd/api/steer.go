@@ -17,6 +17,10 @@ func (s *Server) steer(c echo.Context) error {
 	if ok, err := body(c, &in); !ok {
 		return err
 	}
+	in.Digest = strings.ToLower(in.Digest)
+	if why := oddDigest(in.Digest); why != "" && in.Digest != "" {
+		return invalid(c, "nothing was changed: "+why)
+	}
 	verb := pointsman.Verb(in.Verb)
 	short := !strings.Contains(in.Run, "/") // INC-7 means its open run, which may be another one than was seen, or the last
 	if short || verb.Exact() && in.At == "" || verb == pointsman.VerbAccept && in.Digest == "" {

@@ -16,7 +16,7 @@ import (
 func voteCommand(verdict string) *cobra.Command {
 	var digest, reason, gate string
 	cmd := &cobra.Command{
-		Use:   verdict + " INC-1 | INC-1/R1 --digest 12HEXDIGITS",
+		Use:   verdict + " INC-1 | INC-1/P1 | INC-1/R1 --digest 12HEXDIGITS",
 		Short: strings.ToUpper(verdict[:1]) + verdict[1:] + " the plan of an incident, as the buttons in Slack do",
 		Args:  takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
