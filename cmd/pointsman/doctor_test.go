@@ -64,7 +64,7 @@ var unexamined = []string{
 	`^targets\.patroni\[\]\.(username|password|password_file)$`,                              // only a change tells; that the file is there the configuration says
 	`^alertmanager\.(tokens(_file)?\[\]|client_ca)$`, `^people\[\]\.(token|slack|unix_uid)$`, // ours to check, nobody's to ask
 	`^(guards|route|timings|log)\.`, `^people\[\]\.(id|name|roles\[\])$`, `^runbooks\[\]$`,
-	`\.(name|environment|drills|match\[\]|driver|enabled|mode|connections|posts_per_second|default_service|insecure_dev|never_promote)$`,
+	`\.(name|environment|drills|match\[\]|driver|enabled|mode|connections|posts_per_second|default_service|insecure_dev|never_promote|mentions)$`,
 	`\.(timeout|ladder\[\]|quorum|read_timeout|sample_every|watch_every|poll|stale_after|keep|lag|lost_bytes|lost_time|receiver_silence|away_after)$`,
 }
 
