@@ -22,11 +22,15 @@ import (
 
 var secretFile = regexp.MustCompile(`secrets/[a-z0-9.-]+`)
 
-// TestLoad_example loads the shipped example as an operator would: secrets in files, Slack's tokens in the environment.
-func TestLoad_example(t *testing.T) {
+// example loads the shipped example with one text of it replaced, with secrets in files and Slack's tokens in the environment.
+func example(t *testing.T, old, now string) (*configs.Config, []pointsman.Fault, error) {
+	t.Helper()
 	data, err := os.ReadFile("pointsman.example.yaml")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !strings.Contains(string(data), old) {
+		t.Fatalf("the example does not say %q", old)
 	}
 	t.Chdir(t.TempDir())
 	if err := os.Mkdir("secrets", 0o700); err != nil {
@@ -35,11 +39,15 @@ func TestLoad_example(t *testing.T) {
 	for _, name := range secretFile.FindAllString(string(data), -1) {
 		write(t, name, "0123456789abcdef0123456789abcdef\n")
 	}
-	write(t, "pointsman.yaml", string(data))
+	write(t, "pointsman.yaml", strings.Replace(string(data), old, now, 1))
 	t.Setenv("POINTSMAN_SLACK_BOT_TOKEN", "xoxb-example")
 	t.Setenv("POINTSMAN_SLACK_APP_TOKEN", "xapp-example")
+	return configs.Load("pointsman.yaml", nil)
+}
 
-	cfg, warnings, err := configs.Load("pointsman.yaml", nil)
+// TestLoad_example loads the shipped example as an operator would: secrets in files, Slack's tokens in the environment.
+func TestLoad_example(t *testing.T) {
+	cfg, warnings, err := example(t, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
