@@ -252,3 +252,57 @@ func TestAWaitThatWasLeftOutLeavesNothingToUndo(t *testing.T) {
 		t.Error(ans.Text)
 	}
 }
+
+func TestARunThatWaitsDoesNotBeginAfterItsAlerts(t *testing.T) {
+	t.Parallel()
+	queued := func(t *testing.T) *story {
+		t.Helper()
+		s := begin(t)
+		s.want(s.cast(dbaA, Approve, s.ready(1).Digest), CodeAccepted, "starts now")
+		s.do(webhook(primaryDown("f1", night, AlertResolved)))
+		return s
+	}
+	start := StartRun{Run: "INC-1/R1", Epoch: 1, People: engineers}
+
+	t.Run("its proposal is withdrawn and the next alert asks for every vote anew", func(t *testing.T) {
+		t.Parallel()
+		s := queued(t)
+		s.want(s.do(start), CodeChanged, "every alert resolved before the start")
+		p, inc := s.state.Proposals[0], s.state.Incident
+		if p.State != ProposalWithdrawn || len(p.Votes) > 0 || p.Run != "" || inc.State != IncidentResolved || inc.Page != "" {
+			t.Errorf("the proposal is %s with %d votes, the incident %s, page %q", p.State, len(p.Votes), inc.State, inc.Page)
+		}
+		s.runIs(RunVoided, "every alert resolved before the start")
+		s.now = s.now.Add(time.Minute)
+		s.do(webhook(primaryDown("f1", s.now, AlertFiring)))
+		if p := s.state.Proposals[1]; s.state.Incident.State != IncidentOpen || p.State != ProposalChecking || len(p.Votes) > 0 {
+			t.Errorf("the incident is %s, its second proposal %s with %d votes", s.state.Incident.State, p.State, len(p.Votes))
+		}
+		if began := s.count(EvRunStarted) + s.count(EvStepStarted); began > 0 {
+			t.Errorf("%d began", began)
+		}
+	})
+	t.Run("an alert that fires again before the start, or an alarm, still asks for it", func(t *testing.T) {
+		t.Parallel()
+		s := queued(t)
+		s.do(webhook(primaryDown("f1", night.Add(time.Minute), AlertFiring)))
+		s.want(s.do(start), CodeAccepted, "started")
+		s = begin(t)
+		s.do(splitBrain())
+		raw := planBytes(t, 1, "pg-2")
+		s.do(Ready{Proposal: "INC-1/P1", Generation: 1, Plan: raw})
+		s.want(s.cast(dbaA, Approve, Digest(raw)), CodeAccepted, "starts now")
+		s.want(s.do(start), CodeAccepted, "started")
+	})
+	t.Run("the request of a person beside it keeps the incident open", func(t *testing.T) {
+		t.Parallel()
+		s := queued(t)
+		other := webhook().Offers[0]
+		other.Runbook = "postgres-repoint"
+		s.do(Request{Incident: "INC-1", By: dbaB, Offer: other})
+		s.want(s.do(start), CodeChanged, "every alert resolved before the start")
+		if a, b := s.state.Proposals[0].State, s.state.Proposals[1].State; a != ProposalWithdrawn || b != ProposalChecking || s.state.Incident.State != IncidentOpen {
+			t.Errorf("the alerts' proposal is %s, the person's %s, the incident %s", a, b, s.state.Incident.State)
+		}
+	})
+}

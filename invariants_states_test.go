@@ -145,6 +145,22 @@ func firingCounted(m move) error {
 	return nil
 }
 
+// beginsWhileItBurns: what alerts asked for does not begin after the last of them; what a person asked for does, and an alarm
+// asks as an alert does. Counted here, not with the incident's own number.
+func beginsWhileItBurns(m move) error {
+	for _, ev := range m.events {
+		r, _ := m.after.Run(ev.Run)
+		p, _ := m.after.Proposal(r.Proposal)
+		if ev.Type != EvRunStarted || p.Requester.Known() || m.before.Incident.Alarm != "" {
+			continue
+		}
+		if !slices.ContainsFunc(m.before.Alerts, func(a Alert) bool { return a.Status == AlertFiring }) {
+			return fmt.Errorf("%s began, which alerts had asked for, and none fires", r.ID)
+		}
+	}
+	return nil
+}
+
 // stored is the state as a store gives it back: every noun as its own JSON document.
 func stored(s State) (State, error) {
 	out := State{Alerts: s.Alerts, Locks: s.Locks}

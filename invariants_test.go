@@ -73,6 +73,7 @@ var invariants = map[string]func(m move) error{
 	"a step is skipped only by right":                                 skippedByRight,
 	"every decision on a run is told":                                 steeringIsTold,
 	"nothing begins after the deadline":                               nothingAfterTheDeadline,
+	"a run of alerts begins only while something fires":               beginsWhileItBurns,
 	"a member begins only beside good ones, and only so many at once": membersInOrder,
 	"I13 a parked run pages":                                          parkedPages,
 	"more than was approved is accepted by one more, exactly":         grantedByRight,
