@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,9 +79,10 @@ func TestFence(t *testing.T) {
 
 	t.Run("hook_that_hangs_is_killed_with_its_children_and_does_not_count", func(t *testing.T) {
 		t.Parallel()
-		hook := script(t, "sleep 600 & sleep 600")
+		dir := t.TempDir()
+		hook := script(t, hangs(dir))
 		w := newWorld(t, lab.PairOptions{}, quickly, func(c *postgres.Cluster) {
-			c.Fence = postgres.Fence{Command: []string{hook}, Timeout: 300 * time.Millisecond}
+			c.Fence = postgres.Fence{Command: []string{hook}, Timeout: 3 * time.Second} // in which it tells who it is, also on a busy machine
 		})
 		if err := w.pair.KillPrimary(); err != nil {
 			t.Fatal(err)
@@ -93,11 +95,12 @@ func TestFence(t *testing.T) {
 		if took := time.Since(began); took > time.Minute {
 			t.Errorf("it took %s", took)
 		}
+		gone(t, dir)
 		var memo postgres.FenceMemo
 		if err := json.Unmarshal(out.Memo, &memo); err != nil || memo.Hook != "failed" {
 			t.Errorf("memo %s, error %v", out.Memo, err)
 		}
-		if !strings.Contains(out.Note, "did not end within 300ms and was killed") {
+		if !strings.Contains(out.Note, "did not end within 3s and was killed") {
 			t.Errorf("note %q", out.Note)
 		}
 	})
@@ -121,4 +124,32 @@ func script(t *testing.T, body string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// hangs is shell that waits for a child for ever and leaves the process ids of both in dir.
+func hangs(dir string) string {
+	return fmt.Sprintf("sleep 600 & echo $! >%[1]s/child; echo $$ >%[1]s/hook; wait", dir)
+}
+
+// gone waits until what hung in dir is dead, its child too: one that lives acts on a server while people decide about it.
+func gone(t *testing.T, dir string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for _, who := range []string{"hook", "child"} {
+		pid, err := os.ReadFile(filepath.Join(dir, who))
+		if err != nil {
+			t.Errorf("it never hung: %v", err)
+			continue
+		}
+		if err := lab.Await(ctx, func(context.Context) error {
+			stat, err := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/stat")
+			if err == nil && !strings.Contains(string(stat), ") Z ") { // nobody may have collected it
+				return fmt.Errorf("it still lives: %s", stat)
+			}
+			return nil
+		}); err != nil {
+			t.Errorf("%s: %v", who, err)
+		}
+	}
 }
