@@ -24,12 +24,20 @@ type Suite struct {
 	Action actions.Action
 	// In has arguments for which Check finds nothing in the way and Apply succeeds. Apply succeeds once, at the end.
 	In actions.Input
-	// World describes all that the kind could change. Check and Verify must leave it as it is.
-	World func(ctx context.Context) (string, error)
+	// World describes all that the kind could change. Check and Verify must leave it as it is. Without one, NoWorld says why.
+	World   func(ctx context.Context) (string, error)
+	NoWorld string
+	// OnlyLooks is a kind without an effect: Apply leaves the world as it is, and Verify may hold before it.
+	OnlyLooks bool
 	// Secrets must not appear in anything that the verbs return or log.
 	Secrets []string
-	// Failing are actions of the same kind whose targets cannot be reached, or answer nonsense.
-	Failing []actions.Action
+	// Failing are actions of the same kind whose targets cannot be reached, or answer nonsense. Without one, NoFailing says why.
+	Failing   []actions.Action
+	NoFailing string
+	// Unhindered says why Check passes where a target cannot be reached. That it could not see must stand in its facts.
+	Unhindered string
+	// MemoTells says why Verify holds by the memo of Apply alone, also where the target cannot be reached any more.
+	MemoTells string
 	// Patience bounds the polling of Verify, 20 s by default.
 	Patience time.Duration
 }
@@ -46,13 +54,14 @@ func Run(t *testing.T, s Suite) {
 	log := &lockedBuffer{}
 	s.In.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	c := &checker{Suite: s, log: log}
+	t.Run("suite_shows_all_or_says_why_not", c.whole)
 	t.Run("kind_is_a_word_that_can_be_stored", c.kind)
 	t.Run("unknown_argument_is_refused_by_every_verb", c.strict)
 	t.Run("describe_says_what_the_step_does", c.describe)
 	t.Run("what_is_done_by_hand_holds_no_secret", c.byHand)
 	t.Run("check_changes_nothing", c.checkChangesNothing)
 	t.Run("ended_context_returns_promptly", c.cancelled)
-	t.Run("failing_target_tells_no_secret", c.failing)
+	t.Run("failing_target_is_never_success_and_tells_no_secret", c.failing)
 	t.Run("apply_then_verify_with_a_stored_memo", c.apply)
 	c.leaks(t, "log", log.String())
 }
@@ -150,7 +159,7 @@ func (c *checker) byHand(t *testing.T) {
 }
 
 func (c *checker) checkChangesNothing(t *testing.T) {
-	before := c.world(t)
+	before, already := c.world(t), false
 	for _, phase := range []actions.Phase{actions.Propose, actions.Start, actions.Recover} {
 		in := c.In
 		in.Phase = phase
@@ -159,14 +168,19 @@ func (c *checker) checkChangesNothing(t *testing.T) {
 			t.Fatalf("check: %v", err)
 		}
 		c.facts(t, ev)
+		already = already || ev.Already
 		if phase != actions.Recover {
 			for _, f := range pointsman.Refusals(ev.Facts) {
 				t.Errorf("the check refuses: %s", f.Sentence())
 			}
 		}
 	}
-	if _, err := c.Action.Verify(t.Context(), c.In); err != nil {
-		c.leaks(t, "verify error", err.Error()) // before Apply it may not be able to tell
+	ev, err := c.Action.Verify(t.Context(), c.In) // before Apply it may not be able to tell
+	c.all(t, "verify", ev, err)
+	if err == nil && ev.Holds && !already && !c.OnlyLooks {
+		if now, err := c.Action.Check(t.Context(), c.In); err != nil || !now.Already { // a server may have done it by itself meanwhile
+			t.Errorf("verify holds before apply, and check does not say already: %+v", ev.Facts)
+		}
 	}
 	if after := c.world(t); after != before {
 		t.Errorf("check or verify changed the world:\n%s\nto\n%s", before, after)
@@ -201,36 +215,20 @@ func (c *checker) cancelled(t *testing.T) {
 	}
 }
 
-func (c *checker) failing(t *testing.T) {
-	for i, a := range c.Failing {
-		ev, err := a.Check(t.Context(), c.In)
-		c.all(t, fmt.Sprintf("failing %d: check", i), ev, err)
-		if err == nil && len(pointsman.Refusals(ev.Facts)) == 0 && len(pointsman.Acknowledgements(ev.Facts)) == 0 {
-			t.Errorf("failing %d: the check passes; unknown is never success", i)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 2*promptly)
-		Refusals(t, ev.Facts)
-		out, err := a.Apply(ctx, c.In)
-		c.all(t, fmt.Sprintf("failing %d: apply", i), out, err)
-		if no, refused := errors.AsType[*actions.RefusedError](err); refused {
-			Refusals(t, no.Facts)
-		}
-		in := c.In
-		in.Memo = out.Memo
-		ev, err = a.Verify(ctx, in)
-		cancel()
-		c.all(t, fmt.Sprintf("failing %d: verify", i), ev, err)
-	}
-}
-
 func (c *checker) apply(t *testing.T) {
 	in := c.In
 	in.Applied = time.Now()
+	before := c.world(t)
 	out, err := c.Action.Apply(t.Context(), in)
 	if err != nil {
 		t.Fatalf("apply: %v", err)
 	}
 	c.all(t, "apply", out, nil)
+	if c.OnlyLooks {
+		if after := c.world(t); after != before {
+			t.Errorf("it only looks, and apply changed the world:\n%s\nto\n%s", before, after)
+		}
+	}
 	if len(out.Memo) > 0 {
 		// As a store keeps it: inside a document, decoded and encoded again.
 		var kept struct{ Memo json.RawMessage }
@@ -251,6 +249,7 @@ func (c *checker) apply(t *testing.T) {
 		c.all(t, "verify", ev, err)
 		if err == nil && ev.Holds {
 			c.facts(t, ev)
+			c.lostAfterApply(t, in)
 			return
 		}
 		if time.Now().After(deadline) {
@@ -280,18 +279,6 @@ func (c *checker) facts(t *testing.T, ev pointsman.Evidence) {
 		}
 	}
 	c.all(t, "facts", ev, nil)
-}
-
-// Refusals holds what stands in the way to guard G12: it names the rule, by its number or where it has none by its name, the
-// value, the limit or a sentence in its place, and what would clear it, also where it could not be told.
-func Refusals(t testing.TB, facts []pointsman.Fact) {
-	t.Helper()
-	for _, f := range slices.Concat(pointsman.Refusals(facts), pointsman.Acknowledgements(facts)) {
-		if f.Guard+f.Name == "" || f.Value == "" || f.Limit == "" && f.Text == "" || f.Clears == "" || f.Source == "" || f.At.IsZero() {
-			t.Errorf("%q is %s and does not say all of value %q, limit %q or sentence %q, source %q, time %s and what would clear it %q",
-				f.Key(), f.Result, f.Value, f.Limit, f.Text, f.Source, f.At, f.Clears)
-		}
-	}
 }
 
 func (c *checker) world(t *testing.T) string {
