@@ -38,6 +38,7 @@ func (s *Store) transact(ctx context.Context, fn func(*work) error) error {
 		switch {
 		case err == nil:
 			s.know(w.end)
+			s.journal(ctx, w.events)
 			s.give(w.employing)
 			w.attending.tell(w.end.Seq, w.opened)
 			if len(w.events) > 0 || w.nudge {
