@@ -86,7 +86,7 @@ func (d *desk) Explain(map[string]string) string { return "" }
 func (d *desk) ask(t *testing.T, method, path, body, token string, uid *uint32) (int, pointsman.Answer) {
 	t.Helper()
 	e := echo.New()
-	(&Server{Store: d, Log: d, People: d, Holds: d, Desk: d, Names: d}).Register(e)
+	(&Server{Store: d, Log: d, People: d, Holds: d, Desk: d, Names: d, Switches: d}).Register(e)
 	ctx := t.Context()
 	if uid != nil {
 		ctx = context.WithValue(ctx, peerKey{}, *uid)

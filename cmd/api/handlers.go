@@ -46,12 +46,12 @@ func unavailable(c echo.Context, err error) error {
 	return c.JSON(http.StatusServiceUnavailable, pointsman.Answer{Code: "unavailable", Text: "nothing was changed, the store did not answer: " + err.Error()})
 }
 
-// maxBody is far above what a person writes.
+// maxBody is far above what a person writes, and bounds what is read of anybody.
 const maxBody = 1 << 20
 
 // body decodes the JSON body into v and answers 400 itself where it cannot. A key that nobody knows is refused: whoever wrote
-// until in the place of for would lock without an end.
-func body(c echo.Context, v any) (bool, error) {
+// until in the place of for would lock without an end. What a person wrote in it is made fit to be read by others.
+func body(c echo.Context, v any, written ...words) (bool, error) {
 	d := json.NewDecoder(http.MaxBytesReader(c.Response(), c.Request().Body, maxBody))
 	d.DisallowUnknownFields()
 	err := d.Decode(v)
@@ -63,6 +63,11 @@ func body(c echo.Context, v any) (bool, error) {
 	}
 	if err != nil {
 		return false, c.JSON(http.StatusBadRequest, pointsman.Answer{Code: pointsman.CodeInvalid, Text: "the body is not the expected JSON: " + err.Error()})
+	}
+	for _, w := range written {
+		if why := w.fit(); why != "" {
+			return false, invalid(c, "nothing was done: "+why)
+		}
 	}
 	return true, nil
 }
@@ -125,7 +130,7 @@ func (s *Server) events(c echo.Context) error {
 
 func (s *Server) update(c echo.Context) error {
 	var in struct{ Text string }
-	if ok, err := body(c, &in); !ok {
+	if ok, err := body(c, &in, words{"update", &in.Text}); !ok {
 		return err
 	}
 	return s.do(c, pointsman.WriteUpdate{Incident: c.Param("id"), Text: in.Text, By: caller(c), Once: once(c)})
@@ -133,7 +138,7 @@ func (s *Server) update(c echo.Context) error {
 
 func (s *Server) close(c echo.Context) error {
 	var in struct{ Reason string }
-	if ok, err := body(c, &in); !ok {
+	if ok, err := body(c, &in, words{"reason", &in.Reason}); !ok {
 		return err
 	}
 	return s.do(c, pointsman.CloseIncident{Incident: c.Param("id"), Reason: in.Reason, By: caller(c), Once: once(c)})
@@ -147,7 +152,7 @@ func (s *Server) request(c echo.Context) error {
 		Incident string
 		Reason   string
 	}
-	if ok, err := body(c, &in); !ok {
+	if ok, err := body(c, &in, words{"reason", &in.Reason}); !ok {
 		return err
 	}
 	if in.Mode != "" {
@@ -178,7 +183,7 @@ func (s *Server) switches(c echo.Context) error {
 
 func (s *Server) turn(c echo.Context) error {
 	var in struct{ Reason string }
-	if ok, err := body(c, &in); !ok {
+	if ok, err := body(c, &in, words{"reason", &in.Reason}); !ok {
 		return err
 	}
 	act := s.Switches.Engage

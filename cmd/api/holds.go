@@ -30,7 +30,7 @@ func (s *Server) protect(c echo.Context) error {
 		Target, For, Reason string
 		Token               int64
 	}
-	if ok, err := body(c, &in); !ok {
+	if ok, err := body(c, &in, words{"reason", &in.Reason}); !ok {
 		return err
 	}
 	cmd := pointsman.Protect{

@@ -14,7 +14,7 @@ import (
 // carries the digest of the question, which has the figures in it.
 func (s *Server) steer(c echo.Context) error {
 	var in struct{ Run, Verb, At, Digest, Reason string }
-	if ok, err := body(c, &in); !ok {
+	if ok, err := body(c, &in, words{"reason", &in.Reason}); !ok {
 		return err
 	}
 	in.Digest = strings.ToLower(in.Digest)

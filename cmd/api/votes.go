@@ -12,7 +12,7 @@ import (
 
 func (s *Server) vote(c echo.Context) error {
 	var in struct{ ID, Digest, Verdict, Reason, Gate string }
-	if ok, err := body(c, &in); !ok {
+	if ok, err := body(c, &in, words{"reason", &in.Reason}); !ok {
 		return err
 	}
 	in.Digest = strings.ToLower(in.Digest) // as somebody typed it from a screen

@@ -114,7 +114,7 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 	defer resp.Body.Close()
 	if s, ok := out.(*string); ok {
 		b, err := io.ReadAll(resp.Body)
-		*s = string(b)
+		*s = cleanLines(string(b))
 		return err
 	}
 	err = json.NewDecoder(resp.Body).Decode(out)
@@ -151,16 +151,17 @@ func (c *client) send(ctx context.Context, method, path string, body io.Reader) 
 	defer resp.Body.Close()
 	var ans pointsman.Answer
 	if err := json.NewDecoder(resp.Body).Decode(&ans); err != nil || ans.Text == "" {
-		err = fmt.Errorf("the server answered %s", resp.Status)
+		err = fmt.Errorf("the server answered %s", clean(resp.Status))
 		if method == http.MethodPost && resp.StatusCode/100 == 5 { // of a proxy in between, which does not know either
 			return nil, c.lost(err)
 		}
 		return nil, err
 	}
+	// Others have a part in the sentence: the reason of a lock, an alert's label.
 	if ans.Code == api.CodeUnknown { // the server does not know either
-		return nil, fmt.Errorf("%s; repeat it with --once %s: the server does it once", ans.Text, c.once)
+		return nil, fmt.Errorf("%s; repeat it with --once %s: the server does it once", clean(ans.Text), c.once)
 	}
-	return nil, errors.New(ans.Text)
+	return nil, errors.New(clean(ans.Text))
 }
 
 // lost is the error of an order that reached the server, and whose answer did not come back.
@@ -199,7 +200,7 @@ func (c *client) answer(cmd *cobra.Command, path string, in any) error {
 	if ans.Text == "" || !ans.OK() && !underway { // 200 of whoever else answers there
 		return c.lost(errors.New("what came back is no answer of pointsman"))
 	}
-	fmt.Fprintln(cmd.OutOrStdout(), ans.Text)
+	fmt.Fprintln(cmd.OutOrStdout(), clean(ans.Text))
 	if underway {
 		return exitError{exitUnderway} // `engage … && echo stopped` must not say what nobody knows
 	}

@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		return exit.code
 	}
 	if err != nil {
-		fmt.Fprintln(errOut, "pointsman:", err)
+		fmt.Fprintln(errOut, "pointsman:", cleanLines(err.Error())) // whatever it quotes, the terminal obeys none of it
 	}
 	if _, ok := errors.AsType[usageError](err); ok {
 		return 2
