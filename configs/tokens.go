@@ -25,8 +25,21 @@ func (c *checker) tokens() {
 			first[token] = i
 		}
 	}
+	for i, token := range c.cfg.Alertmanager.Tokens {
+		c.apart(fmt.Sprintf("alertmanager.tokens[%d]", i), token, first)
+	}
 	for i, name := range c.cfg.Alertmanager.TokensFile {
-		c.token(fmt.Sprintf("alertmanager.tokens_file[%d]", i), "", name)
+		at := fmt.Sprintf("alertmanager.tokens_file[%d]", i)
+		if token, ok := c.token(at, "", name); ok {
+			c.apart(at, token, first)
+		}
+	}
+}
+
+// apart refuses a person's token for Alertmanager: its configuration lies on other machines, and is read by others than that person.
+func (c *checker) apart(at, token string, people map[string]int) {
+	if i, same := people[strings.TrimSpace(token)]; same {
+		c.fault(at, "the token is that of people[%d] too, so that whoever reads Alertmanager's configuration decides as that person; make another one with: openssl rand -hex 32", i)
 	}
 }
 
