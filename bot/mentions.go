@@ -25,6 +25,7 @@ type Account struct {
 
 // Why a line calls people. The words are stored with deliveries and never renamed.
 const (
+	callReady  = "ready"  // the first on the card can be approved from now on
 	callVote   = "vote"   // others must join the one who has approved
 	callUpdate = "update" // an approval still waits at the time of a timed update
 	callPage   = "page"   // the pager wakes nobody
@@ -39,6 +40,8 @@ type call struct {
 // called reports what the line of the event calls people for; nil for one that only tells.
 func (s *Sender) called(ev pointsman.Logged) *call {
 	switch {
+	case ev.Type == pointsman.EvProposalReady:
+		return &call{callReady, ev.Proposal}
 	case ev.Type == pointsman.EvVoteCounted:
 		return &call{callVote, ev.Proposal}
 	case ev.Type == pointsman.EvGateCounted:
@@ -100,6 +103,9 @@ func toDecide(st pointsman.State, c call, now time.Time) *decision {
 		}
 	}
 	shown := st.Shown()
+	if c.Why == callReady && (len(shown) == 0 || shown[0].ID != c.ID) {
+		return nil // several runbooks fit, and one ring says that there is something to decide
+	}
 	for _, p := range shown {
 		if p.State == pointsman.ProposalReady && p.Already == "" && now.Before(p.ExpiresAt) && (c.ID == "" || c.ID == p.ID) {
 			return &decision{what: proposed(p), policy: p.Policy, requester: p.Requester, approved: p.Approvers(), until: p.ExpiresAt}

@@ -80,6 +80,20 @@ func TestALineThatWaitedCallsNobodyToWhatIsDecided(t *testing.T) {
 	})
 }
 
+func TestTheFirstRunbookThatIsReadyCallsThoseWhoMayApproveIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	card := w.asked(2)
+	w.rung(card, "is ready for approval", "U0ANA", "U0BEN")
+	s := begin(t).alert().after(4 * time.Second).switchoverRefused().readyWith(failover())
+	first := s.state.Shown()[0].ID
+	for _, p := range s.state.Proposals {
+		if rings := toDecide(s.state, call{callReady, p.ID}, s.now) != nil; rings != (p.ID == first) {
+			t.Errorf("%s is ready, %s is the first on the card: it rings: %v", p.ID, first, rings)
+		}
+	}
+}
+
 func TestATimedUpdateCallsThoseWhoMayDecide(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
