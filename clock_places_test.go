@@ -60,6 +60,7 @@ var ownClock = map[string]string{
 	// What is shown at once, by a process that has no store.
 	"bot/examine.go":             "doctor",
 	"store/examine.go":           "doctor compares the clocks",
+	"store/examine_end.go":       "doctor",
 	"cmd/app/doctor.go":          "doctor",
 	"cmd/app/doctor_web.go":      "doctor",
 	"comms/pagerduty/examine.go": "doctor",

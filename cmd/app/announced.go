@@ -24,6 +24,11 @@ type announced struct {
 	failing bool // and it was told
 }
 
+// announcedBeside is that of the server with this signing key.
+func announcedBeside(key string, log *slog.Logger) announced {
+	return announced{file: filepath.Join(filepath.Dir(key), "announced.json"), log: log}
+}
+
 // read returns what was written last; nothing where there is no file. A file that cannot be read is an error: without
 // it a loss would pass in silence.
 func (a *announced) read() (store.Tail, error) {

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -81,7 +80,7 @@ func New(ctx context.Context, cfg *configs.Config, opts Options) (_ *App, err er
 	if storage.Kinds, err = kindNames(); err != nil {
 		return nil, err
 	}
-	a.announced = announced{file: filepath.Join(filepath.Dir(cfg.Audit.KeyFile), "announced.json"), log: a.log}
+	a.announced = announcedBeside(cfg.Audit.KeyFile, a.log)
 	if storage.Known, err = a.announced.read(); err != nil {
 		return nil, err
 	}

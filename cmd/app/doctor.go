@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/pointsman/pointsman"
@@ -19,6 +20,7 @@ import (
 // its rights and clocks, and that none of them depends on a target. It changes nothing, and may run beside a server.
 func Doctor(ctx context.Context, cfg *configs.Config) []pointsman.Fact {
 	out := append(cfg.Storage.Examine(ctx), examineKey(cfg.Audit.KeyFile))
+	out = append(out, examineEnd(ctx, cfg)...)
 	out = append(out, examineWeb(ctx, cfg)...)
 	if cfg.Slack.Enabled {
 		out = append(out, examineSlack(ctx, cfg)...)
@@ -78,6 +80,19 @@ func examineKey(file string) pointsman.Fact {
 		return problemFact("audit key", err.Error(), "restore the file from the backup")
 	}
 	return readyFact("audit key", "the log is signed with "+file)
+}
+
+// examineEnd holds the database against what this host has acknowledged, as a start does.
+func examineEnd(ctx context.Context, cfg *configs.Config) []pointsman.Fact {
+	storage := cfg.Storage
+	of := announcedBeside(cfg.Audit.KeyFile, nil)
+	var err error
+	if storage.Known, err = of.read(); errors.Is(err, syscall.ENOTDIR) {
+		return nil // the line of the key says it
+	} else if err != nil {
+		return []pointsman.Fact{problemFact("end of the log", err.Error(), "the server does not start before it is removed or restored")}
+	}
+	return storage.ExamineEnd(ctx)
 }
 
 func examineSlack(ctx context.Context, cfg *configs.Config) []pointsman.Fact {

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -45,6 +46,19 @@ func (n *nightly) run(what func(*App)) {
 	}
 }
 
+// diagnosed holds what the doctor says of the end of the log against what is so, while no server runs.
+func (n *nightly) diagnosed(want pointsman.FactResult, says string) {
+	n.Helper()
+	cfg, _, err := configs.Load(n.file, nil)
+	if err != nil {
+		n.Fatal(err)
+	}
+	facts := slices.DeleteFunc(Doctor(n.Context(), cfg), func(f pointsman.Fact) bool { return f.Name != "end of the log" })
+	if len(facts) != 1 || facts[0].Result != want || !strings.Contains(facts[0].Text, says) || (want == pointsman.Fail) != (facts[0].Clears != "") {
+		n.Errorf("the doctor says %+v, want %s %q", facts, want, says)
+	}
+}
+
 // asked has an incident opened in which a runbook is asked for.
 func asked(a *App, t *testing.T, key string) pointsman.State {
 	t.Helper()
@@ -54,6 +68,24 @@ func asked(a *App, t *testing.T, key string) pointsman.State {
 		t.Fatalf("%+v, %v", res.Answer, err)
 	}
 	return res.State
+}
+
+// ownDatabase is a PostgreSQL with a database for the store, and what carries out statements beside it.
+func ownDatabase(t *testing.T) (storage string, exec func(all ...string) func() error) {
+	t.Helper()
+	server := lab.NewPostgres(t, lab.PostgresOptions{InMemory: true})
+	exec = func(all ...string) func() error {
+		return func() (err error) {
+			for _, sql := range all {
+				err = errors.Join(err, server.Exec(t.Context(), sql))
+			}
+			return err
+		}
+	}
+	if err := exec(`CREATE DATABASE own`)(); err != nil {
+		t.Fatal(err)
+	}
+	return "driver: postgres, dsn: \"" + server.DSN(lab.Superuser, "own") + "\"", exec
 }
 
 // Whoever restores a backup at night needs a server that starts: the loss is on record, what was given a number in the lost
@@ -78,21 +110,13 @@ func TestAServerStartsOnADatabaseThatWasRestored(t *testing.T) {
 			return storage, func() error { return nil }, func() error { return os.Remove(filepath.Join(dir, "p.db")) }
 		}, "INC-1001"},
 		"PostgreSQL": {func(t *testing.T, _ string) (string, func() error, func() error) {
-			server := lab.NewPostgres(t, lab.PostgresOptions{InMemory: true})
-			exec := func(all ...string) func() error {
-				return func() (err error) {
-					for _, sql := range all {
-						err = errors.Join(err, server.Exec(t.Context(), sql))
-					}
-					return err
-				}
-			}
-			if err := exec(`CREATE DATABASE own`)(); err != nil {
-				t.Fatal(err)
-			}
-			return "driver: postgres, dsn: \"" + server.DSN(lab.Superuser, "own") + "\"",
-				exec(`CREATE DATABASE backup TEMPLATE own`), exec(`DROP DATABASE own WITH (FORCE)`, `ALTER DATABASE backup RENAME TO own`)
+			storage, exec := ownDatabase(t)
+			return storage, exec(`CREATE DATABASE backup TEMPLATE own`), exec(`DROP DATABASE own WITH (FORCE)`, `ALTER DATABASE backup RENAME TO own`)
 		}, "INC-1002"},
+		"PostgreSQL and the database is a new one": {func(t *testing.T, _ string) (string, func() error, func() error) {
+			storage, exec := ownDatabase(t)
+			return storage, exec(), exec(`DROP DATABASE own WITH (FORCE)`, `CREATE DATABASE own`)
+		}, "INC-1001"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -109,9 +133,11 @@ func TestAServerStartsOnADatabaseThatWasRestored(t *testing.T) {
 			}
 			var lost store.Tail
 			n.run(func(a *App) { asked(a, t, "two"); lost = a.store.Tail() })
+			n.diagnosed(pointsman.Pass, fmt.Sprintf("the log has entry %d", lost.Seq))
 			if err := restore(); err != nil {
 				t.Fatal(err)
 			}
+			n.diagnosed(pointsman.Fail, fmt.Sprintf("the log has lost its end: entry %d was acknowledged", lost.Seq))
 			n.said.Reset()
 			n.run(func(a *App) {
 				entries, err := a.store.Log(t.Context(), 0, 1000)
@@ -128,6 +154,7 @@ func TestAServerStartsOnADatabaseThatWasRestored(t *testing.T) {
 			if said := n.said.String(); !strings.Contains(said, "the log has lost its end") || !strings.Contains(said, "the loss is on record") {
 				t.Errorf("the log of the server says %s", said)
 			}
+			n.diagnosed(pointsman.Pass, "the newest that was acknowledged here")
 			n.said.Reset()
 			n.run(func(*App) {})
 			if said := n.said.String(); strings.Contains(said, "lost") {
