@@ -56,7 +56,7 @@ func (v *ProposalView) resolve(plan pointsman.Plan) {
 	v.Pins = strings.Join(pins, ", ")
 	places := pointsman.Places(plan.Steps)
 	for i, s := range plan.Steps {
-		v.Steps = append(v.Steps, StepView{At: places[i], Group: s.Group.Name, Text: cmp.Or(s.Summary, s.Name), Irreversible: s.Irreversible, State: pointsman.StepPending})
+		v.Steps = append(v.Steps, StepView{At: places[i], Group: s.Group.Name, Text: planned(s), Irreversible: s.Irreversible, State: pointsman.StepPending})
 	}
 }
 
@@ -73,6 +73,15 @@ func why(s pointsman.State, p pointsman.Proposal) string {
 	text := fmt.Sprintf("the runbook %s answers %s", p.Runbook, whatItAnswers(s))
 	if k := p.Target.Key(); k != "" {
 		text += ", whose labels select " + k
+	}
+	return text
+}
+
+// planned is what the step will do, in both of its forms: whoever approves the plan approves the harder one, too.
+func planned(s pointsman.PlanStep) string {
+	text := cmp.Or(s.Summary, s.Name)
+	if s.Ungraceful != nil {
+		text += "; if an operator says so: " + s.Ungraceful.Summary
 	}
 	return text
 }

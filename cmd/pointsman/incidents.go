@@ -213,6 +213,9 @@ func printProposal(w io.Writer, p pointsman.Proposal) {
 			mark = "  <- point of no return"
 		}
 		fmt.Fprintf(w, "  step %s: %s%s\n", at, lines(s.Summary, "    "), mark)
+		if s.Ungraceful != nil {
+			fmt.Fprintf(w, "    if an operator says so: %s\n", lines(s.Ungraceful.Summary, "      "))
+		}
 		for _, c := range s.ByHand {
 			fmt.Fprintf(w, "    # by hand:\n    %s\n", toPaste(c))
 		}
