@@ -28,9 +28,10 @@ type slackAway struct {
 	service string        // who is paged; empty for the default
 	log     *slog.Logger
 
-	known []int64              // that waited at the last look
-	since map[string]time.Time // when this process first saw the lane wait, and none go through since
-	clear bool                 // the desk knows that Slack takes messages
+	looked time.Time            // when that was done last, with success
+	known  []int64              // that waited then
+	since  map[string]time.Time // when this process first saw the lane wait, and none go through since
+	clear  bool                 // the desk knows that Slack takes messages
 }
 
 // cards are the deliveries that may not wait: of cards, of pages that nobody takes, of alarms.
@@ -59,6 +60,9 @@ func (w *slackAway) run(ctx context.Context) error {
 
 func (w *slackAway) look(ctx context.Context) error {
 	now := w.now()
+	if now.Sub(w.looked) > w.after/2 {
+		w.since = nil // the store was away or this process stood still, and nobody knows what went through or was tried meanwhile
+	}
 	waits, err := w.rows.Unsent(ctx, cards, waitingMost)
 	if err != nil {
 		return err
@@ -67,7 +71,7 @@ func (w *slackAway) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.known, w.since = w.known[:0], lasting(w.since, waits, now, went)
+	w.looked, w.known, w.since = now, w.known[:0], lasting(w.since, waits, now, went)
 	for _, d := range waits {
 		w.known = append(w.known, d.ID)
 	}
@@ -80,7 +84,11 @@ func (w *slackAway) look(ctx context.Context) error {
 	for _, d := range waits {
 		if now.Sub(w.since[d.Lane]) >= w.after {
 			w.clear = false
-			return w.report(ctx, w.alarm(waits, d, now))
+			if err := w.report(ctx, w.alarm(waits, d, now)); err != nil {
+				w.since = nil // a store that takes no alarm takes no outcome of an attempt either
+				return err
+			}
+			return nil
 		}
 	}
 	if !went || w.clear {

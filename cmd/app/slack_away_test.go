@@ -141,6 +141,17 @@ func TestAStormOfCardsIsNotSlackBeingAway(t *testing.T) {
 	a.want("one goes through at each look", pointsman.EvTargetAlarm, 0)
 }
 
+// The own database was away for five minutes, or the machine slept: nothing could be tried, and that is not Slack's doing.
+func TestTimeInWhichNobodyLookedIsNotHeldAgainstSlack(t *testing.T) {
+	a := newAway(t, 3)
+	a.look(20*time.Second, refuses)
+	a.now = a.now.Add(5 * time.Minute)
+	a.look(50*time.Second, refuses)
+	a.want("its own time is not over yet", pointsman.EvTargetAlarm, 0)
+	a.look(time.Minute, refuses)
+	a.want("now it is", pointsman.EvTargetAlarm, 1)
+}
+
 // What was given up does not wait any more, and nobody has heard it.
 func TestCardsThatWereGivenUpAreNoSignOfSlack(t *testing.T) {
 	a := newAway(t, 2)
