@@ -37,8 +37,9 @@ type slackAway struct {
 // cards are the deliveries that may not wait: of cards, of pages that nobody takes, of alarms.
 var cards = pointsman.Queue{Follower: "slack", Class: pointsman.Urgent}
 
-// waitingMost bounds what is looked at: the oldest say enough.
-const waitingMost = 100
+// waitingMost bounds what is looked at. In a storm it must be enough to see that some go through: those that have waited longest
+// come for their turn least often.
+const waitingMost = 1000
 
 func (w *slackAway) run(ctx context.Context) error {
 	tick := time.NewTicker(max(w.after/12, 100*time.Millisecond))
