@@ -31,7 +31,7 @@ type slackAway struct {
 	looked time.Time            // when that was done last, with success
 	known  []int64              // that waited then
 	since  map[string]time.Time // when this process first saw the lane wait, and none go through since
-	clear  bool                 // the desk knows that Slack takes messages
+	clear  bool                 // this process has told the desk that Slack takes messages, and has seen nothing else since
 }
 
 // cards are the deliveries that may not wait: of cards, of pages that nobody takes, of alarms.
@@ -62,7 +62,7 @@ func (w *slackAway) run(ctx context.Context) error {
 func (w *slackAway) look(ctx context.Context) error {
 	now := w.now()
 	if now.Sub(w.looked) > w.after/2 {
-		w.since = nil // the store was away or this process stood still, and nobody knows what went through or was tried meanwhile
+		w.since, w.clear = nil, false // the store was away or this process stood still, and it knows nothing of what went through or was tried meanwhile
 	}
 	waits, err := w.rows.Unsent(ctx, cards, waitingMost)
 	if err != nil {
@@ -92,9 +92,10 @@ func (w *slackAway) look(ctx context.Context) error {
 			return nil
 		}
 	}
-	if !went || w.clear {
+	if !went {
 		return nil
 	}
+	// Also where this process knows of no alarm: another one may have given it, and have ended. The desk passes over what it knows.
 	if err := w.report(ctx, w.seen(pointsman.SeenOver, "Slack takes messages again", now)); err != nil {
 		return err
 	}

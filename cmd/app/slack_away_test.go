@@ -27,15 +27,21 @@ func newAway(t *testing.T, incidents int) *away {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	a := &away{T: t, db: db, now: db.Now()}
-	ana := pointsman.Actor{Person: pointsman.Person{ID: "ana", Name: "Ana Ruiz"}, Door: pointsman.DoorSlack}
 	for i := range incidents {
-		offer := pointsman.Offer{Runbook: "service-restart", Title: "Restart", Target: pointsman.Target{Kind: "service", Name: fmt.Sprint("api-", i)}}
-		if res, err := db.Do(t.Context(), pointsman.Request{Key: offer.Key(), By: ana, Reason: "it hangs", Offer: offer}); err != nil || !res.Answer.OK() {
-			t.Fatal(res.Answer, err)
-		}
+		a.open(fmt.Sprint("api-", i))
 	}
 	a.restart()
 	return a
+}
+
+// open opens an incident of a service.
+func (a *away) open(service string) {
+	a.Helper()
+	ana := pointsman.Actor{Person: pointsman.Person{ID: "ana", Name: "Ana Ruiz"}, Door: pointsman.DoorSlack}
+	offer := pointsman.Offer{Runbook: "service-restart", Title: "Restart", Target: pointsman.Target{Kind: "service", Name: service}}
+	if res, err := a.db.Do(a.Context(), pointsman.Request{Key: offer.Key(), By: ana, Reason: "it hangs", Offer: offer}); err != nil || !res.Answer.OK() {
+		a.Fatal(res.Answer, err)
+	}
 }
 
 func (a *away) restart() {
@@ -171,4 +177,34 @@ func TestAnAlarmOverSlackIsEndedByWhoeverIsThere(t *testing.T) {
 	a.restart()
 	a.look(10*time.Second, takes)
 	a.want("nothing waits and the last was taken", pointsman.EvIncidentResolved, 1)
+}
+
+// A replica stood still while another one gave the alarm and ended. It has seen too little of the silence to give an alarm itself,
+// or none of it, and what it knew before is that all is well.
+func TestAnAlarmOverSlackIsEndedByWhoeverStoodStill(t *testing.T) {
+	for name, wakes := range map[string]func(*away){
+		"while the cards still wait": func(a *away) {
+			a.look(20*time.Second, refuses)
+			a.want("it gives none itself", pointsman.EvTargetAlarm, 1)
+			a.look(10*time.Second, takes)
+		},
+		"and what waited was taken before it looked": func(a *away) { a.look(10*time.Second, takes) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAway(t, 1)
+			a.look(10*time.Second, refuses)
+			a.look(10*time.Second, takes)
+			still := a.at
+			a.restart()
+			a.open("web")
+			a.look(2*time.Minute, refuses)
+			a.want("the other one gave it", pointsman.EvTargetAlarm, 1)
+			a.at = still
+			wakes(a)
+			if got := strings.Join(a.said(pointsman.EvIncidentUpdate), "\n"); !strings.Contains(got, "Slack takes messages again") {
+				t.Errorf("nobody said that it is over: %q", got)
+			}
+			a.want("it is over", pointsman.EvIncidentResolved, 1)
+		})
+	}
 }
