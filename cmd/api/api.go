@@ -77,6 +77,7 @@ type Server struct {
 	Exporter Exporter
 	Holds    Holds
 	Names    Names
+	Dry      Dry
 
 	refused *refusals
 }
@@ -97,6 +98,7 @@ func (s *Server) Register(e *echo.Echo) {
 	g.GET("/locks", s.held)
 	g.POST("/protect/:verb", s.protect)
 	g.GET("/routes", s.routes)
+	g.GET("/runbooks/:name/plan", s.plan)
 	g.GET("/kill-switches", s.switches)
 	g.POST("/kill-switches/:name/:verb", s.turn)
 	g.GET("/audit/export", s.export)

@@ -58,16 +58,16 @@ func Explain(cfg *configs.Config, labels map[string]string) (string, error) {
 	return newCatalog(snap).Explain(labels), nil
 }
 
-// NotAsked says what a dry run cannot know: it lies in the store of the running server.
-const NotAsked = "not asked: locks, freezes, runs at work and cool-downs, which the running server alone knows; pointsman locks shows them"
+// NotAsked says what a dry run without a server cannot know, and who does.
+const NotAsked = "not asked: locks, freezes, runs at work, cool-downs and earlier samples of the primary, which the running server alone knows; with --running it is asked"
 
 // blank are the records of nobody: windows, drills and the blast radius are judged from the configuration alone.
 type blank struct{}
 
 func (blank) Held(context.Context) (pointsman.Held, error) { return pointsman.Held{}, nil }
 
-// Plan is the dry run of a runbook: it resolves it, runs every check and judges windows, drills and blast radius as the
-// configuration says. It reads only and stores nothing. See NotAsked for what it leaves out.
+// Plan is the dry run of a runbook without a server: it resolves it, runs every check and judges windows, drills and blast
+// radius as the configuration says. It reads only and stores nothing. See NotAsked for what it leaves out.
 func Plan(ctx context.Context, cfg *configs.Config, runbook string, args []string) (pointsman.Proposal, error) {
 	snap, faults, err := compile(cfg)
 	if err := joinAll(err, faults); err != nil {
@@ -89,15 +89,10 @@ func Plan(ctx context.Context, cfg *configs.Config, runbook string, args []strin
 	log := slog.New(slog.DiscardHandler)
 	warden := &actions.Warden{Records: blank{}, Guards: catalog.Guards, Drills: catalog.Drills, Kinds: registry, CheckTimeout: cfg.Timings.CheckTimeout}
 	resolver := &actions.Resolver{Kinds: registry, Catalog: recognised{catalog}, CheckTimeout: cfg.Timings.CheckTimeout, Warden: warden, Log: log}
-	cmd := pointsman.Request{Offer: offer, By: pointsman.Actor{Person: pointsman.Person{ID: "dry-run", Name: "dry run"}, Door: pointsman.DoorCLI}}
-	st, _, ans := pointsman.Decide(pointsman.State{Incident: pointsman.Incident{ID: "DRY-RUN"}}, cmd, time.Now())
-	if !ans.OK() {
-		return pointsman.Proposal{}, fmt.Errorf("%s", ans.Text)
+	by := pointsman.Actor{Person: pointsman.Person{ID: "dry-run", Name: "dry run"}, Door: pointsman.DoorCLI}
+	p, ans, err := dryRun{resolver, blank{}, time.Now}.Plan(ctx, offer, by)
+	if err == nil && !ans.OK() {
+		err = fmt.Errorf("%s", ans.Text)
 	}
-	found := resolver.Resolve(ctx, st.Proposals[0], actions.Propose)
-	st, _, _ = pointsman.Decide(st, pointsman.Ready{
-		Proposal: st.Proposals[0].ID, Generation: 1, Plan: found.Plan, Facts: found.Facts,
-		Already: found.Already, Problem: found.Problem, Eligible: found.Eligible,
-	}, time.Now())
-	return st.Proposals[0], nil
+	return p.Proposal, err
 }

@@ -172,6 +172,7 @@ func serving(t *testing.T) (socket string) {
 		send(w, http.StatusOK, []map[string]any{{"name": "trading", "text": "trading is engaged since 2026-02-01 03:00:00 UTC (orders run away), read 1.1 s ago"}})
 	})
 	holdRoutes(t, mux)
+	planRoutes(t, mux, st)
 	steerRoutes(t, mux, st)
 	mux.HandleFunc("GET /api/v1/incidents/INC-1", func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, st) })
 	refused := pointsman.State{Incident: st.Incident, Proposals: []pointsman.Proposal{{
@@ -223,6 +224,10 @@ func TestAgainstAServer(t *testing.T) {
 		"unfreeze":               {"unfreeze"},
 		"lock_nothing":           {"lock"},
 		"killswitch_status":      {"killswitch", "status"},
+
+		"runbook_plan_running":           {"runbook", "plan", "--running", "postgres-failover", "orders", "--mode", "drill"},
+		"runbook_plan_running_no_plan":   {"runbook", "plan", "--running", "quick", "api"},
+		"runbook_plan_running_no_target": {"runbook", "plan", "--running", "quick", "apx"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -104,13 +104,13 @@ func printHeld(w io.Writer, h pointsman.Held, now time.Time) {
 }
 
 // holdLines are the holds and the alarms that stand in a few words, above lists of incidents.
-func holdLines(w io.Writer, all []pointsman.Protection, now time.Time) {
+func holdLines(w io.Writer, indent string, all []pointsman.Protection, now time.Time) {
 	for _, p := range all {
 		if p.Alarm.Stands() {
-			fmt.Fprintf(w, "%s: %s\n", clean(p.Told()), p.Means())
+			fmt.Fprintf(w, "%s%s: %s\n", indent, clean(p.Told()), p.Means())
 		}
 		if p.Hold.Lasts(now) {
-			fmt.Fprintf(w, "%s (%s)\n", clean(p.Sentence()), p.Clears())
+			fmt.Fprintf(w, "%s%s (%s)\n", indent, clean(p.Sentence()), p.Clears())
 		}
 	}
 }

@@ -51,7 +51,7 @@ func incidentsCommand() *cobra.Command {
 			if err := c.call(cmd.Context(), http.MethodGet, "/api/v1/locks", nil, &h); err != nil {
 				return err
 			}
-			holdLines(cmd.OutOrStdout(), h.Protections, time.Now())
+			holdLines(cmd.OutOrStdout(), "", h.Protections, time.Now())
 			printIncidents(cmd.OutOrStdout(), list, all)
 			return nil
 		},
@@ -109,7 +109,7 @@ func printState(w io.Writer, st pointsman.State, more ...string) {
 		fmt.Fprintf(w, "  %s\n", clean(line))
 	}
 	printAlerts(w, st)
-	holdLines(w, st.Told(), time.Now())
+	holdLines(w, "", st.Told(), time.Now())
 	for _, p := range st.Shown() {
 		fmt.Fprintln(w)
 		printProposal(w, p)

@@ -49,39 +49,6 @@ func unread(read, found []pointsman.Fault) []pointsman.Fault {
 	})
 }
 
-// runbookPlanCommand is the dry run: it resolves, checks and shows everything and changes nothing.
-func runbookPlanCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "plan RUNBOOK [TARGET | param=value ...]", Short: "Resolve a runbook and run its checks now; changes nothing", Args: takes(1, unlimited),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := loadConfig(cmd)
-			if err != nil {
-				return err
-			}
-			if mode, _ := cmd.Flags().GetString("mode"); mode != "" {
-				args = append(args, "mode="+mode)
-			}
-			p, err := app.Plan(cmd.Context(), cfg, args[0], args[1:])
-			if err != nil {
-				return err
-			}
-			printProposal(cmd.OutOrStdout(), p)
-			fmt.Fprintln(cmd.OutOrStdout(), "  "+app.NotAsked)
-			no := pointsman.Refusals(p.Facts)
-			switch {
-			case len(no) > 0:
-				return errors.New("it would be refused: " + clean(no[0].Sentence()))
-			case p.Problem != "":
-				return errors.New("it would be refused: " + clean(p.Problem))
-			}
-			return nil
-		},
-	}
-	cmd.Flags().String("mode", "", "what it would be for: incident, planned or drill")
-	configFlags(cmd)
-	return cmd
-}
-
 func routesCommand() *cobra.Command {
 	root := group("routes", "See where alerts lead")
 	test := &cobra.Command{
