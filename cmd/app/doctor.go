@@ -3,9 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -19,7 +16,7 @@ import (
 // Doctor looks whether everything that a night would need is there: store, signing key, chat, pager, every target with
 // its rights and clocks, and that none of them depends on a target. It changes nothing, and may run beside a server.
 func Doctor(ctx context.Context, cfg *configs.Config) []pointsman.Fact {
-	out := append(cfg.Storage.Examine(ctx), examineKey(cfg.Audit.KeyFile))
+	out := append(cfg.Storage.Examine(ctx), examineKey(ctx, cfg))
 	out = append(out, examineEnd(ctx, cfg)...)
 	out = append(out, examineWeb(ctx, cfg)...)
 	if cfg.Slack.Enabled {
@@ -59,27 +56,6 @@ func problemFact(name, text, clears string) pointsman.Fact {
 
 func readyFact(name, text string) pointsman.Fact {
 	return pointsman.Fact{Kind: pointsman.Hard, Name: name, Value: "ready", Result: pointsman.Pass, Text: text, At: time.Now()}
-}
-
-// examineKey does not make a key: the server does at its first start.
-func examineKey(file string) pointsman.Fact {
-	info, err := os.Stat(file)
-	if errors.Is(err, os.ErrNotExist) {
-		if err := takesFiles(filepath.Dir(file)); err != nil {
-			return problemFact("audit key", "the key cannot be made: "+err.Error(), "give the folder to the server's user, or set audit.key_file")
-		}
-		return readyFact("audit key", "the key "+file+" will be made at the first start")
-	}
-	if err != nil {
-		return problemFact("audit key", err.Error(), "set audit.key_file to a file of the server's user")
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return problemFact("audit key", fmt.Sprintf("%s can be read by others (%v), who could then sign a rewritten log", file, info.Mode().Perm()), "chmod 600 "+file)
-	}
-	if _, err := LoadKey(file); err != nil {
-		return problemFact("audit key", err.Error(), "restore the file from the backup")
-	}
-	return readyFact("audit key", "the log is signed with "+file)
 }
 
 // examineEnd holds the database against what this host has acknowledged, as a start does.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/configs"
 )
 
@@ -80,5 +81,57 @@ func TestReplicasThatStartTogetherHaveOneKey(t *testing.T) {
 	}
 	if left, err := filepath.Glob(path + "?*"); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %q, %v", left, err)
+	}
+}
+
+// An operator who moved the folder looks before the start whether all is well. "The key will be made at the first start" is what the
+// doctor says of a new log, not of one that was signed for a year.
+func TestTheDoctorSeesThatTheKeyOfASignedLogIsLost(t *testing.T) {
+	t.Parallel()
+	for _, driver := range []string{"sqlite", "postgres"} {
+		t.Run(driver, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			storage := "path: " + dir + "/p.db"
+			if driver == "postgres" {
+				storage, _ = ownDatabase(t)
+			}
+			n := &nightly{T: t, dir: dir, file: filepath.Join(dir, "pointsman.yaml")}
+			text := quiet + "storage: {" + storage + "}\naudit: {key_file: " + dir + "/audit.key}\nalertmanager: {tokens: [token-of-the-test]}\n"
+			if err := os.WriteFile(n.file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			says := func(when string, want pointsman.FactResult, words ...string) {
+				t.Helper()
+				cfg, _, err := configs.Load(n.file, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				f := examineKey(t.Context(), cfg)
+				for _, word := range words {
+					if f.Result != want || !strings.Contains(f.Text, word) {
+						t.Errorf("%s: %s %q, want %s %q", when, f.Result, f.Text, want, word)
+					}
+				}
+			}
+			says("no database yet", pointsman.Pass, "will be made at the first start")
+			var origin string
+			n.run(func(a *App) {
+				origin = a.export.Key.Origin()
+				if _, err := a.store.Checkpoint(t.Context(), a.export.Key); err != nil {
+					t.Error(err)
+				}
+			})
+			says("the key that signed it", pointsman.Pass, "the log is signed with")
+			if err := os.Rename(dir+"/audit.key", dir+"/old.key"); err != nil {
+				t.Fatal(err)
+			}
+			says("the file is gone", pointsman.Fail, "the log is signed by "+origin+" up to entry ", "is gone")
+			other, err := LoadKey(dir + "/audit.key")
+			if err != nil {
+				t.Fatal(err)
+			}
+			says("another one lies there", pointsman.Fail, "the log is signed by "+origin, "holds another key, "+other.Origin())
+		})
 	}
 }
