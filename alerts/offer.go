@@ -114,7 +114,7 @@ func (f fromLabels) pick(p pointsman.Param) (string, string) {
 
 // advice names the way on: a person may say what no label does.
 func (f fromLabels) advice(runbook string, p pointsman.Param) string {
-	return fmt.Sprintf("; to choose by hand: run %s %s=...", runbook, p.Name)
+	return fmt.Sprintf("; to choose by hand: pointsman run %s %s=... incident=INC-... (this one; in Slack with / before it)", runbook, p.Name)
 }
 
 func (f fromLabels) pickTarget(p pointsman.Param) (string, string) {

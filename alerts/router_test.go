@@ -125,23 +125,23 @@ func TestRouter_parameters_only_select(t *testing.T) {
 			"two targets match",
 			map[string]string{"alertname": "PrimaryDown", "cluster": "orders"},
 			"", nil,
-			`2 configured postgres targets match the alert's labels (cluster="orders"): orders, orders-copy; to choose by hand: run postgres-failover cluster=...`,
+			`2 configured postgres targets match the alert's labels (cluster="orders"): orders, orders-copy; to choose by hand: pointsman run postgres-failover cluster=... incident=INC-... (this one; in Slack with / before it)`,
 		},
 		{
 			"none matches",
 			map[string]string{"alertname": "PrimaryDown", "cluster": "prod; rm -rf /"},
 			"", nil,
-			`no configured postgres matches the alert's labels (cluster="prod; rm -rf /"); configured: orders (cluster=~"orders|demo"), billing (cluster="billing"), orders-copy (cluster="orders"); to choose by hand: run postgres-failover cluster=...`,
+			`no configured postgres matches the alert's labels (cluster="prod; rm -rf /"); configured: orders (cluster=~"orders|demo"), billing (cluster="billing"), orders-copy (cluster="orders"); to choose by hand: pointsman run postgres-failover cluster=... incident=INC-... (this one; in Slack with / before it)`,
 		},
 		{
 			"the label is missing",
 			map[string]string{"alertname": "PrimaryDown"},
 			"", nil,
-			`no configured postgres matches the alert's labels (no cluster); configured: orders (cluster=~"orders|demo"), billing (cluster="billing"), orders-copy (cluster="orders"); to choose by hand: run postgres-failover cluster=...`,
+			`no configured postgres matches the alert's labels (no cluster); configured: orders (cluster=~"orders|demo"), billing (cluster="billing"), orders-copy (cluster="orders"); to choose by hand: pointsman run postgres-failover cluster=... incident=INC-... (this one; in Slack with / before it)`,
 		},
 		{"defaults", map[string]string{"alertname": "APIDown", "service": "api"}, "service/api", map[string]string{"service": "api", "how": "rolling", "pause": "30s"}, ""},
 		{"a label chooses one of the values", map[string]string{"alertname": "APIDown", "service": "api", "restart": "at-once"}, "service/api", map[string]string{"service": "api", "how": "at-once", "pause": "30s"}, ""},
-		{"a label outside the values", map[string]string{"alertname": "APIDown", "service": "api", "restart": "$(reboot)"}, "", nil, `parameter how is "$(reboot)", allowed: rolling, at-once; to choose by hand: run service-restart how=...`},
+		{"a label outside the values", map[string]string{"alertname": "APIDown", "service": "api", "restart": "$(reboot)"}, "", nil, `parameter how is "$(reboot)", allowed: rolling, at-once; to choose by hand: pointsman run service-restart how=... incident=INC-... (this one; in Slack with / before it)`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -35,6 +35,9 @@ func (l *ledger) Do(_ context.Context, cmd pointsman.Command) (pointsman.Result,
 	if ans, ok := l.seen[sub.Once]; ok && sub.Once != "" {
 		return pointsman.Result{Answer: ans, State: l.state}, nil
 	}
+	if of := l.state.Incident.ID; of != "" && sub.Incident != "" && sub.Incident != of {
+		return pointsman.Result{Answer: pointsman.Answer{Code: pointsman.CodeNotFound, Text: "there is no incident " + sub.Incident}}, nil // as the store says
+	}
 	after, events, ans := pointsman.Decide(l.state, cmd, l.now)
 	l.state = after
 	if sub.Once != "" {

@@ -16,7 +16,7 @@ const help = "*What I can do*\n" +
 	"`/pointsman status` – open incidents, and which targets are held by a run\n" +
 	"`/pointsman incident INC-7` – the card of one incident\n" +
 	"`/pointsman runbooks` – the runbooks, their owners and review dates\n" +
-	"`/pointsman run RUNBOOK [target | name=value …] [WHY]` – propose a runbook; others approve it on its card. `mode=incident`, `planned` or `drill` says what for\n" +
+	"`/pointsman run RUNBOOK [target | name=value …] [WHY]` – propose a runbook; others approve it on its card. `mode=incident`, `planned` or `drill` says what for, `incident=INC-7` in which incident\n" +
 	"`/pointsman killswitch` – the kill switches; `killswitch engage NAME WHY`, `killswitch release NAME WHY`\n" +
 	"`/pointsman locks` – what is frozen, locked by people or held by runs\n" +
 	"`/pointsman lock TARGET [2h] WHY`, `unlock TARGET [WHY]` – keep runs away from a target\n" +
@@ -109,11 +109,12 @@ func (h *Handler) run(ctx context.Context, w words, by pointsman.Actor, once str
 		return reply("Which runbook? `/pointsman run RUNBOOK [target | name=value …] [WHY]`\n" + h.runbooks(h.deps.Now()))
 	}
 	args, reason := h.arguments(name, w.args[1:])
+	args, incident := pointsman.InIncident(args)
 	offer, err := h.deps.Desk.Offer(name, args)
 	if err != nil {
 		return reply("✋ " + md(err.Error(), 1000) + "\n`/pointsman run RUNBOOK [target | name=value …] [WHY]`")
 	}
-	res, err := h.deps.Store.Do(ctx, pointsman.Request{Key: offer.Key(), Offer: offer, Reason: reason, By: by, Once: once})
+	res, err := h.deps.Store.Do(ctx, pointsman.Request{Incident: incident, Key: offer.Key(), Offer: offer, Reason: reason, By: by, Once: once})
 	if err != nil {
 		return outcome{err: err}
 	}
@@ -131,7 +132,7 @@ func (h *Handler) arguments(name string, in []string) (args []string, reason str
 	for i, a := range in {
 		switch {
 		case strings.Contains(a, "=") && !strings.HasPrefix(a, "="):
-			if !strings.HasPrefix(a, "mode=") {
+			if !strings.HasPrefix(a, "mode=") && !strings.HasPrefix(a, "incident=") {
 				bare = 0 // who names parameters names the target, too
 			}
 		case bare > 0:

@@ -44,6 +44,8 @@ func TestSlashCommand(t *testing.T) {
 		"run says what is missing":       {"U0ANA", "run", []string{"Which runbook?"}},
 		"run says what is wrong":         {"U0ANA", "run reboot everything", []string{"there is no runbook"}},
 		"run says what is there already": {"U0EVE", "run postgres-switchover orders planned maintenance", []string{"is already proposed as INC-7/P2"}},
+		"run in an incident":             {"U0EVE", "run postgres-switchover orders incident=inc-7 planned maintenance", []string{"is already proposed as INC-7/P2"}},
+		"run in one that is not there":   {"U0EVE", "run postgres-switchover orders incident=INC-9", []string{"there is no incident INC-9"}},
 		"kill switches":                  {"U0ANA", "killswitch", []string{"*engaged* · trading", "unknown, counts as engaged* · payouts"}},
 		"engage with a reason":           {"U0ANA", "killswitch engage trading prices are wrong", []string{"trading is engaged and was read back"}},
 		"release refused":                {"U0ANA", "killswitch release trading prices are right again", []string{"cannot be released now"}},

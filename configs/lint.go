@@ -86,7 +86,7 @@ func (d *decoder) lint(rb pointsman.Runbook) {
 	lintSteps(rb, at, top)
 }
 
-// lintModes holds the file to its own words: an alert is an incident, and "mode" is no parameter's name.
+// lintModes holds the file to its own words: an alert is an incident, and what who asks says beside the parameters is no parameter's name.
 func lintModes(rb pointsman.Runbook, top func(string, string, ...any)) {
 	all := pointsman.Modes()
 	for i, m := range rb.Modes {
@@ -102,6 +102,9 @@ func lintModes(rb pointsman.Runbook, top func(string, string, ...any)) {
 	}
 	if slices.ContainsFunc(rb.Params, func(p pointsman.Param) bool { return p.Name == "mode" }) {
 		top("params", "mode is no name of a parameter: who asks for a run says with it what the run is for")
+	}
+	if slices.ContainsFunc(rb.Params, func(p pointsman.Param) bool { return p.Name == "incident" }) {
+		top("params", "incident is no name of a parameter: who asks for a run says with it which incident the run is in")
 	}
 }
 

@@ -48,12 +48,13 @@ func TestLint_gates(t *testing.T) {
 func TestLint_modes(t *testing.T) {
 	t.Parallel()
 	for more, want := range map[string]string{
-		"modes: [drill, incident]\n":                         "",
-		"modes: [drill, drill]\n":                            "7: modes: drill is listed twice",
-		"modes: [exercise]\n":                                `7: modes: "exercise" is no mode; there are incident, planned, drill`,
-		"modes: [planned]\nanswers: [['alertname=\"X\"']]\n": "7: modes: it answers alerts, and what they ask for is an incident; add incident, or take its answers out",
-		"params: {mode: {type: enum, values: [a]}}\n":        "7: params: mode is no name of a parameter: who asks for a run says with it what the run is for",
-		"modes: planned\n":                                   `7: modes: "planned" is one value, want a list; write each entry after a dash`,
+		"modes: [drill, incident]\n":                                              "",
+		"modes: [drill, drill]\n":                                                 "7: modes: drill is listed twice",
+		"modes: [exercise]\n":                                                     `7: modes: "exercise" is no mode; there are incident, planned, drill`,
+		"modes: [planned]\nanswers: [['alertname=\"X\"']]\n":                      "7: modes: it answers alerts, and what they ask for is an incident; add incident, or take its answers out",
+		"params: {mode: {type: enum, values: [a]}}\n":                             "7: params: mode is no name of a parameter: who asks for a run says with it what the run is for",
+		"params: {incident: {type: enum, values: [a]}}\n":                         "7: params: incident is no name of a parameter: who asks for a run says with it which incident the run is in",
+		"modes: planned\n":                                                        `7: modes: "planned" is one value, want a list; write each entry after a dash`,
 		"params: {a: {type: enum, values: [b], labels: [c]}}\nmodes: [planned]\n": "",
 	} {
 		if diff := cmp.Diff(want, strings.Join(faultsOf(t, last+more), "\n")); diff != "" {

@@ -231,6 +231,31 @@ func TestAVoteAtAGateSaysRunStepAndAttempt(t *testing.T) {
 	}
 }
 
+// An alert that two services match has an incident of its own, and its card says with which words one of them is chosen there.
+func TestARequestMayBelongToAnIncident(t *testing.T) {
+	t.Parallel()
+	uid := uint32(1000)
+	for body, want := range map[string]string{
+		`{"runbook":"quick","args":["api","incident=inc-7"]}`:                     "INC-7",
+		`{"runbook":"quick","args":["api"],"incident":"INC-7"}`:                   "INC-7",
+		`{"runbook":"quick","args":["incident=INC-7", "api"],"incident":"INC-7"}`: "INC-7",
+		`{"runbook":"quick","args":["api"]}`:                                      "",
+		`{"runbook":"quick","args":["api", "incident=INC-8"],"incident":"INC-7"}`: "nothing was done: INC-7 and INC-8 are two incidents; keep one of them",
+	} {
+		d := &desk{}
+		_, said := d.ask(t, http.MethodPost, "/api/v1/requests", body, "", &uid)
+		if len(d.done) == 0 {
+			if want == "" || said.Text != want {
+				t.Errorf("%s: %q", body, said.Text)
+			}
+			continue
+		}
+		if got, ok := d.done[0].(pointsman.Request); !ok || got.Incident != want {
+			t.Errorf("%s: it belongs to %q, want %q", body, got.Incident, want)
+		}
+	}
+}
+
 func TestARequestSaysWhatTheRunIsFor(t *testing.T) {
 	t.Parallel()
 	uid := uint32(1000)

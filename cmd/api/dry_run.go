@@ -23,7 +23,8 @@ type Planned struct {
 
 // plan answers GET /api/v1/runbooks/NAME/plan?arg=orders&arg=mode=drill: the words are those that "run NAME" takes.
 func (s *Server) plan(c echo.Context) error {
-	offer, err := s.Desk.Offer(c.Param("name"), c.QueryParams()["arg"])
+	args, _ := pointsman.InIncident(c.QueryParams()["arg"]) // of a dry run no incident knows
+	offer, err := s.Desk.Offer(c.Param("name"), args)
 	if err != nil {
 		return c.JSON(http.StatusUnprocessableEntity, pointsman.Answer{Code: pointsman.CodeInvalid, Text: err.Error()})
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -158,11 +159,15 @@ func (s *Server) request(c echo.Context) error {
 	if in.Mode != "" {
 		in.Args = append(in.Args, "mode="+in.Mode)
 	}
-	offer, err := s.Desk.Offer(in.Runbook, in.Args)
+	args, incident := pointsman.InIncident(in.Args)
+	if in.Incident != "" && incident != "" && in.Incident != incident {
+		return invalid(c, fmt.Sprintf("nothing was done: %s and %s are two incidents; keep one of them", in.Incident, incident))
+	}
+	offer, err := s.Desk.Offer(in.Runbook, args)
 	if err != nil {
 		return c.JSON(http.StatusUnprocessableEntity, pointsman.Answer{Code: pointsman.CodeInvalid, Text: err.Error()})
 	}
-	return s.do(c, pointsman.Request{Incident: in.Incident, Key: offer.Key(), Offer: offer, Reason: in.Reason, By: caller(c), Once: once(c)})
+	return s.do(c, pointsman.Request{Incident: cmp.Or(in.Incident, incident), Key: offer.Key(), Offer: offer, Reason: in.Reason, By: caller(c), Once: once(c)})
 }
 
 func (s *Server) routes(c echo.Context) error {

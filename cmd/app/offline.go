@@ -74,6 +74,7 @@ func Plan(ctx context.Context, cfg *configs.Config, runbook string, args []strin
 		return pointsman.Proposal{}, err
 	}
 	catalog := newCatalog(snap)
+	args, _ = pointsman.InIncident(args)
 	offer, err := catalog.Offer(runbook, args)
 	if err != nil {
 		return pointsman.Proposal{}, err
