@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/pointsman/pointsman"
 	"github.com/pointsman/pointsman/bot/fakeslack"
+	"github.com/pointsman/pointsman/cmd/api"
 	"github.com/pointsman/pointsman/cmd/lab"
 	"github.com/pointsman/pointsman/configs"
 )
@@ -54,13 +56,16 @@ func TestFailover(t *testing.T) {
 
 	s.refused(card, "U0EVE", "Eve Lind has none of the roles that decide here; it needs 1 of dba")
 	s.refused(card, "U0MAL", "T0POINTS/U0MAL is not a person of the configuration")
-	if st := s.now("INC-1"); len(st.Runs) != 0 || len(pointsman.Ranked(st.Proposals)[0].Votes) != 0 {
+	st := s.now("INC-1")
+	if len(st.Runs) != 0 || len(pointsman.Ranked(st.Proposals)[0].Votes) != 0 {
 		t.Fatalf("refused clicks counted: %s", brief(st))
 	}
+	s.triedDry(pointsman.Ranked(st.Proposals)[0])
+	s.onlyOneIncident()
 
 	card.Now().Click(t.Context(), "U0ANA", "Approve")
 	s.room.WaitEphemeral("U0ANA", "INC-1/P1 is approved (1 of 1) and starts now as INC-1/R1")
-	st := s.state("INC-1", "is carried out", ranDone)
+	st = s.state("INC-1", "is carried out", ranDone)
 	s.provenFailover(st)
 
 	card = card.WaitText("done and verified", "Approved by Ana Ruiz", "Verified")
@@ -128,6 +133,31 @@ func (s *stage) onlyOneIncident() {
 	if err := s.read("/api/v1/incidents?all=1", &list); err != nil || len(list) != 1 {
 		s.t.Errorf("%d incidents, want 1; %v", len(list), err)
 	}
+}
+
+// triedDry holds a dry run of the running server against the proposal: it finds the same, the loss counted from the samples of the
+// primary that is dead included, which only that process has.
+func (s *stage) triedDry(p pointsman.Proposal) {
+	s.t.Helper()
+	var dry api.Planned
+	if err := s.read("/api/v1/runbooks/postgres-failover/plan?arg=orders", &dry); err != nil {
+		s.t.Fatal(err)
+	}
+	if got, want := found(dry.Proposal), found(p); dry.Proposal.State != pointsman.ProposalReady || !slices.Equal(got, want) {
+		s.t.Errorf("the dry run is %s and found\n%q, the card says\n%q", dry.Proposal.State, got, want)
+	}
+	if !slices.ContainsFunc(dry.Proposal.Facts, func(f pointsman.Fact) bool { return f.Name == "loss in bytes" && f.Result == pointsman.Pass }) {
+		s.t.Errorf("the dry run does not know the loss: %q", found(dry.Proposal))
+	}
+}
+
+// found are the facts of a proposal by their names and results, sorted.
+func found(p pointsman.Proposal) (out []string) {
+	for _, f := range p.Facts {
+		out = append(out, f.Name+" "+string(f.Result))
+	}
+	slices.Sort(out)
+	return out
 }
 
 // now is the incident as it stands.
