@@ -184,7 +184,7 @@ func (t *turn) writeUpdate(c WriteUpdate) Answer {
 		inc.NextUpdate = t.now.Add(inc.UpdateEvery)
 	}
 	t.say(EvIncidentUpdate, c.By, fmt.Sprintf("Update %d on %s by %s: %s", inc.Updates, inc.ID, c.By, strings.TrimSpace(c.Text)))
-	return Answer{Code: CodeAccepted, Text: "the update is on its way", ID: inc.ID}
+	return Answer{Code: CodeAccepted, Text: fmt.Sprintf("update %d on %s is on record, and goes to whoever is told of this incident", inc.Updates, inc.ID), ID: inc.ID}
 }
 
 func (t *turn) closeIncident(c CloseIncident) Answer {

@@ -101,10 +101,15 @@ func (c Config) Validate() []pointsman.Fault {
 	switch {
 	case gridForm.MatchString(c.Team):
 		fault("team", "%q is the id of an Enterprise Grid organisation, and requests carry the id of a workspace, such as T0123ABCD; Slack's auth.test says it of the bot's token, as team_id", c.Team)
+	case c.Team == "":
+		fault("team", "the workspace is missing; write its id such as T0123ABCD, which stands in the address of Slack in a browser")
 	case !teamForm.MatchString(c.Team):
 		fault("team", "%q is no workspace id such as T0123ABCD; it stands in the address of Slack in a browser", c.Team)
 	}
-	if !channelForm.MatchString(c.Channel) {
+	switch {
+	case c.Channel == "":
+		fault("channel", "the channel is missing; write its id such as C0123ABCD, which stands at the bottom of the channel's details")
+	case !channelForm.MatchString(c.Channel):
 		fault("channel", "%q is no channel id such as C0123ABCD; it stands at the bottom of the channel's details", c.Channel)
 	}
 	if u, err := url.Parse(c.APIURL); c.APIURL != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {

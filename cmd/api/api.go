@@ -78,6 +78,7 @@ type Server struct {
 	Holds    Holds
 	Names    Names
 	Dry      Dry
+	Silent   bool // nobody is told of anything: there is no Slack and no pager
 
 	refused *refusals
 }
@@ -125,7 +126,7 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 			by.Person, by.Ref = p, "token of "+p.ID
 		}
 		if !by.Known() {
-			return s.refuse(c, by, by.Ref+" is not a person of the configuration; set people[].unix_uid, or send a personal token")
+			return s.refuse(c, by, "the caller ("+by.Ref+") is no person of the configuration; set people[].unix_uid, or send a personal token")
 		}
 		c.SetRequest(req.WithContext(context.WithValue(req.Context(), callerKey{}, by)))
 		return next(c)

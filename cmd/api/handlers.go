@@ -134,7 +134,11 @@ func (s *Server) update(c echo.Context) error {
 	if ok, err := body(c, &in, words{"update", &in.Text}); !ok {
 		return err
 	}
-	return s.do(c, pointsman.WriteUpdate{Incident: c.Param("id"), Text: in.Text, By: caller(c), Once: once(c)})
+	res, err := s.Store.Do(c.Request().Context(), pointsman.WriteUpdate{Incident: c.Param("id"), Text: in.Text, By: caller(c), Once: once(c)})
+	if s.Silent && err == nil && res.Answer.OK() {
+		res.Answer.Text += ". It is sent to nobody: Slack is off and no PagerDuty service is configured"
+	}
+	return answered(c, res.Answer, err)
 }
 
 func (s *Server) close(c echo.Context) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/labstack/echo/v4"
@@ -49,6 +50,25 @@ func TestAnIncidentSaysHowFarItsPageIs(t *testing.T) {
 		}
 		if (got.Paging == nil) != (c.want == nil) || got.Paging != nil && *got.Paging != *c.want || c.status == 200 && got.Incident.ID != "INC-7" {
 			t.Errorf("%s: %s", name, rec.Body)
+		}
+	}
+}
+
+// With Slack off and nobody to page, "it goes to whoever is told" keeps the person from telling anybody.
+func TestAnUpdateThatNobodyIsSentSaysSo(t *testing.T) {
+	t.Parallel()
+	for silent, want := range map[bool]string{false: "done", true: "done. It is sent to nobody: Slack is off and no PagerDuty service is configured"} {
+		d := &desk{state: pointsman.State{Incident: pointsman.Incident{ID: "INC-7", State: pointsman.IncidentOpen}}}
+		e := echo.New()
+		(&Server{Store: d, Log: d, People: d, Names: d, Silent: silent}).Register(e)
+		req := httptest.NewRequestWithContext(t.Context(), "POST", "/api/v1/incidents/INC-7/update", strings.NewReader(`{"text":"we fail over"}`))
+		req.Header.Set("Authorization", "Bearer the-token-of-ana")
+		req.Header.Set("Content-Type", "application/json")
+		rec := httptest.NewRecorder()
+		e.ServeHTTP(rec, req)
+		var got pointsman.Answer
+		if err := json.Unmarshal(rec.Body.Bytes(), &got); err != nil || got.Text != want {
+			t.Errorf("silent %t: %d %s, %v; want %q", silent, rec.Code, rec.Body, err, want)
 		}
 	}
 }

@@ -186,7 +186,7 @@ func (a *App) bind(ctx context.Context) error {
 	health{ready: a.Ready, reload: a.Reload, people: a.catalog, reg: a.reg}.register(e)
 	door := &api.Server{
 		Store: electorate{a.store, a.catalog}, Log: a.store, People: a.catalog, Desk: a.catalog, Switches: a.parts.switches, Pages: pagesOf(a.cfg, a.store), Exporter: a.export, Holds: holds{a.store, a.catalog}, Names: a.store,
-		Dry: dryRun{a.planner.Resolver, a.store, a.store.Now},
+		Dry: dryRun{a.planner.Resolver, a.store, a.store.Now}, Silent: !a.cfg.Slack.Enabled && !a.cfg.PagerDuty.Enabled(),
 	}
 	door.Register(e)
 	var err error

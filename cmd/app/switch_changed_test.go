@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pointsman/pointsman/actions/killswitch"
+	"github.com/pointsman/pointsman/cmd/api"
 )
 
 // An entry that had to wait for the store says from when it is, and one that was not written is said to be missing, so that
@@ -102,5 +103,14 @@ func TestAKillSwitchThatComesBackToAnOlderRowIsTold(t *testing.T) {
 	}
 	if told != len(changes) {
 		t.Errorf("%d of %d changes were told", told, len(changes))
+	}
+}
+
+// "Configured are" with nothing behind it reads as if the list were cut off.
+func TestWithoutKillSwitchesTheAnswerSaysNone(t *testing.T) {
+	t.Parallel()
+	s := &switches{status: func() []api.SwitchStatus { return nil }}
+	if ans, ok := s.reasonable("trading", "orders run away"); ok || ans.Text != `there is no kill switch "trading"; configured are none` {
+		t.Errorf("%t %q", ok, ans.Text)
 	}
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -81,7 +82,7 @@ func (s *switches) reasonable(name, reason string) (pointsman.Answer, bool) {
 		}
 		return pointsman.Answer{}, true
 	}
-	return pointsman.Answer{Code: pointsman.CodeNotFound, Text: fmt.Sprintf("there is no kill switch %q; configured are %s", name, s.names())}, false
+	return pointsman.Answer{Code: pointsman.CodeNotFound, Text: fmt.Sprintf("there is no kill switch %q; configured are %s", name, cmp.Or(s.names(), "none"))}, false
 }
 
 // minReason keeps "x" from being the whole record of why trading stopped.

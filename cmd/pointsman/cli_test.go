@@ -88,6 +88,7 @@ func TestCommandLine(t *testing.T) {
 		"audit_export_over_existing":    {"audit", "export", "--incident", "INC-1", "-o", "testdata"},
 		"audit_export_to_no_folder":     {"audit", "export", "--incident", "INC-1", "-o", "testdata/none/INC-1.zip"},
 		"no_server_on_the_socket":       {"incidents", "--socket", "testdata/none.sock"},
+		"a_server_without_a_scheme":     {"incidents", "--server", "127.0.0.1:9096"},
 		"a_server_needs_a_token":        {"incidents", "--server", "https://pointsman.example"},
 		"probe_without_token":           {"probe", "-c", "testdata/good.yaml"},
 		"probe_with_token_that_is_gone": {"probe", "-c", "testdata/good.yaml", "--token-file", "testdata/none.token"},
@@ -208,6 +209,7 @@ func TestAgainstAServer(t *testing.T) {
 	for name, args := range map[string][]string{
 		"incidents":              {"incidents"},
 		"incidents_one":          {"incidents", "INC-1"},
+		"incidents_by_its_run":   {"incidents", "inc-1/R1"},
 		"incidents_unknown":      {"incidents", "INC-77"},
 		"incidents_plan":         {"incidents", "INC-1/P1", "--plan"},
 		"incidents_plan_of_none": {"incidents", "INC-1/P7", "--plan"},

@@ -56,6 +56,9 @@ func newClient(cmd *cobra.Command) (*client, error) {
 	}
 	c := &client{http: &http.Client{}, token: token, once: once, within: time.Minute}
 	if server != "" {
+		if !strings.Contains(server, "://") {
+			return nil, usage("the server %s has no scheme; write https://%[1]s", server)
+		}
 		if token == "" {
 			return nil, errors.New("POINTSMAN_TOKEN or POINTSMAN_TOKEN_FILE is needed to talk to " + server)
 		}

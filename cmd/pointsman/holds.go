@@ -85,9 +85,9 @@ func printHeld(w io.Writer, h pointsman.Held, now time.Time) {
 		if !p.Hold.Lasts(now) {
 			continue
 		}
-		target, until := p.Target, "unlocked"
+		target, until := p.Target, "somebody unlocks it"
 		if p.Target == pointsman.Everything {
-			target, until = "everything", "unfrozen"
+			target, until = "everything", "somebody unfreezes it"
 		}
 		if !p.Hold.Until.IsZero() {
 			until = pointsman.Moment(p.Hold.Until)

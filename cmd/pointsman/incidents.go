@@ -33,7 +33,7 @@ func incidentsCommand() *cobra.Command {
 			}
 			if len(args) == 1 {
 				var inc api.Incident
-				if err := c.call(cmd.Context(), http.MethodGet, "/api/v1/incidents/"+segment(args[0]), nil, &inc); err != nil {
+				if err := c.call(cmd.Context(), http.MethodGet, "/api/v1/incidents/"+segment(strings.ToUpper(pointsman.IncidentOf(args[0]))), nil, &inc); err != nil {
 					return err
 				}
 				printState(cmd.OutOrStdout(), inc.State, paged(inc)...)
