@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/pointsman/pointsman"
@@ -113,6 +114,7 @@ func (e *Engine) observe(ctx context.Context, run pointsman.Run, plan pointsman.
 			return nil, err
 		}
 		wait = min(2*wait, time.Second)
+		in.Log = slog.New(slog.DiscardHandler) // the first look is told; one a second for ten minutes hides what else happens
 	}
 }
 

@@ -85,7 +85,7 @@ func waitUntil(in Input, started time.Time) (time.Time, error) {
 func (e *Engine) act(ctx context.Context, run pointsman.Run, plan pointsman.Plan, end pointsman.EndStep, act Action) (pointsman.Command, error) {
 	s := plan.Steps[end.Step]
 	in := e.input(run, plan, end.Step, Start)
-	deadline := e.deadline(run, s, end.Step)
+	deadline := run.StepUntil(end.Step, s)
 	if run.Steps[end.Step].State == pointsman.StepUnknown {
 		return e.observe(ctx, run, plan, in, end, act, deadline)
 	}

@@ -157,7 +157,7 @@ func (e *Engine) member(ctx context.Context, run pointsman.Run, plan pointsman.P
 	case err != nil:
 		end.State, end.Unsent, end.Note = pointsman.StepFailed, true, err.Error()
 	case untold(no) != nil && run.Steps[end.Step].InVain() > 0:
-		return e.unsent(ctx, run, end, untold(no), e.deadline(run, s, end.Step))
+		return e.unsent(ctx, run, end, untold(no), run.StepUntil(end.Step, s))
 	case len(no) > 0 && run.Steps[end.Step].State == pointsman.StepStarted:
 		end.State, end.Note, end.Facts = pointsman.StepRefused, joined(no), no
 	default:

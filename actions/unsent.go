@@ -71,15 +71,6 @@ func (e *Engine) unsent(ctx context.Context, run pointsman.Run, end pointsman.En
 	return pointsman.RetryStep{Run: run.ID, Epoch: end.Epoch, Step: end.Step, Attempt: s.Attempt, Note: "nothing had been sent"}, nil
 }
 
-// deadline is when the time of step i is over, with that of attempts before that sent nothing.
-func (*Engine) deadline(run pointsman.Run, s pointsman.PlanStep, i int) time.Time {
-	deadline := run.Steps[i].Began().Add(s.Timeout)
-	if until := run.GroupUntil; s.Group.Timeout > 0 && until.Before(deadline) {
-		return until
-	}
-	return deadline
-}
-
 // untold is what the checks could not tell, where none of them said no; nil where one did.
 func untold(facts []pointsman.Fact) error {
 	no := pointsman.Refusals(facts)

@@ -63,3 +63,12 @@ func TestACardWithVeryManyCommandsOfOneStepFits(t *testing.T) {
 		t.Error(shown)
 	}
 }
+
+// A run whose process was killed is looked at for as long as its step may take, and its card says so.
+func TestACardSaysThatAStepIsOnlyLookedAt(t *testing.T) {
+	t.Parallel()
+	r := pointsman.Run{State: pointsman.RunRunning, Steps: []pointsman.RunStep{{Name: "restart", State: pointsman.StepUnknown, StartedAt: time.Now()}}}
+	if got := runView(r).Trying; !strings.HasPrefix(got, "the process that carried it out has stopped; whether it was done is looked at until") {
+		t.Errorf("it says %q", got)
+	}
+}

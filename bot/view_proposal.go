@@ -182,16 +182,16 @@ func gateView(r pointsman.Run, requester pointsman.Actor) *GateView {
 	return v
 }
 
-// trying says why what is at work is tried again; members of a group are told by their names.
+// trying says why what is at work is tried again, or only looked at; members of a group are told by their names.
 func trying(r pointsman.Run) string {
 	var out []string
 	for _, i := range r.AtWork() {
-		switch s := r.Steps[i]; {
-		case s.Trying() == "":
+		switch s, why := r.Steps[i], cmp.Or(r.Looking(i), r.Steps[i].Trying()); {
+		case why == "":
 		case s.Group.Name != "":
-			out = append(out, s.Name+": "+s.Trying())
+			out = append(out, s.Name+": "+why)
 		default:
-			out = append(out, s.Trying())
+			out = append(out, why)
 		}
 	}
 	return strings.Join(out, "; ")

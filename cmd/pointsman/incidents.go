@@ -122,7 +122,7 @@ func printState(w io.Writer, st pointsman.State, more ...string) {
 				fmt.Fprintf(w, "  %d. %s, at the same time:\n", at.N, clean(s.Group.Name))
 			}
 			line := fmt.Sprintf("  %s. %-9s %s", at, s.State, lines(s.Summary, "       "))
-			if note := cmp.Or(s.Note, s.Trying()); note != "" {
+			if note := cmp.Or(s.Note, r.Looking(n), s.Trying()); note != "" {
 				line += ": " + clean(note)
 			}
 			fmt.Fprintln(w, line)
