@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -45,6 +46,7 @@ type world struct {
 	kinds  *Registry
 	drills bool   // whether the yard takes exercises
 	guards Guards // as configured; none unless a story says so
+	log    *slog.Logger
 }
 
 func (w *world) warden() *Warden {
@@ -52,7 +54,7 @@ func (w *world) warden() *Warden {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, ledger: newLedger(), fence: &points{kind: "yard.fence", pin: "track-2"}, throw: &points{kind: "yard.throw"}}
+	w := &world{t: t, log: slog.New(slog.DiscardHandler), ledger: newLedger(), fence: &points{kind: "yard.fence", pin: "track-2"}, throw: &points{kind: "yard.throw"}}
 	w.cat = &catalog{people: []pointsman.Person{ana, ben}, runbook: pointsman.Runbook{
 		Name: "switch-track", Title: "Switch the track", Lock: true, Target: "yard", Digest: "rb",
 		Params: []pointsman.Param{{Name: "yard", Type: "target", Kind: "yard"}},
@@ -72,7 +74,7 @@ func newWorld(t *testing.T) *world {
 // work starts a planner and an engine; the returned function stops them as a crash would: at once, saying nothing.
 func (w *world) work(owner string) (crash func()) {
 	ctx, cancel := context.WithCancel(w.t.Context())
-	log := slog.New(slog.DiscardHandler)
+	log := w.log
 	res := &Resolver{Kinds: w.kinds, Catalog: w.cat, CheckTimeout: 3 * time.Second, Warden: w.warden(), Log: log}
 	planner := &Planner{Desk: w.ledger, Resolver: res, Log: log}
 	engine := &Engine{
@@ -295,6 +297,29 @@ func TestSuccessorRepeatsOnlyWhatWasSeenNotToHaveHappenedAndOnlyAfterTheDeadline
 		w.wantRun(pointsman.RunDone, "")
 		if n := w.throw.times(); n != 2 {
 			t.Fatalf("thrown %d times, want a second recorded attempt", n)
+		}
+	})
+}
+
+// A line a second, of a command that may run for ten minutes, buries what else happens that night.
+func TestWhatIsLookedAtAgainAndAgainIsLoggedOnce(t *testing.T) {
+	story(t, func(w *world) {
+		first := w.work("a")
+		p := w.propose()
+		w.throw.change(func(p *points) { p.hang = true })
+		w.approve(p)
+		synctest.Wait()
+		first()
+		w.throw.change(func(p *points) { p.hang, p.blind = false, errDown })
+		var said bytes.Buffer
+		w.log = slog.New(slog.NewTextHandler(&said, nil))
+		second := w.work("b")
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		w.wantRun(pointsman.RunParked, "cannot be observed")
+		second()
+		if n := strings.Count(said.String(), "verb=verify"); n != 1 {
+			t.Errorf("%d lines say that nobody answers:\n%s", n, said.String())
 		}
 	})
 }
