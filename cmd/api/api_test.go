@@ -119,7 +119,7 @@ func TestWhoMayEnter(t *testing.T) {
 	}{
 		"the peer of the socket is a configured person": {"", &known, http.StatusOK, "done"},
 		"a personal token":                             {"the-token-of-ana", nil, http.StatusOK, "done"},
-		"an unknown uid on the socket":                 {"", &stranger, http.StatusUnauthorized, "uid 4711 is not a person"},
+		"an unknown uid on the socket":                 {"", &stranger, http.StatusUnauthorized, "the caller (uid 4711) is no person"},
 		"a forged token":                               {"the-token-of-anna", nil, http.StatusUnauthorized, "not one of a configured person"},
 		"a forged token does not fall back on the uid": {"forged", &known, http.StatusUnauthorized, "not one of a configured person"},
 		"the scheme in small letters":                  {"bearer the-token-of-ana", nil, http.StatusOK, "done"},
