@@ -82,6 +82,9 @@ func inTheWay(p api.Planned) error {
 	if p.Proposal.Problem != "" {
 		return errors.New("it would be refused: " + clean(p.Proposal.Problem))
 	}
+	if p.Proposal.Already != "" {
+		return errors.New("nobody could approve it, there is nothing to do: " + clean(p.Proposal.Already))
+	}
 	if plan, err := pointsman.DecodePlan(p.Proposal.Plan); err == nil && plan.Lock && len(p.Held.Runs) > 0 {
 		return errors.New("nobody could approve it yet: " + clean(p.Held.Runs[0].Sentence()))
 	}

@@ -54,3 +54,34 @@ func planRoutes(t *testing.T, mux *http.ServeMux, st pointsman.State) {
 		})
 	})
 }
+
+// A script that asks before the maintenance reads the exit code.
+func TestADryRunFailsWhereNobodyCouldApprove(t *testing.T) {
+	t.Parallel()
+	locking, err := pointsman.Plan{Version: 1, Lock: true}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	free, err := pointsman.Plan{Version: 1}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	busy := pointsman.Held{Runs: []pointsman.Lock{{Target: "service/api", Run: "INC-4/R1"}}}
+	for name, c := range map[string]struct {
+		planned api.Planned
+		want    string
+	}{
+		"nothing in the way":            {api.Planned{Proposal: pointsman.Proposal{Plan: locking}}, ""},
+		"a run is at work":              {api.Planned{Proposal: pointsman.Proposal{Plan: locking}, Held: busy}, "nobody could approve it yet: service/api is held by INC-4/R1; it is free when that run ends, or when somebody aborts it"},
+		"one that a plan may be beside": {api.Planned{Proposal: pointsman.Proposal{Plan: free}, Held: busy}, ""},
+		"it is so already":              {api.Planned{Proposal: pointsman.Proposal{Plan: locking, Already: "trading is engaged"}}, "nobody could approve it, there is nothing to do: trading is engaged"},
+	} {
+		got := ""
+		if err := inTheWay(c.planned); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
