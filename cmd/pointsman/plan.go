@@ -76,14 +76,14 @@ func printStanding(w io.Writer, p api.Planned, now time.Time) {
 
 // inTheWay is why nobody could approve it as it stands; nil where somebody could.
 func inTheWay(p api.Planned) error {
+	if p.Proposal.Already != "" { // what has happened is not refused, whatever the guards say
+		return errors.New("nobody could approve it, there is nothing to do: " + clean(p.Proposal.Already))
+	}
 	if no := pointsman.Refusals(p.Proposal.Facts); len(no) > 0 {
 		return errors.New("it would be refused: " + clean(no[0].Sentence()))
 	}
 	if p.Proposal.Problem != "" {
 		return errors.New("it would be refused: " + clean(p.Proposal.Problem))
-	}
-	if p.Proposal.Already != "" {
-		return errors.New("nobody could approve it, there is nothing to do: " + clean(p.Proposal.Already))
 	}
 	if plan, err := pointsman.DecodePlan(p.Proposal.Plan); err == nil && plan.Lock && len(p.Held.Runs) > 0 {
 		return errors.New("nobody could approve it yet: " + clean(p.Held.Runs[0].Sentence()))

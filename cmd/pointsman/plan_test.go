@@ -74,7 +74,7 @@ func TestADryRunFailsWhereNobodyCouldApprove(t *testing.T) {
 		"nothing in the way":            {api.Planned{Proposal: pointsman.Proposal{Plan: locking}}, ""},
 		"a run is at work":              {api.Planned{Proposal: pointsman.Proposal{Plan: locking}, Held: busy}, "nobody could approve it yet: service/api is held by INC-4/R1; it is free when that run ends, or when somebody aborts it"},
 		"one that a plan may be beside": {api.Planned{Proposal: pointsman.Proposal{Plan: free}, Held: busy}, ""},
-		"it is so already":              {api.Planned{Proposal: pointsman.Proposal{Plan: locking, Already: "trading is engaged"}}, "nobody could approve it, there is nothing to do: trading is engaged"},
+		"it is so already":              {api.Planned{Proposal: pointsman.Proposal{Plan: locking, Already: "trading is engaged", Facts: []pointsman.Fact{{Kind: pointsman.Hard, Result: pointsman.Fail, Text: "frozen"}}}}, "nobody could approve it, there is nothing to do: trading is engaged"},
 	} {
 		got := ""
 		if err := inTheWay(c.planned); err != nil {
