@@ -233,7 +233,20 @@ func (a Fencing) Verify(ctx context.Context, in actions.Input) (pointsman.Eviden
 		return pointsman.Evidence{}, err
 	}
 	s, _ := a.c.look(ctx, cluster)
-	return s.judgeFenced(args.Node, memo)
+	ev, err := s.judgeFenced(args.Node, memo)
+	if err == nil && ev.Holds && memo.Node == "" && cluster.Fence.keepsOff() {
+		return unhooked(args.Node, ev), nil
+	}
+	return ev, err
+}
+
+// unhooked: whoever began the attempt stopped before the first rung. The node is as it was found, dead, and systemd may start it
+// again beside the new primary; so the step begins again, and the hook runs.
+func unhooked(node string, ev pointsman.Evidence) pointsman.Evidence {
+	f := ev.Facts[0]
+	f.Result, f.Text = pointsman.Fail, node+" is stopped, and the hook that keeps it so has not run: something may start it again"
+	f.Clears = "the hook runs when the step begins again"
+	return pointsman.Evidence{Facts: []pointsman.Fact{f}}
 }
 
 // judgeFenced is pure. Silence proves a fence only where a hook said that it stopped or cut off the node, or where there

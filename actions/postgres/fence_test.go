@@ -77,6 +77,28 @@ func TestFence(t *testing.T) {
 		}
 	})
 
+	t.Run("a_dead_node_is_not_taken_for_fenced_by_whoever_takes_over_before_the_hook_ran", func(t *testing.T) {
+		t.Parallel()
+		for name, c := range map[string]struct {
+			hook  []string
+			holds bool
+		}{"hook": {[]string{"true"}, false}, "no_hook_which_people_accepted": {nil, true}} {
+			w := newWorld(t, lab.PairOptions{}, func(cluster *postgres.Cluster) { cluster.Fence.Command = c.hook })
+			if err := w.pair.KillPrimary(); err != nil {
+				t.Fatal(err)
+			}
+			fence, in := w.kind(t, "postgres.fence"), input(fenceArgs)
+			in.Phase = actions.Recover
+			ev, err := fence.Verify(t.Context(), in)
+			if err != nil || ev.Holds != c.holds || !c.holds && ev.Facts[0].Text != "pg-1 is stopped, and the hook that keeps it so has not run: something may start it again" {
+				t.Errorf("%s: %+v, %v", name, ev, err)
+			}
+			if out, after := w.step(t, "postgres.fence", fenceArgs); !after.Holds {
+				t.Errorf("%s: the next attempt: %q, %+v", name, out.Note, after)
+			}
+		}
+	})
+
 	t.Run("hook_that_hangs_is_killed_with_its_children_and_does_not_count", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
