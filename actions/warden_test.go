@@ -299,3 +299,11 @@ func TestAWindowThatClosesDuringARunStopsItBeforeThePointOfNoReturn(t *testing.T
 		}
 	})
 }
+
+// Who configures nothing about guards is protected as the manual says.
+func TestATargetCoolsDownForAnHourUnlessSomebodySaysOtherwise(t *testing.T) {
+	t.Parallel()
+	if g := DefaultGuards(); g.cooldown("postgres/orders") != 3600*time.Second || g.MaxTargets != 1 {
+		t.Errorf("a target cools down for %s, and a run works on %d targets", g.cooldown("postgres/orders"), g.MaxTargets)
+	}
+}
