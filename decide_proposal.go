@@ -119,12 +119,18 @@ func (t *turn) bind(p *Proposal, plan Plan, raw []byte) {
 		p.Reason = plan.Reason
 	}
 	if p.ExpiresAt.IsZero() || !t.now.Before(p.ExpiresAt) {
-		if len(p.Votes) > 0 {
-			t.say(EvVotesVoided, engine, fmt.Sprintf("the approval of %s lasted until %s, so what was given does not count any more: %s", p.ID, Clock(p.ExpiresAt), Count(len(p.Votes), "vote")),
-				about(p), with(p.Votes))
-		}
-		p.ExpiresAt, p.Votes = t.now.Add(plan.Policy.Lasts()), nil
+		t.outlive(p)
+		p.ExpiresAt = t.now.Add(plan.Policy.Lasts())
 	}
+}
+
+// outlive takes away the votes of an approval whose time is over.
+func (t *turn) outlive(p *Proposal) {
+	if len(p.Votes) > 0 {
+		t.say(EvVotesVoided, engine, fmt.Sprintf("the approval of %s lasted until %s, so what was given does not count any more: %s", p.ID, Clock(p.ExpiresAt), Count(len(p.Votes), "vote")),
+			about(p), with(p.Votes))
+	}
+	p.Votes, p.ExpiresAt = nil, time.Time{}
 }
 
 // recheck asks for fresh evidence; the votes stay as long as the digest does.
@@ -146,6 +152,9 @@ func (t *turn) recheck(c Recheck) Answer {
 }
 
 func (t *turn) again(p *Proposal, by Actor, text string) {
+	if p.State == ProposalExpired {
+		t.outlive(p) // by the word of the record, not of a clock that may have been set back since: the plan may come out the same
+	}
 	t.moveProposal(p, EvProposalRecheck)
 	p.Generation++
 	t.say(EvProposalRecheck, by, text, about(p))

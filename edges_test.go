@@ -96,6 +96,25 @@ func TestApprovalsThatMustNotLast(t *testing.T) {
 			t.Fatalf("%d votes, %q", len(got.Votes), s.last(EvVotesVoided))
 		}
 	})
+	t.Run("votes that expired stay so when the clock is set back and the plan comes out the same", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t)
+		p := s.ready(2)
+		s.cast(dbaA, Approve, p.Digest)
+		s.now = p.ExpiresAt
+		s.do(Tick{Incident: "INC-1"})
+		s.now = s.now.Add(-10 * time.Minute) // the own database was failed over to a host that is behind
+		s.do(Recheck{Proposal: p.ID, By: dbaB})
+		s.do(Ready{Proposal: p.ID, Generation: 2, Plan: planBytes(t, 2, "pg-2")})
+		got := s.state.Proposals[0]
+		if s.count(EvProposalExpired) != 1 || len(got.Votes) != 0 || s.count(EvVotesVoided) != 1 || !got.ExpiresAt.Equal(s.now.Add(got.Policy.Lasts())) {
+			t.Fatalf("%s has %d votes and lasts until %s; %d times votes were voided", got.State, len(got.Votes), got.ExpiresAt, s.count(EvVotesVoided))
+		}
+		s.cast(dbaB, Approve, got.Digest)
+		if len(s.state.Runs) != 0 {
+			t.Fatal("a vote that had expired made a run begin")
+		}
+	})
 	t.Run("refreshing does not prolong votes", func(t *testing.T) {
 		t.Parallel()
 		s := begin(t)
