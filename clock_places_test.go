@@ -43,10 +43,12 @@ var ownClock = map[string]string{
 	"comms/hold.go":            "the end of leases as this process counts them",
 	"comms/commstest/":         "an outbox for tests",
 	"store/employ.go":          "since the worker asked, and since a run was leased to it",
+	"store/in_time.go":         "the deadline of a context of this process",
 	"store/lock_unix.go":       "how long a file lock is waited for",
 	"store/postgres_answer.go": "how long an answer may take",
 	"store/storetest/":         "deadlines of tests",
 	"cmd/app/body.go":          "how long a body may take",
+	"cmd/app/standstill.go":    "whether this process stood still, by the wall",
 	"cmd/demo/":                "a show",
 	"cmd/lab/":                 "servers for tests",
 

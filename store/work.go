@@ -71,6 +71,9 @@ func (s *Store) attempt(ctx context.Context, fn func(*work) error) (*work, error
 		}
 	}()
 	w := &work{Tx: tx, now: s.Now()}
+	if err := inTime(ctx); err != nil { // after the clock was read: who stands still in between decides by the time before that
+		return nil, err
+	}
 	if err = fn(w); err == nil && (len(w.writes) > 0 || len(w.events) > 0) {
 		if err = s.write(ctx, w); err == nil {
 			pointsman.Failpoint("commit.before", w.about)

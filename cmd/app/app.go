@@ -45,6 +45,7 @@ type App struct {
 	export    Exporter
 	webhook   *alerts.Handler
 	server    *server
+	still     *standstill
 	planner   *actions.Planner
 	holds     *actions.Holds
 	engine    *actions.Engine
@@ -190,7 +191,8 @@ func (a *App) bind(ctx context.Context) error {
 	}
 	door.Register(e)
 	var err error
-	a.server, err = listen(ctx, e, a.cfg.Web)
+	a.still = &standstill{log: a.log}
+	a.server, err = listen(ctx, a.still.guard(e), a.cfg.Web)
 	return err
 }
 
@@ -217,7 +219,7 @@ func (a *App) Run(ctx context.Context) error {
 	a.server.start()
 	a.log.Info("listening", "addr", a.Addr().String(), "socket", a.cfg.Web.Socket, "version", a.opts.Version)
 	g, gctx := errgroup.WithContext(ctx)
-	for _, loop := range append(a.parts.loops, a.planner.Run, a.holds.Run, a.engine.Run, a.talk.Run, a.clock.Run, a.signCheckpoints, a.watchTail, (&clockWatch{ahead: a.store.Ahead, log: a.log}).run, a.prune) {
+	for _, loop := range append(a.parts.loops, a.planner.Run, a.holds.Run, a.engine.Run, a.talk.Run, a.clock.Run, a.still.run, a.signCheckpoints, a.watchTail, (&clockWatch{ahead: a.store.Ahead, log: a.log}).run, a.prune) {
 		g.Go(func() error { return loop(gctx) })
 	}
 	g.Go(func() error {
