@@ -4,14 +4,25 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"testing"
+	"time"
+
+	"github.com/pointsman/pointsman/cmd/lab"
 )
 
-// held fails where a connection is not back in the pool.
+// held fails where a connection does not come back into the pool. The pool's own look at what is idle takes it for a moment, too.
 func (p *pgPool) held(t *testing.T, after string) {
 	t.Helper()
-	if n := p.Stat().AcquiredConns(); n > 0 {
-		t.Errorf("%d connections are not given back after %s", n, after)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := lab.Await(ctx, func(context.Context) error {
+		if n := p.Stat().AcquiredConns(); n > 0 {
+			return fmt.Errorf("%d connections are taken", n)
+		}
+		return nil
+	}); err != nil {
+		t.Errorf("not given back after %s: %v", after, err)
 	}
 }
 
