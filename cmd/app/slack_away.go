@@ -103,14 +103,21 @@ func (w *slackAway) look(ctx context.Context) error {
 	return nil
 }
 
+// ownWait is longer than a delivery waits for its next attempt, unless Slack asks for more.
+const ownWait = time.Minute
+
 // lasting is since when each lane waits. In a storm the last cards wait for minutes, each for its turn; as long as any goes
-// through Slack is there, and the time begins anew for all.
+// through Slack is there, and the time begins anew for all: with the next attempt of each, because what has not been asked
+// again since then tells nothing of Slack, and the end of one outage would look like the begin of another.
 func lasting(since map[string]time.Time, waits []pointsman.Delivery, now time.Time, went bool) map[string]time.Time {
 	out := map[string]time.Time{}
 	for _, d := range waits {
 		at, known := since[d.Lane]
 		if !known || went {
 			at = now
+		}
+		if went && d.DueAt.After(now) {
+			at = now.Add(min(d.DueAt.Sub(now), ownWait))
 		}
 		out[d.Lane] = at
 	}

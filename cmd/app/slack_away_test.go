@@ -158,6 +158,25 @@ func TestTimeInWhichNobodyLookedIsNotHeldAgainstSlack(t *testing.T) {
 	a.want("now it is", pointsman.EvTargetAlarm, 1)
 }
 
+// Slack is there again and takes one card; the other one waits for its next attempt, and nobody has to be woken for that.
+func TestACardThatWaitsForItsNextAttemptIsNotRefused(t *testing.T) {
+	a := newAway(t, 2)
+	a.at.after = 20 * time.Second
+	a.look(30*time.Second, refuses)
+	a.want("none goes through", pointsman.EvTargetAlarm, 1)
+	a.look(5*time.Second, func(i int) pointsman.Settlement {
+		if i == 0 {
+			return takes(i)
+		}
+		return pointsman.Settlement{RetryAt: a.now.Add(40 * time.Second), Problem: "slack chat.postMessage: not_in_channel"}
+	})
+	a.want("one goes through", pointsman.EvIncidentUpdate, 1)
+	a.look(50*time.Second, refuses)
+	a.want("the other one was not tried yet, or a moment ago", pointsman.EvTargetAlarm, 1)
+	a.look(20*time.Second, refuses)
+	a.want("it was, and waits on", pointsman.EvTargetAlarm, 2)
+}
+
 // What was given up does not wait any more, and nobody has heard it.
 func TestCardsThatWereGivenUpAreNoSignOfSlack(t *testing.T) {
 	a := newAway(t, 2)
