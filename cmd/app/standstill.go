@@ -27,7 +27,7 @@ type standstill struct {
 	log *slog.Logger
 
 	mu   sync.Mutex
-	last time.Time // when the clock was looked at, by the wall: the monotonic clock stands still with some machines; zero for not yet
+	last time.Time // when the clock was looked at; zero for not yet
 	woke time.Time // the end of the last standstill
 }
 
@@ -49,13 +49,14 @@ func (s *standstill) run(ctx context.Context) error {
 func (s *standstill) look() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now().Round(0)
-	if gap := now.Sub(s.last); !s.last.IsZero() && gap >= stoodStill {
+	now := time.Now()
+	// By the wall: the monotonic clock stands still with some machines.
+	if gap := now.Round(0).Sub(s.last.Round(0)); !s.last.IsZero() && gap >= stoodStill {
 		s.woke = now
 		s.log.Warn("process stood still; for a moment it takes no requests that change something", "dur", gap)
 	}
 	s.last = now
-	return max(0, min(clearing, s.woke.Add(clearing).Sub(now))) // a clock that was set back prolongs nothing
+	return max(0, s.woke.Add(clearing).Sub(now)) // by the monotonic clock: a wall clock that is set back now would keep the door shut for hours
 }
 
 // guard refuses what would change something while it may have waited. Whoever still waits for the answer sends it again, which
